@@ -1,0 +1,73 @@
+"""The door: what comes in from users becomes planar float arrays, or one error that names it. Kernels trust."""
+
+from typing import Any
+
+import numpy as np
+
+FULL_RANGE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
+FLOATS = tuple(np.dtype(kind) for kind in (np.float16, np.float32, np.float64))
+
+
+def check_image(image: Any, channel_axis: int | None) -> np.ndarray:
+    """The image as an array, if it can be filtered."""
+    image = np.asarray(image)
+    if image.dtype not in FULL_RANGE and image.dtype not in FLOATS:
+        raise TypeError(f"image has dtype {image.dtype}; expected uint8, uint16, float16, float32 or float64")
+    if channel_axis is None and image.ndim != 2:
+        hint = " (for colour give channel_axis, e.g. channel_axis=-1)" if image.ndim == 3 else ""
+        raise ValueError(f"image has shape {image.shape}; expected (H, W) when channel_axis is None{hint}")
+    if channel_axis is not None:
+        if image.ndim != 3:
+            raise ValueError(f"image has shape {image.shape}; expected 3 dimensions with channel_axis={channel_axis}")
+        if not isinstance(channel_axis, int | np.integer) or not -3 <= channel_axis < 3:
+            raise ValueError(f"channel_axis is {channel_axis!r}; expected an axis of an image of shape {image.shape}")
+    if image.size == 0:
+        raise ValueError(f"image has shape {image.shape}; expected at least one pixel")
+    if image.dtype in FLOATS and not np.isfinite(image.flat[0]) and not np.isfinite(image).any():
+        raise ValueError("image has no finite value; expected at least one")
+    return image
+
+
+def to_planes(image: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """(1, C, H, W) in float64 if the image is, else float32; integers as fractions of their full range."""
+    dtype = np.dtype(np.float64 if image.dtype == np.float64 else np.float32)
+    planes = image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
+    if image.dtype in FULL_RANGE:
+        return np.multiply(planes, dtype.type(1 / FULL_RANGE[image.dtype]), dtype=dtype, order="C")[None]
+    return np.ascontiguousarray(planes, dtype)[None]
+
+
+def from_planes(planes: np.ndarray, channel_axis: int | None, dtype: Any, source: np.dtype[Any]) -> np.ndarray:
+    """The way back: ``dtype`` None keeps the float type, "same" is the source's; integers are rounded and clipped."""
+    image = planes[0, 0] if channel_axis is None else np.moveaxis(planes[0], 0, channel_axis)
+    if dtype is None:
+        return image
+    target = source if isinstance(dtype, str) and dtype == "same" else np.dtype(dtype)
+    if target in FULL_RANGE:
+        full = FULL_RANGE[target]
+        return np.rint(np.clip(np.nan_to_num(image), 0, 1) * full).astype(target)
+    return image.astype(target, copy=False)
+
+
+def check_dtype(dtype: Any) -> None:
+    """Refuse an output dtype early, before the work."""
+    try:
+        known = dtype is None or dtype == "same" or np.dtype(dtype) in (*FULL_RANGE, *FLOATS)
+    except TypeError:
+        known = False
+    if not known:
+        raise ValueError(f'dtype is {dtype!r}; expected None, "same", uint8, uint16, float16, float32 or float64')
+
+
+def check_mask(mask: Any, height: int, width: int) -> np.ndarray | None:
+    """(1, H, W) bool, or None."""
+    if mask is None:
+        return None
+    mask = np.asarray(mask)
+    if mask.dtype != bool:
+        raise TypeError(f"mask has dtype {mask.dtype}; expected bool (True where a pixel counts)")
+    if mask.shape != (height, width):
+        raise ValueError(f"mask has shape {mask.shape}; expected the image's {(height, width)}")
+    if not mask.any():
+        raise ValueError("mask is False everywhere; expected at least one pixel that counts")
+    return np.ascontiguousarray(mask)[None]

@@ -1,0 +1,192 @@
+"""The window core backwards: two gathers, one by centres and one by the pixels that centres see; no atomics."""
+
+import numpy as np
+
+from pkn.filters._border import pad_adjoint
+from pkn.filters._numba import inlined, kernel, local, run_strips, scratch
+from pkn.filters._plug import coefficients, coefficients_vjp, energy_vjp, gated, load, range_factor, signed, weight
+from pkn.filters._window import BLOCK, SPAN, Residuals, Strips, blocks, column, load_centre, planes
+
+LONGEST_RUN = 2  # beyond about 300 instructions the compiler neither unrolls a run nor vectorises its block
+LN2 = float(np.log(2))
+
+
+@inlined
+def _load_pull(maps, n, y, x, count, out, mass, v_out, channels, ref):  # type: ignore[no-untyped-def]
+    """ref, after the centre and its mark: g = v_out / mass (C), and out - centre (C): a weight w pulls g (d - level)."""
+    g, level = channels + 1, 2 * channels + 1
+    for c in range(channels):
+        for i in range(BLOCK):
+            ref[g + c, i] = 0
+            ref[level + c, i] = 0
+        for i in range(count):
+            total = mass[n, y, x + i]
+            if total != 0:
+                ref[g + c, i] = v_out[n, c, y, x + i] if signed(maps) else v_out[n, c, y, x + i] / total
+                ref[level + c, i] = 0 if signed(maps) else out[n, c, y, x + i] - ref[c, i]
+
+
+@inlined
+def _pull_run(window, seen, maps, coef, v_coef, ref, acc, y, x, tap, dr, dc, run, lanes):  # type: ignore[no-untyped-def]
+    """Add what one run of taps pulls on the factors (``v_coef``) and on the centre's own value (``acc``)."""
+    channels = len(lanes) if len(lanes) > 0 else acc.shape[0]
+    cast = acc.dtype.type
+    for i in range(BLOCK):
+        for k in range(len(run)):
+            at = column(x) + column(i) + column(k)
+            d2 = cast(0)
+            v_w = cast(0)
+            for c in range(channels):
+                d = window[y, c, at] - ref[c, i]
+                d2 += d * d
+                v_w += ref[channels + 1 + c, i] * (d - ref[2 * channels + 1 + c, i])
+            d2 = gated(d2, seen, ref, channels, i)
+            v_e = gated(v_w, seen, window[y], channels, at)
+            if not signed(maps):
+                v_e *= cast(LN2) * weight(maps, coef, i, tap + k, dr, dc + cast(k), d2)
+            energy_vjp(maps, v_coef, i, tap + k, dr, dc + cast(k), d2, v_e)
+            v_d2 = gated(v_e * range_factor(maps, coef, i), seen, ref, channels, i)
+            for c in range(channels):
+                acc[c, i] -= cast(2) * v_d2 * (window[y, c, at] - ref[c, i])
+
+
+@kernel
+def pull_centre(window, seen, maps, n, y0, radius, run, rest, lanes, out, mass, v_out, v_maps, v_image):  # type: ignore[no-untyped-def]
+    """What every pixel gathers as a centre: the cotangents of its maps' planes, and of its own value in ``d2``."""
+    channels, width, side = out.shape[1], out.shape[3], 2 * radius + 1
+    coef = np.empty((v_maps.shape[1], BLOCK), window.dtype)
+    v_coef = np.empty((v_maps.shape[1], BLOCK), window.dtype)
+    ref = local(lanes, window, 3 * channels + 1, BLOCK)
+    acc = local(lanes, window, channels, BLOCK)
+    cast = acc.dtype.type
+    for y in range(window.shape[0] - 2 * radius):
+        for x in range(0, width, BLOCK):
+            count = min(BLOCK, width - x)
+            load(maps, n, y0 + y, x, count, coef)
+            coefficients(maps, coef)
+            load_centre(window, seen, maps, y + radius, x + radius, channels, ref)
+            _load_pull(maps, n, y0 + y, x, count, out, mass, v_out, channels, ref)
+            acc[:] = 0
+            v_coef[:] = 0
+            for r in range(side):
+                for c in range(0, side, len(run)):
+                    tap, dr, dc = r * side + c, cast(r - radius), cast(c - radius)
+                    if c + len(run) <= side:
+                        _pull_run(window, seen, maps, coef, v_coef, ref, acc, y + r, x + c, tap, dr, dc, run, lanes)
+                    else:
+                        _pull_run(window, seen, maps, coef, v_coef, ref, acc, y + r, x + c, tap, dr, dc, rest, lanes)
+            load(maps, n, y0 + y, x, count, coef)
+            coefficients_vjp(maps, coef, v_coef)
+            for k in range(v_coef.shape[0]):
+                v_maps[n, k, y0 + y, x : x + count] = v_coef[k, :count]
+            for c in range(channels):
+                v_image[n, c, y0 + y, x : x + count] = acc[c, :count]
+
+
+@kernel
+def lay_centres(own, seen, maps, n, y0, radius, coefs, refs, skip, lanes, out, mass, v_out):  # type: ignore[no-untyped-def]
+    """Factors and ``ref`` of whole rows of centres: ``coefs`` and ``refs`` (rows, planes, columns), from ``skip``.
+
+    ``own`` is the padded strip of the centres' rows. Around them all is 0: what is no centre has g = 0, pulls nothing.
+    """
+    channels, width, left = out.shape[1], out.shape[3], 2 * radius
+    coef = np.empty((coefs.shape[1], BLOCK), own.dtype)
+    ref = local(lanes, own, 3 * channels + 1, BLOCK)
+    ref[:] = 1
+    coefs[:] = 0
+    refs[:] = 0
+    for j in range(own.shape[0]):
+        for x in range(0, width, BLOCK):
+            count = min(BLOCK, width - x)
+            load(maps, n, y0 + j, x, count, coef)
+            coefficients(maps, coef)
+            load_centre(own, seen, maps, j, x + radius, channels, ref)
+            _load_pull(maps, n, y0 + j, x, count, out, mass, v_out, channels, ref)
+            coefs[skip + j, :, left + x : left + x + count] = coef[:, :count]
+            refs[skip + j, :, left + x : left + x + count] = ref[:, :count]
+
+
+@inlined
+def _pull_back_run(window, seen, maps, coef, ref, acc, y, x, first, tap, dr, dc, run, lanes):  # type: ignore[no-untyped-def]
+    """Add what the centres that see these pixels at one run of taps pull on them; tap k's centre is ``first - k``."""
+    channels = len(lanes) if len(lanes) > 0 else acc.shape[0]
+    cast = acc.dtype.type
+    for i in range(BLOCK):
+        for k in range(len(run)):
+            at = column(x) + column(i)
+            p = column(first) + column(i) - column(k)
+            d2 = cast(0)
+            v_w = cast(0)
+            for c in range(channels):
+                d = window[y, c, at] - ref[c, p]
+                d2 += d * d
+                v_w += ref[channels + 1 + c, p] * (d - ref[2 * channels + 1 + c, p])
+            d2 = gated(d2, seen, ref, channels, p)
+            w = gated(weight(maps, coef, p, tap + k, dr, dc + cast(k), d2), seen, window[y], channels, at)
+            v_d2 = gated(cast(2 * LN2) * w * v_w * range_factor(maps, coef, p), seen, ref, channels, p)
+            for c in range(channels):
+                acc[c, i] += w * ref[channels + 1 + c, p] + v_d2 * (window[y, c, at] - ref[c, p])
+
+
+@kernel
+def pull_back(window, seen, maps, n, y0, radius, run, rest, lanes, coefs, refs, v_padded):  # type: ignore[no-untyped-def]
+    """What every padded pixel gathers from the centres that see it. ``window``: the pixels' own rows, padded."""
+    channels, width, side = v_padded.shape[1], v_padded.shape[3], 2 * radius + 1
+    acc = local(lanes, window, channels, BLOCK)
+    cast = acc.dtype.type
+    for j in range(window.shape[0]):
+        for x in range(0, width, BLOCK):
+            count = min(BLOCK, width - x)
+            acc[:] = 0
+            for r in range(side):
+                for c in range(0, side, len(run)):
+                    tap, dr, dc = r * side + c, cast(r - radius), cast(c - radius)
+                    row, first = j + 2 * radius - r, x + 2 * radius - c
+                    coef, ref = coefs[row], refs[row]
+                    if c + len(run) <= side:
+                        _pull_back_run(window, seen, maps, coef, ref, acc, j, x, first, tap, dr, dc, run, lanes)
+                    else:
+                        _pull_back_run(window, seen, maps, coef, ref, acc, j, x, first, tap, dr, dc, rest, lanes)
+            for c in range(channels):
+                v_padded[n, c, y0 + j, x : x + count] = acc[c, :count]
+
+
+def vjp(
+    residuals: Residuals, v_out: np.ndarray, radius: int, border: str, image_too: bool = True
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Cotangents of the image (None if not wanted) and of the maps' planes, stacked (N, K, H, W); maps in full size."""
+    image, valid, maps, out, mass = residuals
+    batch, _, height, width = image.shape
+    strips = Strips(image, valid, radius, border, LONGEST_RUN)
+    v_maps = np.empty((batch, planes(maps), height, width), image.dtype)
+    v_centre = np.empty_like(image)
+
+    def task(n: int, start: int, stop: int) -> None:
+        window, seen = strips.window(n, start, stop + 2 * radius, "window")
+        shape = (strips.run, strips.rest, strips.lanes)
+        pull_centre(window, seen, maps, n, start, radius, *shape, out, mass, v_out, v_maps, v_centre)
+
+    run_strips(task, batch, height, strips.height)
+    return v_centre + _gather(residuals, v_out, strips, border) if image_too else None, v_maps
+
+
+def _gather(residuals: Residuals, v_out: np.ndarray, strips: Strips, border: str) -> np.ndarray:
+    image, _, maps, out, mass = residuals
+    batch, channels, height, width = image.shape
+    radius = strips.radius
+    v_padded = np.empty((batch, channels, height + 2 * radius, width + 2 * radius), image.dtype)
+    wide = blocks(width + 2 * radius) + 2 * radius
+
+    def task(n: int, start: int, stop: int) -> None:
+        # Padded row j is seen by the centres of rows j - 2 radius ... j, and row p of centres is padded row p + radius.
+        low, high = max(start - 2 * radius, 0), min(stop, height)
+        own, own_seen = strips.window(n, low + radius, high + radius, "own")
+        window, seen = strips.window(n, start, stop, "window", mark=own_seen is not None)
+        coefs = scratch("coefs", (stop - start + 2 * radius, planes(maps), wide), image.dtype)
+        refs = scratch("refs", (stop - start + 2 * radius, 3 * channels + 1, wide), image.dtype)
+        lay_centres(own, own_seen, maps, n, low, radius, coefs, refs, low - start + 2 * radius, strips.lanes, out, mass, v_out)
+        shape = (strips.run, strips.rest, strips.lanes)
+        pull_back(window, seen, maps, n, start, radius, *shape, coefs, refs, v_padded)
+
+    run_strips(task, batch, height + 2 * radius, strips.height)
+    return pad_adjoint(v_padded, radius, border)

@@ -1,0 +1,66 @@
+"""Anisotropic bilateral: w = exp(-d^T P d / 2 - |x(q) - x(p)|^2 / (2 sigma_range^2)), P as in the anisotropic Gaussian."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from pkn.filters._filter import Filter
+from pkn.filters._gaussian import (
+    CORRELATION,
+    WAVE_NUMBER,
+    precision_matrix,
+    precision_matrix_vjp,
+    precision_of_sigma,
+    precision_of_sigma_vjp,
+)
+from pkn.filters._plug import plug
+from pkn.filters.bilateral import SIGMA_RANGE
+
+
+class AnisotropicBilateralMaps(NamedTuple):
+    """``kx``, ``ky`` in 1/pixels, >= 0; ``rho`` between -1 and 1; ``sigma_range`` in image values, >= 0."""
+
+    kx: Any
+    ky: Any
+    rho: Any
+    sigma_range: Any
+
+
+def _coefficients(maps, coef):  # type: ignore[no-untyped-def]
+    precision_matrix(coef)
+    precision_of_sigma(coef[3])
+
+
+def _coefficients_vjp(maps, value, v_coef):  # type: ignore[no-untyped-def]
+    precision_matrix_vjp(value, v_coef)
+    precision_of_sigma_vjp(value[3], v_coef[3])
+
+
+def _energy(maps, coef, i, tap, dr, dc, d2):  # type: ignore[no-untyped-def]
+    return coef[0, i] * (dc * dc) + coef[1, i] * (dr * dr) + coef[2, i] * (dr * dc) + coef[3, i] * d2
+
+
+def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):  # type: ignore[no-untyped-def]
+    v_coef[0, i] += v_e * (dc * dc)
+    v_coef[1, i] += v_e * (dr * dr)
+    v_coef[2, i] += v_e * (dr * dc)
+    v_coef[3, i] += v_e * d2
+
+
+def _range_factor(maps, coef, i):  # type: ignore[no-untyped-def]
+    return coef[3, i]
+
+
+plug(AnisotropicBilateralMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, _range_factor)
+
+
+@dataclass(frozen=True)
+class AnisotropicBilateral(Filter):
+    """Bilateral filter whose neighbourhood is a per-pixel ellipse: averages along edges, and what is alike."""
+
+    Maps: ClassVar[type[tuple[Any, ...]]] = AnisotropicBilateralMaps
+    ranges: ClassVar = {
+        "kx": WAVE_NUMBER._replace(strength=0),
+        "ky": WAVE_NUMBER._replace(strength=0),
+        "rho": CORRELATION,
+        "sigma_range": SIGMA_RANGE,
+    }

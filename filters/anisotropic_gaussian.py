@@ -1,0 +1,53 @@
+"""Anisotropic Gaussian: w = exp(-d^T P d / 2), d = q - p, P = [[kx^2, rho kx ky], [rho kx ky, ky^2]]."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from pkn.filters._filter import Filter
+from pkn.filters._gaussian import CORRELATION, WAVE_NUMBER, precision_matrix, precision_matrix_vjp
+from pkn.filters._plug import plug
+
+
+class AnisotropicGaussianMaps(NamedTuple):
+    """``kx`` and ``ky`` in 1/pixels, >= 0 (x along columns, y along rows); correlation ``rho`` between -1 and 1."""
+
+    kx: Any
+    ky: Any
+    rho: Any
+
+
+def _coefficients(maps, coef):  # type: ignore[no-untyped-def]
+    precision_matrix(coef)
+
+
+def _coefficients_vjp(maps, value, v_coef):  # type: ignore[no-untyped-def]
+    precision_matrix_vjp(value, v_coef)
+
+
+def _energy(maps, coef, i, tap, dr, dc, d2):  # type: ignore[no-untyped-def]
+    return coef[0, i] * (dc * dc) + coef[1, i] * (dr * dr) + coef[2, i] * (dr * dc)
+
+
+def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):  # type: ignore[no-untyped-def]
+    v_coef[0, i] += v_e * (dc * dc)
+    v_coef[1, i] += v_e * (dr * dr)
+    v_coef[2, i] += v_e * (dr * dc)
+
+
+def _range_factor(maps, coef, i):  # type: ignore[no-untyped-def]
+    return coef.dtype.type(0)
+
+
+plug(AnisotropicGaussianMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, _range_factor)
+
+
+@dataclass(frozen=True)
+class AnisotropicGaussian(Filter):
+    """Gaussian blur along a per-pixel ellipse, given by its precision matrix.
+
+    ``kx`` and ``ky`` (1/pixels) are the square roots of the matrix's diagonal, ``rho`` its correlation; it is positive
+    definite for all kx, ky > 0 and -1 < rho < 1. A positive ``rho`` smooths most along dx = -dy.
+    """
+
+    Maps: ClassVar[type[tuple[Any, ...]]] = AnisotropicGaussianMaps
+    ranges: ClassVar = {"kx": WAVE_NUMBER, "ky": WAVE_NUMBER, "rho": CORRELATION}

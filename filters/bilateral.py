@@ -1,0 +1,68 @@
+"""Bilateral filter: w = exp(-|q - p|^2 / (2 sigma_space^2) - |x(q) - x(p)|^2 / (2 sigma_range^2))."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from pkn.filters._filter import Filter, MapRange
+from pkn.filters._gaussian import precision_of_sigma, precision_of_sigma_vjp
+from pkn.filters._plug import plug
+
+SIGMA_RANGE = MapRange("image value", 0.004, 1.0, (0, np.inf), strength=1, meaning="how different a pixel may be")
+
+
+class BilateralMaps(NamedTuple):
+    """``sigma_space`` in pixels, ``sigma_range`` in image values (the image's own units), both >= 0."""
+
+    sigma_space: Any
+    sigma_range: Any
+
+
+def _coefficients(maps, coef):  # type: ignore[no-untyped-def]
+    precision_of_sigma(coef[0])
+    precision_of_sigma(coef[1])
+
+
+def _coefficients_vjp(maps, value, v_coef):  # type: ignore[no-untyped-def]
+    precision_of_sigma_vjp(value[0], v_coef[0])
+    precision_of_sigma_vjp(value[1], v_coef[1])
+
+
+def _energy(maps, coef, i, tap, dr, dc, d2):  # type: ignore[no-untyped-def]
+    return coef[0, i] * (dr * dr + dc * dc) + coef[1, i] * d2
+
+
+def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):  # type: ignore[no-untyped-def]
+    v_coef[0, i] += v_e * (dr * dr + dc * dc)
+    v_coef[1, i] += v_e * d2
+
+
+def _range_factor(maps, coef, i):  # type: ignore[no-untyped-def]
+    return coef[1, i]
+
+
+plug(BilateralMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, _range_factor)
+
+
+@dataclass(frozen=True)
+class Bilateral(Filter):
+    """Bilateral filter with per-pixel ``sigma_space`` (pixels) and ``sigma_range`` (image values).
+
+    Averages the pixels that are near and alike: smooths flat areas, keeps edges. Equation 1 of Tomasi and Manduchi,
+    "Bilateral filtering for gray and color images" (1998), with sigmas that change from pixel to pixel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pkn.filters import Bilateral
+    >>> image = np.eye(5, dtype=np.float32)
+    >>> Bilateral(radius=2)(image, sigma_space=1.5, sigma_range=0.1).shape
+    (5, 5)
+    """
+
+    Maps: ClassVar[type[tuple[Any, ...]]] = BilateralMaps
+    ranges: ClassVar = {
+        "sigma_space": MapRange("px", 0.3, 8.0, (0, np.inf), meaning="how far pixels are averaged"),
+        "sigma_range": SIGMA_RANGE,
+    }

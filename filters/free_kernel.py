@@ -1,0 +1,118 @@
+"""Free kernels: every pixel has its own K x K weights, given as logits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from pkn.filters._filter import Filter, MapRange
+from pkn.filters._numba import exp2
+from pkn.filters._plug import plug
+
+LOG2E = float(np.log2(np.e))
+LARGEST_LOGIT = 1e4
+
+
+class SoftmaxMaps(NamedTuple):
+    """``logits`` (K, K, H, W): their softmax over the window is the kernel."""
+
+    logits: Any
+
+
+class TanhMaps(NamedTuple):
+    """``logits`` (K, K, H, W): their tanh is the kernel, signed and not normalised."""
+
+    logits: Any
+
+
+def _softmax(maps, coef):  # type: ignore[no-untyped-def]
+    top = coef[0].copy()
+    for k in range(coef.shape[0]):
+        for i in range(coef.shape[1]):
+            top[i] = max(top[i], coef[k, i])
+    for k in range(coef.shape[0]):
+        for i in range(coef.shape[1]):
+            coef[k, i] = coef.dtype.type(LOG2E) * (coef[k, i] - top[i])
+
+
+def _softmax_vjp(maps, value, v_coef):  # type: ignore[no-untyped-def]
+    v_coef *= v_coef.dtype.type(LOG2E)  # a shift of all logits changes nothing, so the maximum pulls on nothing
+
+
+def _tanh(maps, coef):  # type: ignore[no-untyped-def]
+    cast = coef.dtype.type
+    for k in range(coef.shape[0]):
+        for i in range(coef.shape[1]):
+            t = exp2(cast(-2 * LOG2E) * abs(coef[k, i]))
+            size = (cast(1) - t) / (cast(1) + t)
+            coef[k, i] = size if coef[k, i] > 0 else -size
+
+
+def _tanh_vjp(maps, value, v_coef):  # type: ignore[no-untyped-def]
+    cast = v_coef.dtype.type
+    for k in range(v_coef.shape[0]):
+        for i in range(v_coef.shape[1]):
+            t = exp2(cast(-2 * LOG2E) * abs(value[k, i]))
+            v_coef[k, i] *= cast(4) * t / ((cast(1) + t) * (cast(1) + t))
+
+
+def _energy(maps, coef, i, tap, dr, dc, d2):  # type: ignore[no-untyped-def]
+    return coef[tap, i]
+
+
+def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):  # type: ignore[no-untyped-def]
+    v_coef[tap, i] += v_e
+
+
+def _range_factor(maps, coef, i):  # type: ignore[no-untyped-def]
+    return coef.dtype.type(0)
+
+
+plug(SoftmaxMaps, _softmax, _softmax_vjp, _energy, _energy_vjp, _range_factor)
+plug(TanhMaps, _tanh, _tanh_vjp, _energy, _energy_vjp, _range_factor, signed=True)
+
+
+@dataclass(frozen=True)
+class FreeKernel(Filter):
+    """Free K x K weights per pixel, K = 2 radius + 1, from ``logits`` of shape (K, K, H, W) or (K, K).
+
+    Parameters
+    ----------
+    normalization : {"softmax", "tanh"}
+        "softmax": positive weights that sum to 1. "tanh": signed weights that are not normalised, as kernel-predicting
+        samplers need them: the output may leave the range of the input.
+    """
+
+    radius: int = 2
+    normalization: str = "softmax"
+
+    ranges: ClassVar = {"logits": MapRange("", -8.0, 8.0, (-LARGEST_LOGIT, LARGEST_LOGIT), logarithmic=False)}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.normalization not in ("softmax", "tanh"):
+            raise ValueError(f'normalization is {self.normalization!r}; expected "softmax" or "tanh"')
+
+    @property
+    def Maps(self) -> type[tuple[Any, ...]]:  # type: ignore[override]  # noqa: N802 (it is a type, as in all filters)
+        return SoftmaxMaps if self.normalization == "softmax" else TanhMaps
+
+    @property
+    def convex(self) -> bool:  # type: ignore[override]
+        return self.normalization == "softmax"
+
+    def map_shape(self, name: str, height: int, width: int) -> tuple[int, ...]:
+        return (2 * self.radius + 1, 2 * self.radius + 1, height, width)
+
+    def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
+        """Softmax: the odds of all pixels but the centre times ``strength``; tanh: 1 - strength of the identity mixed in."""
+        logits = maps["logits"]
+        centre = np.zeros(logits.shape[:2] + (1, 1), bool)
+        centre[self.radius, self.radius] = True
+        with np.errstate(divide="ignore"):
+            if self.normalization == "softmax":
+                changed = np.where(centre, logits, np.maximum(logits + np.log(strength), -LARGEST_LOGIT))
+            else:
+                changed = np.arctanh(np.clip((1 - strength) * centre + strength * np.tanh(logits), -1, 1))
+        return {"logits": np.clip(changed, -LARGEST_LOGIT, LARGEST_LOGIT).astype(logits.dtype)}

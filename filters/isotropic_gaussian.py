@@ -1,0 +1,45 @@
+"""Isotropic Gaussian: w = exp(-|q - p|^2 / (2 sigma^2))."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from pkn.filters._filter import Filter
+from pkn.filters._gaussian import SIGMA, precision_of_sigma, precision_of_sigma_vjp
+from pkn.filters._plug import plug
+
+
+class IsotropicGaussianMaps(NamedTuple):
+    """``sigma`` in pixels, >= 0."""
+
+    sigma: Any
+
+
+def _coefficients(maps, coef):  # type: ignore[no-untyped-def]
+    precision_of_sigma(coef[0])
+
+
+def _coefficients_vjp(maps, value, v_coef):  # type: ignore[no-untyped-def]
+    precision_of_sigma_vjp(value[0], v_coef[0])
+
+
+def _energy(maps, coef, i, tap, dr, dc, d2):  # type: ignore[no-untyped-def]
+    return coef[0, i] * (dr * dr + dc * dc)
+
+
+def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):  # type: ignore[no-untyped-def]
+    v_coef[0, i] += v_e * (dr * dr + dc * dc)
+
+
+def _range_factor(maps, coef, i):  # type: ignore[no-untyped-def]
+    return coef.dtype.type(0)
+
+
+plug(IsotropicGaussianMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, _range_factor)
+
+
+@dataclass(frozen=True)
+class IsotropicGaussian(Filter):
+    """Gaussian blur with a per-pixel ``sigma`` (pixels)."""
+
+    Maps: ClassVar[type[tuple[Any, ...]]] = IsotropicGaussianMaps
+    ranges: ClassVar = {"sigma": SIGMA}

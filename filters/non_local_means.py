@@ -1,0 +1,75 @@
+"""Non-local means: w = exp(-max(0, |patch(q) - patch(p)|^2 / n - 2 sigma^2) / h^2)."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from pkn.filters import _patches, _patches_vjp
+from pkn.filters._border import pad
+from pkn.filters._filter import Filter, MapRange
+
+
+class NonLocalMeansMaps(NamedTuple):
+    """``h``, the filtering strength, and ``sigma``, the noise's standard deviation; both in image values, >= 0."""
+
+    h: Any
+    sigma: Any = 0.0
+
+
+@dataclass(frozen=True)
+class NonLocalMeans(Filter):
+    """Pixelwise non-local means with a per-pixel ``h``: averages pixels whose flat patches are alike.
+
+    Patch distances are means over the patch's n pixels (channels added up), less the 2 sigma^2 that noise adds to them
+    (Buades, Coll, Morel, "Non-Local Means Denoising", IPOL 2011). The central pixel has distance 0 and weighs 1.
+
+    Parameters
+    ----------
+    radius : int
+        Of the search window, in pixels; 10 is the usual 21 x 21.
+    patch_radius : int
+        Of the patches, in pixels; 3 is the usual 7 x 7.
+    border : as in all filters
+    """
+
+    radius: int = 10
+    border: str = "reflect"
+    patch_radius: int = 3
+
+    Maps: ClassVar[type[tuple[Any, ...]]] = NonLocalMeansMaps
+    ranges: ClassVar = {
+        "h": MapRange("image value", 0.004, 1.0, (0, np.inf), strength=1, meaning="how different patches may be"),
+        "sigma": MapRange("image value", 0.001, 0.5, (0, np.inf), meaning="noise taken off the distances"),
+    }
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.patch_radius, int) or self.patch_radius < 0:
+            raise ValueError(f"patch_radius is {self.patch_radius!r}; expected a whole number of at least 0")
+
+    @property
+    def halo(self) -> int:
+        return self.radius + self.patch_radius
+
+    def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
+        return _patches.forward(image, maps, self.radius, self.patch_radius, self.border, valid, keep)
+
+    def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
+        v_image, v_maps = _patches_vjp.vjp(residuals, v_out, self.radius, self.patch_radius, self.border)
+        return (v_image if image_too else None), NonLocalMeansMaps(v_maps[:, :1], v_maps[:, 1:])
+
+    def _weights(self, planes: np.ndarray, seen: np.ndarray, here: Any, row: int, col: int) -> np.ndarray:
+        side, patch = 2 * self.radius + 1, 2 * self.patch_radius + 1
+        cut = np.s_[row : row + side + patch - 1, col : col + side + patch - 1]
+        window = pad(planes, self.halo, self.border)[0][:, *cut]
+        marks = pad(seen.astype(planes.dtype), self.halo, self.border)[0][cut]
+        patches = np.lib.stride_tricks.sliding_window_view(window, (patch, patch), (1, 2))
+        pairs = np.lib.stride_tricks.sliding_window_view(marks, (patch, patch))
+        both = pairs * pairs[self.radius, self.radius]
+        centre = patches[:, self.radius, self.radius, None, None]
+        total = (((patches - centre) ** 2).sum(0) * both).sum((-1, -2))
+        mean = total / np.maximum(both.sum((-1, -2)), 1)
+        h, sigma = (values.item() for values in here)
+        weights = np.exp(-np.maximum(0, mean - 2 * sigma**2) / max(h * h, 1e-30)) * pairs[..., self.patch_radius, self.patch_radius]
+        return weights / (weights.sum() if weights.any() else np.nan)
