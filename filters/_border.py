@@ -26,7 +26,7 @@ def border_index(size: int, radius: int, mode: str) -> np.ndarray:
 
 
 @kernel
-def pad_rows(image, n, rows, columns, window):  # type: ignore[no-untyped-def]
+def pad_rows(image, n, rows, columns, window):
     """Copy rows of image ``n``, padded, into ``window`` (rows, C, >= len(columns)); say whether all are finite.
 
     ``rows`` and ``columns`` are the sources of the padded positions; the run of columns that is the image itself is
@@ -57,7 +57,7 @@ def pad_rows(image, n, rows, columns, window):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def mark_rows(window, valid, n, rows, columns):  # type: ignore[no-untyped-def]
+def mark_rows(window, valid, n, rows, columns):
     """Fill the last channel with 1 where a pixel is valid and finite in all channels; else with 0, and the pixel."""
     last = window.shape[1] - 1
     for y in range(rows.size):

@@ -136,6 +136,10 @@ class Filter:
         marks = pad(seen.astype(planes.dtype), self.radius, self.border)[cut][0]
         return _window.window_weights(window, marks, here)
 
+    def plane_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of the values that one pixel has in the map ``name``: (), but (K, K) for free kernels."""
+        return ()
+
     def check_maps(self, given: tuple[Any, ...], named: dict[str, Any], planes: np.ndarray) -> Any:
         """The maps as the kernels want them, for an image (1, C, H, W)."""
         names = self.Maps._fields  # type: ignore[attr-defined]
@@ -150,14 +154,16 @@ class Filter:
         value = np.asarray(value)
         if value.dtype.kind not in "fiu":
             raise TypeError(f"{name} has dtype {value.dtype}; expected a number or an array of numbers")
-        size = planes.shape[2:]
-        if value.shape not in ((), size):
-            raise ValueError(f"{name} has shape {value.shape}; expected a number or the image's (H, W) = {size}")
+        each, size = self.plane_shape(name), planes.shape[2:]
+        if value.shape not in (each, each + size):
+            each_name = str(each) if each else "a number"
+            raise ValueError(f"{name} has shape {value.shape}; expected {each_name} or, for this image, {each + size}")
         low, high = self.ranges[name].valid
         if not (value.min() >= low and value.max() <= high):
             came = "NaN" if np.isnan(value).any() else f"{value.min():g} to {value.max():g}"
             raise ValueError(f"{name} is {came}; expected {low:g} to {high:g} ({self.ranges[name].unit or 'no unit'})")
-        return np.ascontiguousarray(value, planes.dtype).reshape((1, 1, *size) if value.shape else (1, 1, 1, 1))
+        shape = (1, -1, *size) if value.shape == each + size else (1, -1, 1, 1)
+        return np.ascontiguousarray(value, planes.dtype).reshape(shape)
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
         """The maps with the filter's effect scaled: 0 is the identity, 1 leaves them as they are."""

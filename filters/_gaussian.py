@@ -14,15 +14,15 @@ CORRELATION = MapRange("", -0.98, 0.98, (-0.999999, 0.999999), logarithmic=False
 
 
 @inlined
-def precision_of_sigma(row):  # type: ignore[no-untyped-def]
-    """sigma -> -log2(e) / (2 sigma^2), in place."""
+def precision_of_sigma(row):
+    """From sigma to -log2(e) / (2 sigma^2), in place."""
     cast = row.dtype.type
     for i in range(row.size):
         row[i] = cast(-HALF_LOG2E) / max(row[i] * row[i], cast(SMALLEST))
 
 
 @inlined
-def precision_of_sigma_vjp(value, v_row):  # type: ignore[no-untyped-def]
+def precision_of_sigma_vjp(value, v_row):
     cast = v_row.dtype.type
     for i in range(v_row.size):
         s = value[i]
@@ -30,7 +30,7 @@ def precision_of_sigma_vjp(value, v_row):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def precision_matrix(coef):  # type: ignore[no-untyped-def]
+def precision_matrix(coef):
     """Rows kx, ky, rho -> factors of dc^2, dr^2 and dr dc: P = [[kx^2, rho kx ky], [rho kx ky, ky^2]], in place."""
     cast = coef.dtype.type
     for i in range(coef.shape[1]):
@@ -41,7 +41,7 @@ def precision_matrix(coef):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def precision_matrix_vjp(value, v_coef):  # type: ignore[no-untyped-def]
+def precision_matrix_vjp(value, v_coef):
     cast = v_coef.dtype.type
     for i in range(v_coef.shape[1]):
         kx, ky, rho = value[0, i], value[1, i], value[2, i]

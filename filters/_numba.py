@@ -83,7 +83,7 @@ def run_strips(task: Callable[[int, int, int], None], batch: int, rows: int, str
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    """Memory that belongs to the calling thread and is used again: fresh pages cost as much as a small window's sums."""
+    """The calling thread's own memory, used again and again: fresh pages cost as much as a small window's sums."""
     size = int(np.prod(shape)) * dtype.itemsize
     held = _thread.__dict__.get(name)
     if held is None or held.nbytes < size:
@@ -92,46 +92,46 @@ def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarr
 
 
 @intrinsic
-def _float32_of_bits(context, bits):  # type: ignore[no-untyped-def]
-    def codegen(_, builder, __, args):  # type: ignore[no-untyped-def]
+def _float32_of_bits(context, bits):
+    def codegen(_, builder, __, args):
         return builder.bitcast(args[0], ir.FloatType())
 
     return types.float32(types.int32), codegen
 
 
 @intrinsic
-def _bits_of_float32(context, value):  # type: ignore[no-untyped-def]
-    def codegen(_, builder, __, args):  # type: ignore[no-untyped-def]
+def _bits_of_float32(context, value):
+    def codegen(_, builder, __, args):
         return builder.bitcast(args[0], ir.IntType(32))
 
     return types.int32(types.float32), codegen
 
 
 @intrinsic
-def _float64_of_bits(context, bits):  # type: ignore[no-untyped-def]
-    def codegen(_, builder, __, args):  # type: ignore[no-untyped-def]
+def _float64_of_bits(context, bits):
+    def codegen(_, builder, __, args):
         return builder.bitcast(args[0], ir.DoubleType())
 
     return types.float64(types.int64), codegen
 
 
 @intrinsic
-def _bits_of_float64(context, value):  # type: ignore[no-untyped-def]
-    def codegen(_, builder, __, args):  # type: ignore[no-untyped-def]
+def _bits_of_float64(context, value):
+    def codegen(_, builder, __, args):
         return builder.bitcast(args[0], ir.IntType(64))
 
     return types.int64(types.float64), codegen
 
 
 @intrinsic
-def _stack(context, like):  # type: ignore[no-untyped-def]
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+def _stack(context, like):
+    def codegen(context, builder, signature, args):
         return cgutils.alloca_once(builder, context.get_data_type(signature.args[0].dtype), size=STACK_SIZE)
 
     return types.CPointer(like.dtype)(like), codegen
 
 
-def local(lanes, like, rows, columns):  # type: ignore[no-untyped-def]
+def local(lanes, like, rows, columns):
     """An array (rows, columns) on the stack; on the heap if ``lanes`` is empty, for then its size isn't known.
 
     Nothing else can point to the stack, and the compiler knows: with several arrays that might overlap it guards its
@@ -141,18 +141,18 @@ def local(lanes, like, rows, columns):  # type: ignore[no-untyped-def]
 
 
 @overload(local, jit_options=INLINED)
-def _local(lanes, like, rows, columns):  # type: ignore[no-untyped-def]
+def _local(lanes, like, rows, columns):
     if lanes.count == 0:
         return lambda lanes, like, rows, columns: np.empty((rows, columns), like.dtype)
     return lambda lanes, like, rows, columns: carray(_stack(like), (rows, columns))
 
 
-def exp2(x):  # type: ignore[no-untyped-def]
+def exp2(x):
     """2^x for x <= 0 (and up to 100); 0 below the smallest normal number. Relative error under 2e-7, float64 1e-15.
 
     Adding 1.5 * 2^mantissa (+ the exponent's bias) rounds x to an integer and leaves that integer's exponent bits at
-    the bottom of the word; the rest, in [-1/2, 1/2], goes through a minimax fit of 2^x (float64: the Taylor series). Plain adds, multiplies and
-    one shift, so that a compiler vectorises it: five times the speed of a call to the library's exp2.
+    the bottom of the word; the rest, in [-1/2, 1/2], goes through a minimax fit of 2^x (float64: the Taylor series).
+    Adds, multiplies and one shift, all of which a compiler vectorises: five times the speed of the library's exp2.
     """
     raise NotImplementedError
 
@@ -164,10 +164,10 @@ _C64 = tuple(float(np.log(2) ** k / np.prod(np.arange(1, k + 1, dtype=float))) f
 
 
 @overload(exp2, jit_options=INLINED)
-def _exp2(x):  # type: ignore[no-untyped-def]
+def _exp2(x):
     if x == types.float32:
 
-        def single(x):  # type: ignore[no-untyped-def]
+        def single(x):
             x = x if x > _LOW32 else _LOW32
             t = x + _MAGIC32
             r = x - (t - _MAGIC32)
@@ -176,7 +176,7 @@ def _exp2(x):  # type: ignore[no-untyped-def]
 
         return single
 
-    def double(x):  # type: ignore[no-untyped-def]
+    def double(x):
         x = x if x > _LOW64 else _LOW64
         t = x + _MAGIC64
         r = x - (t - _MAGIC64)

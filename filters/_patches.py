@@ -23,7 +23,7 @@ SMALLEST = 1e-30
 
 
 @inlined
-def _square_rows(window, seen, y, x, dy, dx, squares, pairs):  # type: ignore[no-untyped-def]
+def _square_rows(window, seen, y, x, dy, dx, squares, pairs):
     """squares: |x(q + o) - x(q)|^2 of a block and its patch margin; pairs: 1 where both are seen (if any is not)."""
     channels = window.shape[1] if seen is None else window.shape[1] - 1
     wide = squares.shape[1]
@@ -44,32 +44,32 @@ def _square_rows(window, seen, y, x, dy, dx, squares, pairs):  # type: ignore[no
                 row[i] *= pairs[j, i]
 
 
-def _sum_row(run, row, i):  # type: ignore[no-untyped-def]
+def _sum_row(run, row, i):
     """row[i] + row[i + 1] + ..., as many as ``run`` is long."""
     raise NotImplementedError
 
 
 @overload(_sum_row, jit_options=INLINED)
-def _(run, row, i):  # type: ignore[no-untyped-def]
+def _(run, row, i):
     if run.count == 1:
         return lambda run, row, i: row[i]
     return lambda run, row, i: row[i] + _sum_row(run[1:], row, i + column(1))
 
 
-def _sum_column(run, rows, j, i):  # type: ignore[no-untyped-def]
+def _sum_column(run, rows, j, i):
     """rows[j, i] + rows[j + 1, i] + ..., likewise."""
     raise NotImplementedError
 
 
 @overload(_sum_column, jit_options=INLINED)
-def _(run, rows, j, i):  # type: ignore[no-untyped-def]
+def _(run, rows, j, i):
     if run.count == 1:
         return lambda run, rows, j, i: rows[j, i]
     return lambda run, rows, j, i: rows[j, i] + _sum_column(run[1:], rows, j + 1, i)
 
 
 @inlined
-def _sum_along(run, values, sums):  # type: ignore[no-untyped-def]
+def _sum_along(run, values, sums):
     for j in range(sums.shape[0]):
         row, target = values[j], sums[j]
         for i in range(BLOCK):
@@ -77,7 +77,7 @@ def _sum_along(run, values, sums):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def factors(coef):  # type: ignore[no-untyped-def]
+def factors(coef):
     """Rows h, sigma -> -log2(e) / h^2 and 2 sigma^2, in place."""
     cast = coef.dtype.type
     for i in range(coef.shape[1]):
@@ -86,7 +86,7 @@ def factors(coef):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def average_patches(window, seen, maps, n, y0, search, run, out, mass):  # type: ignore[no-untyped-def]
+def average_patches(window, seen, maps, n, y0, search, run, out, mass):
     """Fill rows ``y0`` ... of ``out`` (N, C, H, W) from a strip padded by the search and patch radius together.
 
     ``run``: a tuple as long as the patch's side.

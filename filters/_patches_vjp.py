@@ -10,8 +10,8 @@ from pkn.filters._window import Residuals, Strips
 
 
 @inlined
-def _box(values, side, along, sums):  # type: ignore[no-untyped-def]
-    """sums (H, W): sums of ``values`` (H + side - 1, W + side - 1) over all squares of that side."""
+def _box(values, side, along, sums):
+    """Fill ``sums`` (H, W): sums of ``values`` (H + side - 1, W + side - 1) over all squares of that side."""
     width = sums.shape[1]
     along[:] = 0
     for j in range(along.shape[0]):
@@ -30,7 +30,7 @@ def _box(values, side, along, sums):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _square(window, seen, channels, search, dy, dx, squares, pairs):  # type: ignore[no-untyped-def]
+def _square(window, seen, channels, search, dy, dx, squares, pairs):
     """|x(q + o) - x(q)|^2 wherever patches reach; ``pairs`` marks where both are seen."""
     for j in range(squares.shape[0]):
         for i in range(squares.shape[1]):
@@ -45,11 +45,11 @@ def _square(window, seen, channels, search, dy, dx, squares, pairs):  # type: ig
 
 
 @kernel
-def pull_patches(window, seen, maps, search, patch, out, mass, v_out, v_maps, v_window):  # type: ignore[no-untyped-def]
+def pull_patches(window, seen, maps, search, patch, out, mass, v_out, v_maps, v_window):
     """Cotangents of one image; ``window`` (rows, C, columns) is all of it, padded by ``search + patch``.
 
-    With t = max(0, S / n - 2 sigma^2) and w = exp(-t / h^2): v_h = sum 2 t / h^3 w v_w, v_sigma = sum 4 sigma / h^2 w v_w
-    where t > 0, and v_S = -w v_w / (n h^2), which every pair of pixels in the patch shares.
+    With t = max(0, S / n - 2 sigma^2) and w = exp(-t / h^2): v_h = sum 2 t / h^3 w v_w,
+    v_sigma = sum 4 sigma / h^2 w v_w where t > 0, and v_S = -w v_w / (n h^2), which every pair of the patch shares.
     """
     (channels, height, width), side = out.shape, 2 * patch + 1
     radius, cast = search + patch, window.dtype.type

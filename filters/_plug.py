@@ -20,27 +20,26 @@ from numba.extending import overload
 
 from pkn.filters._numba import INLINED, exp2, inlined
 
-
 SIGNED: set[type] = set()  # maps whose energy is the weight itself, signed and not normalised
 
 
-def coefficients(maps, coef):  # type: ignore[no-untyped-def]
+def coefficients(maps, coef):
     raise NotImplementedError
 
 
-def coefficients_vjp(maps, value, v_coef):  # type: ignore[no-untyped-def]
+def coefficients_vjp(maps, value, v_coef):
     raise NotImplementedError
 
 
-def energy(maps, coef, i, tap, dr, dc, d2):  # type: ignore[no-untyped-def]
+def energy(maps, coef, i, tap, dr, dc, d2):
     raise NotImplementedError
 
 
-def energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):  # type: ignore[no-untyped-def]
+def energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):
     raise NotImplementedError
 
 
-def range_factor(maps, coef, i):  # type: ignore[no-untyped-def]
+def range_factor(maps, coef, i):
     raise NotImplementedError
 
 
@@ -59,36 +58,36 @@ def plug(cls: type, *functions: Callable[..., Any], signed: bool = False) -> Non
     overload(range_factor, jit_options=INLINED)(lambda maps, coef, i: only(4, maps))
 
 
-def signed(maps):  # type: ignore[no-untyped-def]
+def signed(maps):
     """Whether the maps' type is in ``SIGNED``; known to the compiler."""
     raise NotImplementedError
 
 
 @overload(signed, jit_options=INLINED)
-def _signed(maps):  # type: ignore[no-untyped-def]
+def _signed(maps):
     return (lambda maps: True) if maps.instance_class in SIGNED else (lambda maps: False)
 
 
-def gated(v, seen, values, row, i):  # type: ignore[no-untyped-def]
+def gated(v, seen, values, row, i):
     """``v`` times ``values[row, i]``, 1 where a pixel counts and 0 where not; ``v`` where all do (``seen`` is None)."""
     raise NotImplementedError
 
 
 @overload(gated, jit_options=INLINED)
-def _gated(v, seen, values, row, i):  # type: ignore[no-untyped-def]
+def _gated(v, seen, values, row, i):
     if isinstance(seen, types.NoneType):
         return lambda v, seen, values, row, i: v
     return lambda v, seen, values, row, i: v * values[row, i]
 
 
 @inlined
-def weight(maps, coef, i, tap, dr, dc, d2):  # type: ignore[no-untyped-def]
+def weight(maps, coef, i, tap, dr, dc, d2):
     e = energy(maps, coef, i, tap, dr, dc, d2)
     return e if signed(maps) else exp2(e)
 
 
 @inlined
-def load(maps, n, y, x, count, coef):  # type: ignore[no-untyped-def]
+def load(maps, n, y, x, count, coef):
     """Copy ``count`` columns of all maps (N or 1, planes, H or 1, W or 1) to the rows of ``coef``; repeat the first."""
     row = 0
     for k in range(len(maps)):

@@ -1,9 +1,9 @@
 """The window core: out(p) = sum_q w(p, q) x(q) / sum_q w(p, q), w = 2^energy, with per-pixel maps.
 
 Everything is computed in blocks of ``BLOCK`` columns, always whole ones (scratch memory is wide enough), so that a
-pixel's bits depend neither on where a block begins nor on the tile it stands in. A row's taps are taken in runs
-of up to four, unrolled by recursion on a tuple's length: sums stay in registers over a run (13 Gtaps/s against 7 one
-tap at a time; 2 cores, AVX-512), whatever the compiler thinks of the loop's size. Means are summed as differences to the
+pixel's bits depend neither on where a block begins nor on the tile it stands in. A row's taps are taken in runs of up
+to four, unrolled by recursion on a tuple's length: sums stay in registers over a run (13 Gtaps/s against 7 one tap at
+a time; 2 cores, AVX-512), whatever the compiler thinks of the loop's size. Means are summed as differences to the
 centre: a constant stays that constant to the last bit.
 """
 
@@ -25,8 +25,8 @@ STRIP_FLOATS = 1 << 17  # a strip's window of half a megabyte stays in the secon
 
 
 @inlined
-def load_centre(window, seen, maps, y, x, channels, ref):  # type: ignore[no-untyped-def]
-    """ref: the centre's value by channel (0 for signed weights, so that differences are values), and if it is seen."""
+def load_centre(window, seen, maps, y, x, channels, ref):
+    """Fill ref: the centre's value by channel (0 for signed weights: differences are values), and if it is seen."""
     for c in range(channels):
         part = window[y, c, x : x + BLOCK]
         for i in range(BLOCK):
@@ -37,17 +37,17 @@ def load_centre(window, seen, maps, y, x, channels, ref):  # type: ignore[no-unt
             ref[channels, i] = part[i]
 
 
-def _add_taps(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes):  # type: ignore[no-untyped-def]
+def _add_taps(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes):
     """Add a run of taps to the sums of column ``i`` of ``acc``: weighted differences (C), weights."""
     raise NotImplementedError
 
 
 @overload(_add_taps, jit_options=INLINED)
-def _(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes):  # type: ignore[no-untyped-def]
+def _(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes):
     if run.count == 0:
         return lambda run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes: None
 
-    def first_and_rest(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes):  # type: ignore[no-untyped-def]
+    def first_and_rest(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes):
         channels = len(lanes) if len(lanes) > 0 else acc.shape[0] - 1
         cast = acc.dtype.type
         d2 = cast(0)
@@ -65,13 +65,13 @@ def _(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes):  #
 
 
 @inlined
-def _add_run(window, seen, maps, coef, ref, acc, y, x, tap, dr, dc, run, lanes):  # type: ignore[no-untyped-def]
+def _add_run(window, seen, maps, coef, ref, acc, y, x, tap, dr, dc, run, lanes):
     for i in range(BLOCK):
         _add_taps(run, window, seen, maps, coef, ref, acc, y, column(x) + column(i), i, tap, dr, dc, lanes)
 
 
 @kernel
-def average(window, seen, maps, factors, n, y0, radius, run, rest, lanes, out, mass):  # type: ignore[no-untyped-def]
+def average(window, seen, maps, factors, n, y0, radius, run, rest, lanes, out, mass):
     """Fill rows ``y0`` ... of ``out`` (N, C, H, W) from a padded strip ``window`` (rows, C, columns).
 
     ``seen``: None, or a tuple where the window has one more channel that marks the pixels that count. ``factors``: rows
@@ -179,7 +179,7 @@ def forward(
 
 
 @kernel
-def _window_energies(window, maps, coef, out):  # type: ignore[no-untyped-def]
+def _window_energies(window, maps, coef, out):
     radius = out.shape[0] // 2
     cast = out.dtype.type
     load(maps, 0, 0, 0, 1, coef)

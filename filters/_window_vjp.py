@@ -5,15 +5,15 @@ import numpy as np
 from pkn.filters._border import pad_adjoint
 from pkn.filters._numba import inlined, kernel, local, run_strips, scratch
 from pkn.filters._plug import coefficients, coefficients_vjp, energy_vjp, gated, load, range_factor, signed, weight
-from pkn.filters._window import BLOCK, SPAN, Residuals, Strips, blocks, column, load_centre, planes
+from pkn.filters._window import BLOCK, Residuals, Strips, blocks, column, load_centre, planes
 
 LONGEST_RUN = 2  # beyond about 300 instructions the compiler neither unrolls a run nor vectorises its block
 LN2 = float(np.log(2))
 
 
 @inlined
-def _load_pull(maps, n, y, x, count, out, mass, v_out, channels, ref):  # type: ignore[no-untyped-def]
-    """ref, after the centre and its mark: g = v_out / mass (C), and out - centre (C): a weight w pulls g (d - level)."""
+def _load_pull(maps, n, y, x, count, out, mass, v_out, channels, ref):
+    """Fill ref after the centre: g = v_out / mass (C) and level = out - centre (C); a weight pulls g (d - level)."""
     g, level = channels + 1, 2 * channels + 1
     for c in range(channels):
         for i in range(BLOCK):
@@ -27,7 +27,7 @@ def _load_pull(maps, n, y, x, count, out, mass, v_out, channels, ref):  # type: 
 
 
 @inlined
-def _pull_run(window, seen, maps, coef, v_coef, ref, acc, y, x, tap, dr, dc, run, lanes):  # type: ignore[no-untyped-def]
+def _pull_run(window, seen, maps, coef, v_coef, ref, acc, y, x, tap, dr, dc, run, lanes):
     """Add what one run of taps pulls on the factors (``v_coef``) and on the centre's own value (``acc``)."""
     channels = len(lanes) if len(lanes) > 0 else acc.shape[0]
     cast = acc.dtype.type
@@ -51,7 +51,7 @@ def _pull_run(window, seen, maps, coef, v_coef, ref, acc, y, x, tap, dr, dc, run
 
 
 @kernel
-def pull_centre(window, seen, maps, n, y0, radius, run, rest, lanes, out, mass, v_out, v_maps, v_image):  # type: ignore[no-untyped-def]
+def pull_centre(window, seen, maps, n, y0, radius, run, rest, lanes, out, mass, v_out, v_maps, v_image):
     """What every pixel gathers as a centre: the cotangents of its maps' planes, and of its own value in ``d2``."""
     channels, width, side = out.shape[1], out.shape[3], 2 * radius + 1
     coef = np.empty((v_maps.shape[1], BLOCK), window.dtype)
@@ -84,7 +84,7 @@ def pull_centre(window, seen, maps, n, y0, radius, run, rest, lanes, out, mass, 
 
 
 @kernel
-def lay_centres(own, seen, maps, n, y0, radius, coefs, refs, skip, lanes, out, mass, v_out):  # type: ignore[no-untyped-def]
+def lay_centres(own, seen, maps, n, y0, radius, coefs, refs, skip, lanes, out, mass, v_out):
     """Factors and ``ref`` of whole rows of centres: ``coefs`` and ``refs`` (rows, planes, columns), from ``skip``.
 
     ``own`` is the padded strip of the centres' rows. Around them all is 0: what is no centre has g = 0, pulls nothing.
@@ -107,7 +107,7 @@ def lay_centres(own, seen, maps, n, y0, radius, coefs, refs, skip, lanes, out, m
 
 
 @inlined
-def _pull_back_run(window, seen, maps, coef, ref, acc, y, x, first, tap, dr, dc, run, lanes):  # type: ignore[no-untyped-def]
+def _pull_back_run(window, seen, maps, coef, ref, acc, y, x, first, tap, dr, dc, run, lanes):
     """Add what the centres that see these pixels at one run of taps pull on them; tap k's centre is ``first - k``."""
     channels = len(lanes) if len(lanes) > 0 else acc.shape[0]
     cast = acc.dtype.type
@@ -129,7 +129,7 @@ def _pull_back_run(window, seen, maps, coef, ref, acc, y, x, first, tap, dr, dc,
 
 
 @kernel
-def pull_back(window, seen, maps, n, y0, radius, run, rest, lanes, coefs, refs, v_padded):  # type: ignore[no-untyped-def]
+def pull_back(window, seen, maps, n, y0, radius, run, rest, lanes, coefs, refs, v_padded):
     """What every padded pixel gathers from the centres that see it. ``window``: the pixels' own rows, padded."""
     channels, width, side = v_padded.shape[1], v_padded.shape[3], 2 * radius + 1
     acc = local(lanes, window, channels, BLOCK)
@@ -184,7 +184,9 @@ def _gather(residuals: Residuals, v_out: np.ndarray, strips: Strips, border: str
         window, seen = strips.window(n, start, stop, "window", mark=own_seen is not None)
         coefs = scratch("coefs", (stop - start + 2 * radius, planes(maps), wide), image.dtype)
         refs = scratch("refs", (stop - start + 2 * radius, 3 * channels + 1, wide), image.dtype)
-        lay_centres(own, own_seen, maps, n, low, radius, coefs, refs, low - start + 2 * radius, strips.lanes, out, mass, v_out)
+        lay_centres(
+            own, own_seen, maps, n, low, radius, coefs, refs, low - start + 2 * radius, strips.lanes, out, mass, v_out
+        )
         shape = (strips.run, strips.rest, strips.lanes)
         pull_back(window, seen, maps, n, start, radius, *shape, coefs, refs, v_padded)
 

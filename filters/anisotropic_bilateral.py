@@ -1,4 +1,4 @@
-"""Anisotropic bilateral: w = exp(-d^T P d / 2 - |x(q) - x(p)|^2 / (2 sigma_range^2)), P as in the anisotropic Gaussian."""
+"""Anisotropic bilateral: w = exp(-d^T P d / 2 - |x(q) - x(p)|^2 / (2 sigma_range^2)), P a precision matrix."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -25,28 +25,28 @@ class AnisotropicBilateralMaps(NamedTuple):
     sigma_range: Any
 
 
-def _coefficients(maps, coef):  # type: ignore[no-untyped-def]
+def _coefficients(maps, coef):
     precision_matrix(coef)
     precision_of_sigma(coef[3])
 
 
-def _coefficients_vjp(maps, value, v_coef):  # type: ignore[no-untyped-def]
+def _coefficients_vjp(maps, value, v_coef):
     precision_matrix_vjp(value, v_coef)
     precision_of_sigma_vjp(value[3], v_coef[3])
 
 
-def _energy(maps, coef, i, tap, dr, dc, d2):  # type: ignore[no-untyped-def]
+def _energy(maps, coef, i, tap, dr, dc, d2):
     return coef[0, i] * (dc * dc) + coef[1, i] * (dr * dr) + coef[2, i] * (dr * dc) + coef[3, i] * d2
 
 
-def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):  # type: ignore[no-untyped-def]
+def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):
     v_coef[0, i] += v_e * (dc * dc)
     v_coef[1, i] += v_e * (dr * dr)
     v_coef[2, i] += v_e * (dr * dc)
     v_coef[3, i] += v_e * d2
 
 
-def _range_factor(maps, coef, i):  # type: ignore[no-untyped-def]
+def _range_factor(maps, coef, i):
     return coef[3, i]
 
 

@@ -16,25 +16,25 @@ class AnisotropicGaussianMaps(NamedTuple):
     rho: Any
 
 
-def _coefficients(maps, coef):  # type: ignore[no-untyped-def]
+def _coefficients(maps, coef):
     precision_matrix(coef)
 
 
-def _coefficients_vjp(maps, value, v_coef):  # type: ignore[no-untyped-def]
+def _coefficients_vjp(maps, value, v_coef):
     precision_matrix_vjp(value, v_coef)
 
 
-def _energy(maps, coef, i, tap, dr, dc, d2):  # type: ignore[no-untyped-def]
+def _energy(maps, coef, i, tap, dr, dc, d2):
     return coef[0, i] * (dc * dc) + coef[1, i] * (dr * dr) + coef[2, i] * (dr * dc)
 
 
-def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):  # type: ignore[no-untyped-def]
+def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):
     v_coef[0, i] += v_e * (dc * dc)
     v_coef[1, i] += v_e * (dr * dr)
     v_coef[2, i] += v_e * (dr * dc)
 
 
-def _range_factor(maps, coef, i):  # type: ignore[no-untyped-def]
+def _range_factor(maps, coef, i):
     return coef.dtype.type(0)
 
 

@@ -19,26 +19,26 @@ class BilateralMaps(NamedTuple):
     sigma_range: Any
 
 
-def _coefficients(maps, coef):  # type: ignore[no-untyped-def]
+def _coefficients(maps, coef):
     precision_of_sigma(coef[0])
     precision_of_sigma(coef[1])
 
 
-def _coefficients_vjp(maps, value, v_coef):  # type: ignore[no-untyped-def]
+def _coefficients_vjp(maps, value, v_coef):
     precision_of_sigma_vjp(value[0], v_coef[0])
     precision_of_sigma_vjp(value[1], v_coef[1])
 
 
-def _energy(maps, coef, i, tap, dr, dc, d2):  # type: ignore[no-untyped-def]
+def _energy(maps, coef, i, tap, dr, dc, d2):
     return coef[0, i] * (dr * dr + dc * dc) + coef[1, i] * d2
 
 
-def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):  # type: ignore[no-untyped-def]
+def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):
     v_coef[0, i] += v_e * (dr * dr + dc * dc)
     v_coef[1, i] += v_e * d2
 
 
-def _range_factor(maps, coef, i):  # type: ignore[no-untyped-def]
+def _range_factor(maps, coef, i):
     return coef[1, i]
 
 

@@ -26,7 +26,7 @@ class TanhMaps(NamedTuple):
     logits: Any
 
 
-def _softmax(maps, coef):  # type: ignore[no-untyped-def]
+def _softmax(maps, coef):
     top = coef[0].copy()
     for k in range(coef.shape[0]):
         for i in range(coef.shape[1]):
@@ -36,11 +36,11 @@ def _softmax(maps, coef):  # type: ignore[no-untyped-def]
             coef[k, i] = coef.dtype.type(LOG2E) * (coef[k, i] - top[i])
 
 
-def _softmax_vjp(maps, value, v_coef):  # type: ignore[no-untyped-def]
+def _softmax_vjp(maps, value, v_coef):
     v_coef *= v_coef.dtype.type(LOG2E)  # a shift of all logits changes nothing, so the maximum pulls on nothing
 
 
-def _tanh(maps, coef):  # type: ignore[no-untyped-def]
+def _tanh(maps, coef):
     cast = coef.dtype.type
     for k in range(coef.shape[0]):
         for i in range(coef.shape[1]):
@@ -49,7 +49,7 @@ def _tanh(maps, coef):  # type: ignore[no-untyped-def]
             coef[k, i] = size if coef[k, i] > 0 else -size
 
 
-def _tanh_vjp(maps, value, v_coef):  # type: ignore[no-untyped-def]
+def _tanh_vjp(maps, value, v_coef):
     cast = v_coef.dtype.type
     for k in range(v_coef.shape[0]):
         for i in range(v_coef.shape[1]):
@@ -57,15 +57,15 @@ def _tanh_vjp(maps, value, v_coef):  # type: ignore[no-untyped-def]
             v_coef[k, i] *= cast(4) * t / ((cast(1) + t) * (cast(1) + t))
 
 
-def _energy(maps, coef, i, tap, dr, dc, d2):  # type: ignore[no-untyped-def]
+def _energy(maps, coef, i, tap, dr, dc, d2):
     return coef[tap, i]
 
 
-def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):  # type: ignore[no-untyped-def]
+def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):
     v_coef[tap, i] += v_e
 
 
-def _range_factor(maps, coef, i):  # type: ignore[no-untyped-def]
+def _range_factor(maps, coef, i):
     return coef.dtype.type(0)
 
 
@@ -102,13 +102,13 @@ class FreeKernel(Filter):
     def convex(self) -> bool:  # type: ignore[override]
         return self.normalization == "softmax"
 
-    def map_shape(self, name: str, height: int, width: int) -> tuple[int, ...]:
-        return (2 * self.radius + 1, 2 * self.radius + 1, height, width)
+    def plane_shape(self, name: str) -> tuple[int, ...]:
+        return (2 * self.radius + 1, 2 * self.radius + 1)
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
-        """Softmax: the odds of all pixels but the centre times ``strength``; tanh: 1 - strength of the identity mixed in."""
+        """Softmax: the odds of all but the centre times ``strength``; tanh: 1 - strength of the identity mixed in."""
         logits = maps["logits"]
-        centre = np.zeros(logits.shape[:2] + (1, 1), bool)
+        centre = np.zeros((*logits.shape[:2], 1, 1), bool)
         centre[self.radius, self.radius] = True
         with np.errstate(divide="ignore"):
             if self.normalization == "softmax":

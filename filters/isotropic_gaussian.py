@@ -14,23 +14,23 @@ class IsotropicGaussianMaps(NamedTuple):
     sigma: Any
 
 
-def _coefficients(maps, coef):  # type: ignore[no-untyped-def]
+def _coefficients(maps, coef):
     precision_of_sigma(coef[0])
 
 
-def _coefficients_vjp(maps, value, v_coef):  # type: ignore[no-untyped-def]
+def _coefficients_vjp(maps, value, v_coef):
     precision_of_sigma_vjp(value[0], v_coef[0])
 
 
-def _energy(maps, coef, i, tap, dr, dc, d2):  # type: ignore[no-untyped-def]
+def _energy(maps, coef, i, tap, dr, dc, d2):
     return coef[0, i] * (dr * dr + dc * dc)
 
 
-def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):  # type: ignore[no-untyped-def]
+def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):
     v_coef[0, i] += v_e * (dr * dr + dc * dc)
 
 
-def _range_factor(maps, coef, i):  # type: ignore[no-untyped-def]
+def _range_factor(maps, coef, i):
     return coef.dtype.type(0)
 
 

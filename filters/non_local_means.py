@@ -71,5 +71,8 @@ class NonLocalMeans(Filter):
         total = (((patches - centre) ** 2).sum(0) * both).sum((-1, -2))
         mean = total / np.maximum(both.sum((-1, -2)), 1)
         h, sigma = (values.item() for values in here)
-        weights = np.exp(-np.maximum(0, mean - 2 * sigma**2) / max(h * h, 1e-30)) * pairs[..., self.patch_radius, self.patch_radius]
+        weights = (
+            np.exp(-np.maximum(0, mean - 2 * sigma**2) / max(h * h, 1e-30))
+            * pairs[..., self.patch_radius, self.patch_radius]
+        )
         return weights / (weights.sum() if weights.any() else np.nan)

@@ -1,0 +1,32 @@
+"""Classical image filters made smart: tiny networks set their parameters pixel by pixel.
+
+>>> import pkn
+>>> clean = pkn.denoise(noisy)                         # doctest: +SKIP
+>>> maps = pkn.predict_maps(noisy, net="bilateral")    # doctest: +SKIP
+
+Importing this package loads neither torch nor Numba; the verbs do when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pkn.parameter_maps import ParameterMaps
+    from pkn.verbs import denoise, predict_maps
+
+__version__ = "0.1.0"
+__all__ = ["ParameterMaps", "__version__", "denoise", "predict_maps"]
+
+_HOMES = {"ParameterMaps": "pkn.parameter_maps", "denoise": "pkn.verbs", "predict_maps": "pkn.verbs"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in ("filters", "nets"):
+        return import_module(f"pkn.{name}")
+    raise AttributeError(f"module 'pkn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, "filters", "nets"})

@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkn._files import atomic_path
-from pkn.images import encode_png
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from pkn._png import SIGNATURE, encode_png
 
 
 def write_report(
@@ -96,7 +94,7 @@ def _figures_html(figures: Sequence[tuple[str, bytes]]) -> str:
     items = []
     for caption, png in figures:
         _check_text("figures", caption)
-        if not isinstance(png, bytes) or not png.startswith(_PNG_SIGNATURE):
+        if not isinstance(png, bytes) or not png.startswith(SIGNATURE):
             raise ValueError(f"figures: got something else than a PNG file for {caption!r}, expected its bytes")
         text = html.escape(caption)
         picture = f'<img src="{_data_uri(png)}" alt="{text}">'

@@ -562,11 +562,16 @@ def test_encode_png_refuses_floats():
 def test_target_is_kept_when_the_block_fails(tmp_path):
     target = tmp_path / "a.txt"
     target.write_text("old")
-    with pytest.raises(KeyboardInterrupt), atomic_path(target) as temporary:
-        assert temporary.parent == tmp_path
-        assert temporary.suffix == ".txt"
-        temporary.write_text("new")
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with atomic_path(target) as temporary:
+            assert temporary.parent == tmp_path
+            assert temporary.suffix == ".txt"
+            temporary.write_text("new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 

@@ -1,0 +1,68 @@
+"""The networks that come with the package, and how a user's ``net`` is found."""
+
+import difflib
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pkn.nets import MapNet
+
+COLOURS = {1: "grey", 3: "rgb"}
+_loaded: dict[tuple[str, float], "MapNet"] = {}
+
+
+def weights_folder() -> Path:
+    """Where the bundled weights stand, named ``<net>-<grey or rgb>.safetensors``."""
+    return Path(str(files("pkn"))) / "weights"
+
+
+def bundled_names() -> list[str]:
+    """Names that ``net=`` takes."""
+    return sorted({path.stem.rpartition("-")[0] for path in weights_folder().glob("*.safetensors")})
+
+
+def find_net(net: Any, channels: int) -> "MapNet":
+    """The network for an image of so many channels.
+
+    Parameters
+    ----------
+    net : str, path or MapNet
+        A bundled name, a ``.safetensors`` file, or a network.
+    channels : int
+
+    Raises
+    ------
+    ValueError
+        For an unknown name (with near misses), a bad file, or a network for other channels.
+    """
+    from pkn.nets import MapNet
+
+    found = net if isinstance(net, MapNet) else _load(_path_of(net, channels))
+    if found.channels != channels:
+        raise ValueError(f"image has {channels} channels; expected {found.channels} for the network {net!r}")
+    return found
+
+
+def _path_of(net: Any, channels: int) -> Path:
+    if not isinstance(net, str | Path):
+        raise TypeError(f"net is {type(net).__name__}; expected a bundled name, a .safetensors path or a MapNet")
+    if str(net).endswith(".safetensors"):
+        return Path(net)
+    names = bundled_names()
+    if str(net) not in names:
+        near = difflib.get_close_matches(str(net), names, n=3, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ValueError(f"net is {str(net)!r}; expected one of {', '.join(names)} or a .safetensors path{hint}")
+    if channels not in COLOURS:
+        raise ValueError(f"image has {channels} channels; expected 1 or 3 for the bundled networks")
+    return weights_folder() / f"{net}-{COLOURS[channels]}.safetensors"
+
+
+def _load(path: Path) -> "MapNet":
+    from pkn.nets import load_net
+
+    key = (str(path.resolve()), path.stat().st_mtime)
+    if key not in _loaded:
+        _loaded[key] = load_net(path)
+    return _loaded[key]

@@ -1,0 +1,102 @@
+"""Pictures of parameter maps: white where more denoising happens, a colour bar with the unit."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+
+from pkn._files import atomic_path
+from pkn.filters import MapRange
+
+if TYPE_CHECKING:
+    from pkn.parameter_maps import ParameterMaps
+
+LONGEST_SIDE = 1600  # pixels of a map that a picture shows; larger ones are thinned out
+
+
+def draw_map(axes: Axes, values: np.ndarray, name: str, limits: MapRange) -> None:
+    """Draw a map (H, W), or the mosaic of a free kernel's (K, K, H, W), into ``axes``."""
+    image = _mosaic(values)
+    step = -(-max(image.shape) // LONGEST_SIDE)
+    image = image[::step, ::step]
+    low, high = np.percentile(image, (0.5, 99.5))
+    if limits.logarithmic and low > 0 and high > low:
+        norm: Normalize = LogNorm(low, high)
+    else:
+        norm = Normalize(low, high if high > low else low + 1)
+    shown = axes.imshow(image, cmap="gray_r" if limits.strength < 0 else "gray", norm=norm, interpolation="nearest")
+    bar = axes.figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.03)
+    bar.set_label(f"{name} [{limits.unit}]" if limits.unit else name)
+    axes.set_title(f"{name}: {limits.meaning}" if limits.meaning else name, fontsize="medium")
+    axes.set_axis_off()
+
+
+def _mosaic(values: np.ndarray) -> np.ndarray:
+    if values.ndim == 2:
+        return values
+    rows, columns, height, width = values.shape
+    return values.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
+
+
+def plot_maps(maps: "ParameterMaps") -> tuple[Figure, Any]:
+    """All maps in one row; returns figure and axes."""
+    height, width = maps.shape
+    figure = Figure(figsize=(5.2 * len(maps), 1 + 4.2 * min(2.0, height / width)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(maps), squeeze=False)[0]
+    for place, name in zip(axes, maps, strict=True):
+        draw_map(place, maps[name], name, maps.ranges[name])
+    return figure, axes
+
+
+def map_figure(maps: "ParameterMaps", name: str) -> Figure:
+    """One map as a figure of its own."""
+    height, width = maps.shape
+    figure = Figure(figsize=(7, 0.8 + 6 * min(2.0, height / width)), layout="constrained")
+    FigureCanvasAgg(figure)
+    draw_map(figure.subplots(), maps[name], name, maps.ranges[name])
+    return figure
+
+
+def write_maps(maps: "ParameterMaps", folder: Path) -> list[Path]:
+    """``<name>.png`` for each map."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.png" for name in maps]
+    for path, name in zip(paths, maps, strict=True):
+        save_figure(map_figure(maps, name), path)
+    return paths
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Whole or not at all."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+
+
+def plot_sheet(pictures: dict[str, np.ndarray], maps: "ParameterMaps") -> Figure:
+    """Pictures (each (H, W) or (H, W, 3), 0 to 1) in a first row, the maps in a second."""
+    columns = max(len(pictures), len(maps))
+    height, width = maps.shape
+    figure = Figure(figsize=(5 * columns, 2 * (0.7 + 4.2 * min(2.0, height / width))), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(2, columns, squeeze=False)
+    for place in grid.flat:
+        place.set_axis_off()
+    for place, (title, picture) in zip(grid[0], pictures.items(), strict=False):
+        place.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        place.set_title(title, fontsize="medium")
+    for place, name in zip(grid[1], maps, strict=False):
+        draw_map(place, maps[name], name, maps.ranges[name])
+    return figure
+
+
+def picture_bytes(maps: "ParameterMaps", name: str) -> bytes:
+    """A map's picture as a PNG file in memory."""
+    stream = BytesIO()
+    map_figure(maps, name).savefig(stream, format="png", dpi=110)
+    return stream.getvalue()
