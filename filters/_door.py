@@ -4,6 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from pkn.filters._numba import run_strips
+
+STRIP = 1 << 17
 FULL_RANGE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 FLOATS = tuple(np.dtype(kind) for kind in (np.float16, np.float32, np.float64))
 
@@ -47,6 +50,20 @@ def from_planes(planes: np.ndarray, channel_axis: int | None, dtype: Any, source
         full = FULL_RANGE[target]
         return np.rint(np.clip(np.nan_to_num(image), 0, 1) * full).astype(target)
     return image.astype(target, copy=False)
+
+
+def extremes(values: np.ndarray) -> tuple[float, float]:
+    """Least and largest value, NaN if there is one; by strips that stay in the cache, on all threads."""
+    if values.ndim < 2 or values.size < STRIP:
+        return values.min(), values.max()
+    found = []
+
+    def task(_: int, start: int, stop: int) -> None:
+        found.append((values[start:stop].min(), values[start:stop].max()))
+
+    run_strips(task, 1, len(values), max(1, STRIP * len(values) // values.size))
+    least, most = np.transpose(found)
+    return least.min(), most.max()
 
 
 def check_dtype(dtype: Any) -> None:

@@ -121,7 +121,7 @@ class Filter:
         named = maps if isinstance(maps, Mapping) else {}
         checked = self.check_maps(() if named else tuple(maps), dict(named), planes)
         height, width = planes.shape[2:]
-        if not all(-size <= int(at) < size for at, size in zip(position, (height, width), strict=True)):
+        if len(position) != 2 or not (-height <= position[0] < height and -width <= position[1] < width):
             raise ValueError(f"position is {position}; expected (row, column) inside an image of {height} x {width}")
         row, col = int(position[0]) % height, int(position[1]) % width
         valid = _door.check_mask(mask, height, width)
@@ -133,7 +133,7 @@ class Filter:
         side = 2 * self.radius + 1
         cut = np.s_[..., row : row + side, col : col + side]
         window = pad(planes, self.radius, self.border)[cut][0]
-        marks = pad(seen.astype(planes.dtype), self.radius, self.border)[cut][0]
+        marks = 1 - pad((~seen).astype(planes.dtype), self.radius, self.border)[cut][0]  # a constant border counts
         return _window.window_weights(window, marks, here)
 
     def plane_shape(self, name: str) -> tuple[int, ...]:
@@ -146,8 +146,8 @@ class Filter:
         defaults = self.Maps._field_defaults  # type: ignore[attr-defined]
         values = {**defaults, **dict(zip(names, given, strict=False)), **named}
         if len(given) > len(names) or set(values) != set(names) or set(named) & set(names[: len(given)]):
-            got = [*names[: len(given)], *named]
-            raise TypeError(f"maps given to {type(self).__name__} are {got}; expected {list(names)}")
+            got = f"{len(given)} by position and {list(named)} by name"
+            raise TypeError(f"maps given to {type(self).__name__} are {got}; expected each once of {list(names)}")
         return self.Maps(*(self._check_map(name, values[name], planes) for name in names))
 
     def _check_map(self, name: str, value: Any, planes: np.ndarray) -> np.ndarray:
@@ -158,12 +158,13 @@ class Filter:
         if value.shape not in (each, each + size):
             each_name = str(each) if each else "a number"
             raise ValueError(f"{name} has shape {value.shape}; expected {each_name} or, for this image, {each + size}")
-        low, high = self.ranges[name].valid
-        if not (value.min() >= low and value.max() <= high):
-            came = "NaN" if np.isnan(value).any() else f"{value.min():g} to {value.max():g}"
+        (low, high), (least, most) = self.ranges[name].valid, _door.extremes(value)
+        if not (least >= low and most <= high):
+            came = "NaN" if np.isnan(least) else f"{least:g} to {most:g}"
             raise ValueError(f"{name} is {came}; expected {low:g} to {high:g} ({self.ranges[name].unit or 'no unit'})")
         shape = (1, -1, *size) if value.shape == each + size else (1, -1, 1, 1)
-        return np.ascontiguousarray(value, planes.dtype).reshape(shape)
+        with np.errstate(over="ignore"):  # beyond float32 is infinity
+            return np.ascontiguousarray(value, planes.dtype).reshape(shape)
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
         """The maps with the filter's effect scaled: 0 is the identity, 1 leaves them as they are."""

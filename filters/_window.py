@@ -16,7 +16,7 @@ from pkn.filters._border import border_index, mark_rows, pad_rows
 from pkn.filters._numba import INLINED, inlined, kernel, local, run_strips, scratch
 from pkn.filters._plug import coefficients, gated, load, signed, weight
 
-BLOCK = 64
+BLOCK = 128
 LONGEST_RUN = 4
 SPAN = BLOCK + LONGEST_RUN - 1  # pixels that a run of taps reads
 UNROLLED_CHANNELS = 4
@@ -202,4 +202,6 @@ def window_weights(window: np.ndarray, marks: np.ndarray, maps: Any) -> np.ndarr
     alike = window if marks[radius, radius] else np.zeros_like(window)  # an unseen centre has no value to compare with
     is_signed = _window_energies(alike, maps, coef, out)
     out *= marks
-    return out if is_signed else out / (out.sum() if out.any() else np.nan)
+    if is_signed:
+        return out if marks.any() else out * np.nan
+    return out / (out.sum() if out.any() else np.nan)

@@ -115,4 +115,5 @@ class FreeKernel(Filter):
                 changed = np.where(centre, logits, np.maximum(logits + np.log(strength), -LARGEST_LOGIT))
             else:
                 changed = np.arctanh(np.clip((1 - strength) * centre + strength * np.tanh(logits), -1, 1))
+                changed = np.where(strength == 1, logits, changed)
         return {"logits": np.clip(changed, -LARGEST_LOGIT, LARGEST_LOGIT).astype(logits.dtype)}

@@ -40,7 +40,7 @@ class NonLocalMeans(Filter):
     Maps: ClassVar[type[tuple[Any, ...]]] = NonLocalMeansMaps
     ranges: ClassVar = {
         "h": MapRange("image value", 0.004, 1.0, (0, np.inf), strength=1, meaning="how different patches may be"),
-        "sigma": MapRange("image value", 0.001, 0.5, (0, np.inf), meaning="noise taken off the distances"),
+        "sigma": MapRange("image value", 0.001, 0.5, (0, np.inf), strength=1, meaning="noise taken off the distances"),
     }
 
     def __post_init__(self) -> None:
@@ -63,7 +63,7 @@ class NonLocalMeans(Filter):
         side, patch = 2 * self.radius + 1, 2 * self.patch_radius + 1
         cut = np.s_[row : row + side + patch - 1, col : col + side + patch - 1]
         window = pad(planes, self.halo, self.border)[0][:, *cut]
-        marks = pad(seen.astype(planes.dtype), self.halo, self.border)[0][cut]
+        marks = 1 - pad((~seen).astype(planes.dtype), self.halo, self.border)[0][cut]  # a constant border counts
         patches = np.lib.stride_tricks.sliding_window_view(window, (patch, patch), (1, 2))
         pairs = np.lib.stride_tricks.sliding_window_view(marks, (patch, patch))
         both = pairs * pairs[self.radius, self.radius]

@@ -30,12 +30,14 @@ class MapNet(nn.Module):
     width, depth : int
     """
 
-    def __init__(self, flt: Filter, channels: int, *, down: int = 2, width: int = 24, depth: int = 3) -> None:
+    def __init__(self, flt: Filter, channels: int, *, down: int = 2, width: int = 24, depth: int = 4) -> None:
         super().__init__()
         self.filter, self.channels, self.down = flt, channels, down
         self.settings = {"down": down, "width": width, "depth": depth}
         self.planes = [math.prod(flt.plane_shape(name)) for name in flt.Maps._fields]  # type: ignore[attr-defined]
-        layers: list[nn.Module] = [nn.Conv2d(channels * down * down + 1, width, 3, padding=1), nn.ReLU()]
+        self.stem = _Differences(channels * down * down, width)
+        self.level = nn.Conv2d(1, width, 1, bias=False)
+        layers: list[nn.Module] = [nn.ReLU()]
         for _ in range(depth - 1):
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
         self.trunk = nn.Sequential(*layers)
@@ -49,10 +51,8 @@ class MapNet(nn.Module):
         extra = (-width % self.down, -height % self.down)
         folded = F.pixel_unshuffle(F.pad(image, (0, extra[0], 0, extra[1]), mode="replicate"), self.down)
         scale = (sigma + SIGMA_FLOOR).reshape(-1, 1, 1, 1)
-        mean = folded.mean((1, 2, 3), keepdim=True)
-        level = torch.log2(scale / 0.1).expand(-1, 1, *folded.shape[2:])
-        raw = self.head(self.trunk(torch.cat([(folded - mean) / (4 * scale), level], 1)))
-        parts = raw.split(self.planes, 1)
+        seen = self.stem(folded / (4 * scale)) + self.level(torch.log2(scale / 0.1))
+        parts = self.head(self.trunk(seen)).split(self.planes, 1)
         ranges = self.filter.ranges.values()
         maps = [
             _resample(_squash(part, r), self.down)[..., :height, :width] for part, r in zip(parts, ranges, strict=True)
@@ -62,6 +62,17 @@ class MapNet(nn.Module):
     def denoise(self, image: Tensor, sigma: Tensor | None = None) -> Tensor:
         """The filtered image."""
         return apply_filter(self.filter, image, self(image, sigma))
+
+
+class _Differences(nn.Conv2d):
+    """A 3 x 3 convolution whose weights sum to 0: it sees differences, so that brightness changes no map."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__(channels, width, 3)
+
+    def forward(self, image: Tensor) -> Tensor:
+        weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        return F.conv2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), weight, self.bias)
 
 
 def _squash(raw: Tensor, limits: MapRange) -> Tensor:

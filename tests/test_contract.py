@@ -109,7 +109,7 @@ def test_images_smaller_than_the_window(make, border):
 def test_channels_share_weights(name, channels):
     spec, generator = MAKERS[name](), np.random.default_rng(3)
     image = generator.random((channels, 7, 70)).astype(np.float32)
-    maps = draw_maps(spec, generator, np.float32, 7, 70, margin=0.2)
+    maps = draw_maps(spec, generator, np.float32, 7, WIDE, margin=0.2)
     out = spec(image.transpose(1, 2, 0), **maps, channel_axis=-1).transpose(2, 0, 1)
     agree(out, *naive.apply(spec, image, maps), np.float32)
 
@@ -160,7 +160,7 @@ def test_gradients_are_finite_differences(make, border, masked):
 def check_single_precision(make):
     spec, generator = make(), np.random.default_rng(5)
     image = draw_image(generator, np.float32, 19, 70)
-    maps = draw_maps(spec, generator, np.float32, 19, 70, margin=0.3)
+    maps = draw_maps(spec, generator, np.float32, 19, WIDE, margin=0.3)
     v_out = generator.standard_normal((1, *image.shape))
     results = []
     for dtype in (np.float32, np.float64):

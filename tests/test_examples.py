@@ -1,0 +1,22 @@
+"""Every example runs as a user would run it, and writes what it says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+MAPS = {"sigma_range.png", "sigma_space.png"}
+WRITES = {
+    "demo": {"clean.png", "denoised.png", "noisy.png", "residual.png", "sheet.png", *MAPS},
+    "denoise_photo": {"denoised.png"},
+    "export_maps": {"maps.npz", "maps.tif", *MAPS},
+}
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
+def test_example(script, tmp_path):
+    assert len(script.read_text().splitlines()) < 60
+    subprocess.run([sys.executable, "-W", "error", script, tmp_path], check=True, cwd=tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == WRITES[script.stem]

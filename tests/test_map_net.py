@@ -1,0 +1,58 @@
+"""The network: few parameters, maps inside their ranges, any size, in step with the image."""
+
+import numpy as np
+import pytest
+import torch
+
+from pkn.filters import FILTERS, Bilateral
+from pkn.nets import MapNet, estimate_sigma
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("kind", FILTERS)
+def test_every_filter_has_a_network_of_under_20000_parameters(kind, channels):
+    assert sum(p.numel() for p in MapNet(kind(), channels).parameters()) < 20_000
+
+
+@pytest.mark.parametrize("kind", FILTERS)
+@pytest.mark.parametrize("size", [(1, 1), (3, 50), (31, 37)])
+def test_maps_fit_any_image_and_stay_in_range_whatever_the_weights(kind, size):
+    torch.manual_seed(0)
+    net = MapNet(kind(), 1)
+    for p in net.parameters():
+        p.data.mul_(50)
+    for name, values in net(torch.rand(2, 1, *size))._asdict().items():
+        limits = net.filter.ranges[name]
+        assert values.shape[0] == 2
+        assert values.shape[2:] == size
+        assert values.min() >= limits.low * (1 - 1e-5) - 1e-7
+        assert values.max() <= limits.high * (1 + 1e-5)
+
+
+def test_maps_are_in_step_with_the_image():
+    """Shifting the image by whole folds shifts the maps; a half-pixel error would show on the flipped image."""
+    torch.manual_seed(0)
+    net = MapNet(Bilateral(), 1)
+    image, sigma = torch.rand(1, 1, 64, 64), torch.tensor([0.1])
+    whole = net(image, sigma).sigma_range
+    bumped = image.clone()
+    bumped[..., 32:36, 32:36] += 1 - image.mean()  # one fold
+    bumped[..., 0:4, 0:4] -= 1 - image.mean()  # keeps the mean that is subtracted
+    change = (net(bumped, sigma).sigma_range - whole).abs()[0, 0, 8:, 8:]
+    rows, columns = change.sum(1), change.sum(0)
+    for profile in (rows, columns):
+        changed = torch.nonzero(profile > 1e-4 * profile.max()).flatten() + 8
+        assert 33.5 - changed.min() == pytest.approx(changed.max() - 33.5, abs=1)
+
+
+@pytest.mark.parametrize("level", [5, 15, 25, 50])
+def test_noise_estimate_on_a_smooth_image(level):
+    y, x = np.mgrid[:256, :256] / 256
+    noisy = 0.3 * np.sin(3 * x + 5 * y) + 0.5 + level / 255 * np.random.default_rng(0).standard_normal((256, 256))
+    estimate = estimate_sigma(torch.tensor(noisy[None, None])) * 255
+    assert float(estimate) == pytest.approx(level, rel=0.03)
+
+
+def test_noise_estimate_does_not_depend_on_the_rest_of_the_batch():
+    images = torch.rand(3, 3, 40, 50) * torch.tensor([0.1, 0.2, 0.3]).reshape(3, 1, 1, 1)
+    assert torch.equal(estimate_sigma(images)[1:2], estimate_sigma(images[1:2]))
