@@ -3,7 +3,7 @@
 import numpy as np
 
 from pkn.filters._filter import MapRange
-from pkn.filters._numba import inlined
+from pkn.filters._numba import fma, inlined
 
 HALF_LOG2E = 0.5 * float(np.log2(np.e))
 SMALLEST = 1e-30  # of a variance: finite factors, and weights that are 0 to the last bit
@@ -47,6 +47,6 @@ def precision_matrix_vjp(value, v_coef):
     for i in range(v_coef.shape[1]):
         kx, ky, rho = min(value[0, i], cast(LARGEST)), min(value[1, i], cast(LARGEST)), value[2, i]
         v_xx, v_yy, v_xy = v_coef[0, i], v_coef[1, i], v_coef[2, i]
-        v_coef[0, i] = cast(-2 * HALF_LOG2E) * (v_xx * kx + v_xy * rho * ky)
-        v_coef[1, i] = cast(-2 * HALF_LOG2E) * (v_yy * ky + v_xy * rho * kx)
+        v_coef[0, i] = cast(-2 * HALF_LOG2E) * fma(v_xx, kx, v_xy * rho * ky)
+        v_coef[1, i] = cast(-2 * HALF_LOG2E) * fma(v_yy, ky, v_xy * rho * kx)
         v_coef[2, i] = cast(-2 * HALF_LOG2E) * v_xy * kx * ky

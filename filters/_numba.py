@@ -20,9 +20,10 @@ from numba import carray, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-# 'contract' gives FMA; 'reassoc' and 'nnan' stay out: they change bits with the vector width and delete NaN checks.
 STACK_SIZE = 16 * 128  # numbers: 3 * 4 + 1 rows of a block and more
-FASTMATH = {"contract", "arcp", "nsz"}
+# 'contract' gives FMA. 'reassoc' and 'arcp' stay out, because bits would change with the vector width and from kernel
+# to kernel (sums of two products do that too: see `fma`); 'nnan', because it deletes NaN checks.
+FASTMATH = {"contract", "nsz"}
 
 
 def _cache_folder() -> str | None:
@@ -129,6 +130,16 @@ def _stack(context, like):
         return cgutils.alloca_once(builder, context.get_data_type(signature.args[0].dtype), size=STACK_SIZE)
 
     return types.CPointer(like.dtype)(like), codegen
+
+
+@intrinsic
+def fma(context, a, b, c):
+    """Compute a * b + c, rounded once: of a * b + c * d a compiler may fuse either product, in each kernel another."""
+
+    def codegen(_, builder, __, args):
+        return builder.fma(*args)
+
+    return (a(a, b, c) if a == b == c else None), codegen
 
 
 def local(lanes, like, rows, columns):

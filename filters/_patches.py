@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba.extending import overload
 
-from pkn.filters._numba import INLINED, exp2, inlined, kernel, run_strips
+from pkn.filters._numba import INLINED, exp2, fma, inlined, kernel, run_strips
 from pkn.filters._plug import load
 from pkn.filters._window import BLOCK, Residuals, Strips, column
 
@@ -102,7 +102,8 @@ def average_patches(window, seen, maps, n, y0, search, run, out, mass):
     acc = np.empty((rows, channels + 1, BLOCK), window.dtype)
     weights = np.empty(BLOCK, window.dtype)
     cast = window.dtype.type
-    area = cast(1) / cast(side * side)
+    full = cast(side * side)
+    area = cast(1) / full
     for x in range(0, width, BLOCK):
         wide = min(BLOCK, width - x)
         acc[:] = 0
@@ -118,12 +119,12 @@ def average_patches(window, seen, maps, n, y0, search, run, out, mass):
                 for j in range(rows):
                     slope, floor = coef[j, 0], coef[j, 1]
                     for i in range(BLOCK):
-                        mean = _sum_column(run, along, j, i)
-                        if seen is None:
-                            mean *= area
-                        else:
-                            mean /= max(_sum_column(run, along_pairs, j, i), cast(1))
-                        weights[i] = exp2(slope[i] * max(cast(0), mean - floor[i]))
+                        total = _sum_column(run, along, j, i)
+                        inverse = area
+                        if seen is not None:  # the same bits where nothing is missing
+                            count = _sum_column(run, along_pairs, j, i)
+                            inverse = area if count == full else cast(1) / max(count, cast(1))
+                        weights[i] = exp2(slope[i] * max(cast(0), fma(total, inverse, -floor[i])))
                     first = x + radius + dx
                     if seen is not None:
                         marks = window[j + radius + dy, channels, first : first + BLOCK]
@@ -132,12 +133,12 @@ def average_patches(window, seen, maps, n, y0, search, run, out, mass):
                     for c in range(channels):
                         there = window[j + radius + dy, c, first : first + BLOCK]
                         here = window[j + radius, c, x + radius : x + radius + BLOCK]
-                        total = acc[j, c]
+                        sums = acc[j, c]
                         for i in range(BLOCK):
-                            total[i] += weights[i] * (there[i] - here[i])
-                    total = acc[j, channels]
+                            sums[i] += weights[i] * (there[i] - here[i])
+                    sums = acc[j, channels]
                     for i in range(BLOCK):
-                        total[i] += weights[i]
+                        sums[i] += weights[i]
         for j in range(rows):
             for c in range(channels):
                 for i in range(BLOCK):

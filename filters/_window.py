@@ -13,7 +13,7 @@ import numpy as np
 from numba.extending import overload
 
 from pkn.filters._border import border_index, mark_rows, pad_rows
-from pkn.filters._numba import INLINED, inlined, kernel, local, run_strips, scratch
+from pkn.filters._numba import INLINED, fma, inlined, kernel, local, run_strips, scratch
 from pkn.filters._plug import coefficients, gated, load, signed, weight
 
 BLOCK = 128
@@ -53,7 +53,7 @@ def _(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes):
         d2 = cast(0)
         for c in range(channels):
             d = window[y, c, at] - ref[c, i]
-            d2 += d * d
+            d2 = fma(d, d, d2)
         d2 = gated(d2, seen, ref, channels, i)
         w = gated(weight(maps, coef, i, tap, dr, dc, d2), seen, window[y], channels, at)
         for c in range(channels):

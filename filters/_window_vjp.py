@@ -3,7 +3,7 @@
 import numpy as np
 
 from pkn.filters._border import pad_adjoint
-from pkn.filters._numba import inlined, kernel, local, run_strips, scratch
+from pkn.filters._numba import fma, inlined, kernel, local, run_strips, scratch
 from pkn.filters._plug import coefficients, coefficients_vjp, energy_vjp, gated, load, range_factor, signed, weight
 from pkn.filters._window import BLOCK, Residuals, Strips, blocks, column, load_centre, planes
 
@@ -38,8 +38,8 @@ def _pull_run(window, seen, maps, coef, v_coef, ref, acc, y, x, tap, dr, dc, run
             v_w = cast(0)
             for c in range(channels):
                 d = window[y, c, at] - ref[c, i]
-                d2 += d * d
-                v_w += ref[channels + 1 + c, i] * (d - ref[2 * channels + 1 + c, i])
+                d2 = fma(d, d, d2)
+                v_w = fma(ref[channels + 1 + c, i], d - ref[2 * channels + 1 + c, i], v_w)
             d2 = gated(d2, seen, ref, channels, i)
             v_e = gated(v_w, seen, window[y], channels, at)
             if not signed(maps):
@@ -119,13 +119,13 @@ def _pull_back_run(window, seen, maps, coef, ref, acc, y, x, first, tap, dr, dc,
             v_w = cast(0)
             for c in range(channels):
                 d = window[y, c, at] - ref[c, p]
-                d2 += d * d
-                v_w += ref[channels + 1 + c, p] * (d - ref[2 * channels + 1 + c, p])
+                d2 = fma(d, d, d2)
+                v_w = fma(ref[channels + 1 + c, p], d - ref[2 * channels + 1 + c, p], v_w)
             d2 = gated(d2, seen, ref, channels, p)
             w = gated(weight(maps, coef, p, tap + k, dr, dc + cast(k), d2), seen, window[y], channels, at)
             v_d2 = gated(cast(2 * LN2) * w * v_w * range_factor(maps, coef, p), seen, ref, channels, p)
             for c in range(channels):
-                acc[c, i] += w * ref[channels + 1 + c, p] + v_d2 * (window[y, c, at] - ref[c, p])
+                acc[c, i] = fma(v_d2, window[y, c, at] - ref[c, p], fma(w, ref[channels + 1 + c, p], acc[c, i]))
 
 
 @kernel

@@ -12,6 +12,7 @@ from pkn.filters._gaussian import (
     precision_of_sigma,
     precision_of_sigma_vjp,
 )
+from pkn.filters._numba import fma
 from pkn.filters._plug import plug
 from pkn.filters.bilateral import SIGMA_RANGE
 
@@ -36,7 +37,7 @@ def _coefficients_vjp(maps, value, v_coef):
 
 
 def _energy(maps, coef, i, tap, dr, dc, d2):
-    return coef[0, i] * (dc * dc) + coef[1, i] * (dr * dr) + coef[2, i] * (dr * dc) + coef[3, i] * d2
+    return fma(coef[3, i], d2, fma(coef[0, i], dc * dc, fma(coef[1, i], dr * dr, coef[2, i] * (dr * dc))))
 
 
 def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from pkn.filters._filter import Filter
 from pkn.filters._gaussian import CORRELATION, WAVE_NUMBER, precision_matrix, precision_matrix_vjp
+from pkn.filters._numba import fma
 from pkn.filters._plug import plug
 
 
@@ -25,7 +26,7 @@ def _coefficients_vjp(maps, value, v_coef):
 
 
 def _energy(maps, coef, i, tap, dr, dc, d2):
-    return coef[0, i] * (dc * dc) + coef[1, i] * (dr * dr) + coef[2, i] * (dr * dc)
+    return fma(coef[0, i], dc * dc, fma(coef[1, i], dr * dr, coef[2, i] * (dr * dc)))
 
 
 def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):

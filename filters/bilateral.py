@@ -7,6 +7,7 @@ import numpy as np
 
 from pkn.filters._filter import Filter, MapRange
 from pkn.filters._gaussian import precision_of_sigma, precision_of_sigma_vjp
+from pkn.filters._numba import fma
 from pkn.filters._plug import plug
 
 SIGMA_RANGE = MapRange("image value", 0.004, 1.0, (0, np.inf), strength=1, meaning="how different a pixel may be")
@@ -30,7 +31,7 @@ def _coefficients_vjp(maps, value, v_coef):
 
 
 def _energy(maps, coef, i, tap, dr, dc, d2):
-    return coef[0, i] * (dr * dr + dc * dc) + coef[1, i] * d2
+    return fma(coef[1, i], d2, coef[0, i] * (dr * dr + dc * dc))
 
 
 def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):

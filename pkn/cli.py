@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-SECONDS_PER_STEP = 0.045  # of the bilateral grey network, two cores: by it `--minutes` becomes a number of steps
 IMAGE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -107,16 +106,19 @@ def maps(source: Path, folder: Path, net: str, strength: float, sigma: float | N
 @click.option("--device", default="cpu", show_default=True)
 def train(filter_name: str, data: Path, out: Path, minutes: float, steps: int | None, **settings: Any) -> None:
     """Train a network on any folder of images. The same seed and length give the same network."""
-    from pkn.training import Training, TrainingPlan, checkpoint_path, read_folder
+    from pkn.filters import FILTERS
+    from pkn.training import Training, TrainingPlan, checkpoint_path, read_folder, seconds_per_step
 
     if out.suffix != ".safetensors":
         raise ValueError(f"--out is '{out}'; expected a name that ends in .safetensors")
     channels = 3 if settings["rgb"] else 1
+    options = {} if settings["radius"] is None else {"radius": settings["radius"]}
+    flt = {kind.__name__: kind for kind in FILTERS}[_filter_named(filter_name)](**options)
     plan = TrainingPlan(
-        filter=_filter_named(filter_name),
-        options={} if settings["radius"] is None else {"radius": settings["radius"]},
+        filter=type(flt).__name__,
+        options=options,
         channels=channels,
-        steps=steps or max(1, round(minutes * 60 / SECONDS_PER_STEP)),
+        steps=steps or max(1, round(minutes * 60 / seconds_per_step(flt, channels))),
         seed=settings["seed"],
         noise=settings["noise"],
     )
@@ -243,3 +245,7 @@ def _training_progress(steps: int) -> Any:
             yield told
 
     return bar()
+
+
+if __name__ == "__main__":
+    main()

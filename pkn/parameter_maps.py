@@ -26,7 +26,7 @@ class ParameterMaps(Mapping[str, np.ndarray]):
     ----------
     filter : Filter
         The filter that the maps belong to, with its settings.
-    values : mapping of str to array of shape (H, W)
+    values_by_name : mapping of str to array of shape (H, W)
         One for each of the filter's maps; (K, K, H, W) for free kernels. Kept as float32; edit them in place, or make
         a changed copy with :meth:`replace`.
     channel_axis : int, optional

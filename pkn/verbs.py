@@ -1,6 +1,5 @@
 """What users do: verbs on arrays."""
 
-import time
 from typing import Any
 
 import numpy as np
@@ -95,9 +94,7 @@ def predict_maps(
     if mask is not None:
         valid = valid & np.asarray(check_mask(mask, height, width))
     network = find_net(net, planes.shape[1])
-    begin = time.perf_counter()
     values, level = _run(network, planes if valid.all() else _fill(planes, valid), sigma)
-    seconds = time.perf_counter() - begin
     if not (np.ndim(power) == 0 and power == 1):
         values = network.filter.strengthen(values, power)
     provenance = {
@@ -106,7 +103,6 @@ def predict_maps(
         "sigma": level,
         "sigma_given": sigma is not None,
         "strength": float(power) if np.ndim(power) == 0 else "map",
-        "network_seconds": seconds,
     }
     return ParameterMaps(network.filter, values, channel_axis, provenance)
 
