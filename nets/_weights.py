@@ -100,9 +100,9 @@ def _build(path: str | Path, described: dict[str, Any]) -> MapNet:
             raise ValueError("network is not MapNet")
         chosen = dict(settings.pop("filter"))
         kind = {kind.__name__: kind for kind in FILTERS}[chosen.pop("name")]
-        numbers = [v for v in (*settings.values(), *chosen.values()) if not isinstance(v, str)]
-        if not all(isinstance(v, int) and 0 <= v <= LARGEST_SETTING for v in numbers):
-            raise ValueError(f"settings {numbers} must be whole numbers up to {LARGEST_SETTING}")
+        numbers = [*settings.values(), *(v for v in chosen.values() if not isinstance(v, str))]
+        if not all(isinstance(v, int) and 1 <= v <= LARGEST_SETTING for v in numbers):
+            raise ValueError(f"settings {numbers} must be whole numbers from 1 to {LARGEST_SETTING}")
         flt, channels = kind(**chosen), settings.pop("channels")
         with torch.device("meta"):  # count before allocating
             parameters = sum(math.prod(p.shape) for p in MapNet(flt, channels, **settings).parameters())

@@ -175,7 +175,7 @@ def _write_tiff(path: Path, header: str, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    with np.load(path, allow_pickle=False) as stored:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     return json.loads(str(arrays.pop("header"))), arrays
 

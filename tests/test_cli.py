@@ -130,7 +130,7 @@ def test_a_folder_as_output_is_a_usage_error(run, tmp_path, colour):
 def test_a_full_disk_is_an_error(run, tmp_path, colour, monkeypatch):
     from pathlib import Path
 
-    def full(self, *_):
+    def full(self, *_, **__):
         with open("/dev/full", "wb", buffering=0) as device:
             device.write(b"x")
 

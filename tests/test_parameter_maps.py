@@ -79,7 +79,8 @@ def test_tiff_opens_anywhere_as_float_pages(tmp_path, maps):
     pages = tifffile.imread(tmp_path / "maps.tif")
     assert pages.dtype == np.float32
     assert np.array_equal(pages[1], maps["sigma_range"])
-    assert '"unit": "px"' in tifffile.TiffFile(tmp_path / "maps.tif").pages[0].description
+    with tifffile.TiffFile(tmp_path / "maps.tif") as stored:
+        assert '"unit": "px"' in stored.pages[0].description
 
 
 def test_replays_without_torch(tmp_path, maps, image):
