@@ -33,7 +33,7 @@ def main(folder: Path) -> None:
     filtering = time.perf_counter() - begin
 
     residual = noisy - denoised
-    pictures = {"noisy": noisy, "denoised": denoised, "residual + 1/2": residual + np.float32(0.5), "clean": clean}
+    pictures = {"noisy": noisy, "denoised": denoised, "clean": clean, "residual + 1/2": residual + np.float32(0.5)}
     for name, picture in pictures.items():
         path = folder / f"{name.split()[0]}.png"
         io.imsave(path, np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8), check_contrast=False)

@@ -92,36 +92,20 @@ def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarr
     return held[:size].view(dtype).reshape(shape)
 
 
-@intrinsic
-def _float32_of_bits(context, bits):
-    def codegen(_, builder, __, args):
-        return builder.bitcast(args[0], ir.FloatType())
+def _bitcast(source: Any, target: Any, target_ir: Any) -> Any:
+    """An intrinsic that reads a number's bits as another type's."""
 
-    return types.float32(types.int32), codegen
+    @intrinsic
+    def cast(context, value):
+        return target(source), lambda _, builder, __, args: builder.bitcast(args[0], target_ir)
 
-
-@intrinsic
-def _bits_of_float32(context, value):
-    def codegen(_, builder, __, args):
-        return builder.bitcast(args[0], ir.IntType(32))
-
-    return types.int32(types.float32), codegen
+    return cast
 
 
-@intrinsic
-def _float64_of_bits(context, bits):
-    def codegen(_, builder, __, args):
-        return builder.bitcast(args[0], ir.DoubleType())
-
-    return types.float64(types.int64), codegen
-
-
-@intrinsic
-def _bits_of_float64(context, value):
-    def codegen(_, builder, __, args):
-        return builder.bitcast(args[0], ir.IntType(64))
-
-    return types.int64(types.float64), codegen
+_float32_of_bits = _bitcast(types.int32, types.float32, ir.FloatType())
+_bits_of_float32 = _bitcast(types.float32, types.int32, ir.IntType(32))
+_float64_of_bits = _bitcast(types.int64, types.float64, ir.DoubleType())
+_bits_of_float64 = _bitcast(types.float64, types.int64, ir.IntType(64))
 
 
 @intrinsic

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter
 
 from pkn._files import atomic_path
 from pkn.filters import MapRange
@@ -31,6 +32,8 @@ def draw_map(axes: Axes, values: np.ndarray, name: str, limits: MapRange) -> Non
         norm = Normalize(low, high if high > low else low + 1)
     shown = axes.imshow(image, cmap="gray_r" if limits.strength < 0 else "gray", norm=norm, interpolation="nearest")
     bar = axes.figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.03)
+    for ticks in (bar.ax.yaxis.set_major_formatter, bar.ax.yaxis.set_minor_formatter):
+        ticks(FormatStrFormatter("%.2g"))
     bar.set_label(f"{name} [{limits.unit}]" if limits.unit else name)
     axes.set_title(f"{name}: {limits.meaning}" if limits.meaning else name, fontsize="medium")
     axes.set_axis_off()
@@ -79,18 +82,18 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def plot_sheet(pictures: dict[str, np.ndarray], maps: "ParameterMaps") -> Figure:
-    """Pictures (each (H, W) or (H, W, 3), 0 to 1) in a first row, the maps in a second."""
-    columns = max(len(pictures), len(maps))
+    """Pictures (each (H, W) or (H, W, 3), 0 to 1), then the maps, in two rows."""
+    columns = -(-(len(pictures) + len(maps)) // 2)
     height, width = maps.shape
-    figure = Figure(figsize=(5 * columns, 2 * (0.7 + 4.2 * min(2.0, height / width))), layout="constrained")
+    figure = Figure(figsize=(5 * columns, 2 * (0.5 + 4.2 * min(2.0, height / width))), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.subplots(2, columns, squeeze=False)
-    for place in grid.flat:
+    places = list(figure.subplots(2, columns, squeeze=False).flat)
+    for place in places:
         place.set_axis_off()
-    for place, (title, picture) in zip(grid[0], pictures.items(), strict=False):
+    for place, (title, picture) in zip(places, pictures.items(), strict=False):
         place.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         place.set_title(title, fontsize="medium")
-    for place, name in zip(grid[1], maps, strict=False):
+    for place, name in zip(places[len(pictures) :], maps, strict=False):
         draw_map(place, maps[name], name, maps.ranges[name])
     return figure
 

@@ -469,7 +469,7 @@ KINDS = {
 
 
 @every_filter
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
 def test_absurd_parameters_give_finite_output(make, data):
     spec = make(border=data.draw(st.sampled_from(MODES)))
