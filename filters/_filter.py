@@ -38,7 +38,7 @@ class Filter:
         What lies outside the image, named as in scipy.ndimage; "constant" is 0.
     """
 
-    radius: int = 5
+    radius: int = 7
     border: str = "reflect"
 
     Maps: ClassVar[type[tuple[Any, ...]]]

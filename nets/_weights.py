@@ -12,7 +12,7 @@ from safetensors.torch import load as parse
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from pkn.filters import FILTERS
+from pkn.filters import FILTERS, Filter
 from pkn.nets._map_net import MapNet
 
 LARGEST_FILE = 64 << 20
@@ -32,9 +32,14 @@ def architecture(net: MapNet) -> dict[str, Any]:
     return {
         "network": "MapNet",
         "filter": {"name": type(net.filter).__name__, **asdict(net.filter)},
+        "ranges": _ranges(net.filter),
         "channels": net.channels,
         **net.settings,
     }
+
+
+def _ranges(flt: Filter) -> dict[str, list[float]]:
+    return {name: [limits.low, limits.high] for name, limits in flt.ranges.items()}
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
@@ -100,10 +105,13 @@ def _build(path: str | Path, described: dict[str, Any]) -> MapNet:
             raise ValueError("network is not MapNet")
         chosen = dict(settings.pop("filter"))
         kind = {kind.__name__: kind for kind in FILTERS}[chosen.pop("name")]
+        ranges = settings.pop("ranges")
         numbers = [*settings.values(), *(v for v in chosen.values() if not isinstance(v, str))]
         if not all(isinstance(v, int) and 1 <= v <= LARGEST_SETTING for v in numbers):
             raise ValueError(f"settings {numbers} must be whole numbers from 1 to {LARGEST_SETTING}")
         flt, channels = kind(**chosen), settings.pop("channels")
+        if ranges != _ranges(flt):
+            raise ValueError(f"it was trained for maps in the ranges {ranges}, this version's are {_ranges(flt)}")
         with torch.device("meta"):  # count before allocating
             parameters = sum(math.prod(p.shape) for p in MapNet(flt, channels, **settings).parameters())
         if 4 * parameters > LARGEST_FILE:

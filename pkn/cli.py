@@ -107,10 +107,12 @@ def maps(source: Path, folder: Path, net: str, strength: float, sigma: float | N
 def train(filter_name: str, data: Path, out: Path, minutes: float, steps: int | None, **settings: Any) -> None:
     """Train a network on any folder of images. The same seed and length give the same network."""
     from pkn.filters import FILTERS
-    from pkn.training import Training, TrainingPlan, checkpoint_path, read_folder, seconds_per_step
+    from pkn.training import Training, TrainingPlan, checkpoint_path, folder_names, read_folder, seconds_per_step
 
     if out.suffix != ".safetensors":
         raise ValueError(f"--out is '{out}'; expected a name that ends in .safetensors")
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f"--out is '{out}'; its folder doesn't exist")
     channels = 3 if settings["rgb"] else 1
     options = {} if settings["radius"] is None else {"radius": settings["radius"]}
     flt = {kind.__name__: kind for kind in FILTERS}[_filter_named(filter_name)](**options)
@@ -120,6 +122,7 @@ def train(filter_name: str, data: Path, out: Path, minutes: float, steps: int | 
         channels=channels,
         steps=steps or max(1, round(minutes * 60 / seconds_per_step(flt, channels))),
         seed=settings["seed"],
+        data=folder_names(data),
         noise=settings["noise"],
     )
     training = Training(plan, read_folder(data, channels), settings["device"])
@@ -147,7 +150,7 @@ def nets() -> None:
         about, chosen = header["about"], dict(header["architecture"]["filter"])
         settings = ", ".join(f"{key} {value}" for key, value in chosen.items() if key not in ("name", "border"))
         psnr = " / ".join(f"{value:.2f}" for value in about["best"]["psnr"].values())
-        trained = f"{about['images']} images, {about['plan']['steps']} steps"
+        trained = f"{about['plan']['data']}: {about['images']} images, {about['plan']['steps']} steps"
         table.add_row(name, colour, f"{chosen['name']} ({settings})", str(about["parameters"]), trained, psnr)
     Console().print(table)
 

@@ -37,6 +37,8 @@ class TrainingPlan:
     channels : {1, 3}
     steps : int
     seed : int
+    data : str
+        Names of the folders that the images stand in, for the record.
     noise : float
         Largest noise level, in image values; each image of a batch draws its own from 0 to this.
     batch, size : int
@@ -52,6 +54,7 @@ class TrainingPlan:
     channels: int
     steps: int
     seed: int = 0
+    data: str = ""
     noise: float = 55 / 255
     batch: int = 8
     size: int = 128
@@ -91,6 +94,12 @@ def read_folder(folder: str | Path, channels: int) -> list[np.ndarray]:
     if not images:
         raise ValueError(f"folder '{folder}' holds no {'RGB ' if channels == 3 else ''}image; expected {SUFFIXES}")
     return images
+
+
+def folder_names(folder: str | Path) -> str:
+    """Names of the folders under ``folder`` (or its own) that hold images."""
+    holders = {path.parent for path in Path(folder).resolve().rglob("*") if path.suffix.lower() in SUFFIXES}
+    return ", ".join(sorted(holder.name for holder in holders))
 
 
 def as_fraction(image: np.ndarray) -> np.ndarray:

@@ -70,6 +70,7 @@ def test_wrong_tensors_are_refused(tmp_path, net, name, tensors):
         {"depth": 0},
         {"channels": "3"},
         {"surprise": 1},
+        {"ranges": {"sigma_space": [0.1, 5.0], "sigma_range": [0.01, 1.0]}},
         {"down": 0},
     ],
 )
