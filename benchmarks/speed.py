@@ -8,6 +8,7 @@ import numba
 import numpy as np
 from skimage.restoration import denoise_nl_means
 
+import pkn
 from pkn.filters import Bilateral, NonLocalMeans
 
 MEGAPIXELS_12 = (3000, 4000)
@@ -53,6 +54,9 @@ def main() -> None:
             f"bilateral {side} x {side}: {ours * 1e3:.0f} ms ({rate:.1f} Gtaps/s), OpenCV float32, one global setting: "
             f"{peer * 1e3:.0f} ms, {ratio:.2f} times; 1 thread / {threads} threads {one / two:.2f}"
         )
+    maps = pkn.predict_maps(image)
+    network, filtering, _ = pairs(lambda: pkn.predict_maps(image), lambda: maps.apply(image), 3)
+    print(f"denoise, bilateral grey, 12 MP: network {network * 1e3:.0f} ms, filter {filtering * 1e3:.0f} ms")
     image = photograph((1000, 1000))
     h, flt, bytes_ = np.full_like(image, H), NonLocalMeans(), np.rint(image * 255).astype(np.uint8)
     ours, peer, ratio = pairs(lambda: flt(image, h), lambda: cv2.fastNlMeansDenoising(bytes_, None, H * 255, 7, 21), 5)
