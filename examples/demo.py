@@ -23,10 +23,10 @@ def main(folder: Path) -> None:
     noisy = clean + np.float32(SIGMA) * np.random.default_rng(0).standard_normal(clean.shape, np.float32)
 
     begin = time.perf_counter()
-    pkn.denoise(noisy, "bilateral", channel_axis=-1)
+    pkn.denoise(noisy, channel_axis=-1)
     first = time.perf_counter() - begin
     begin = time.perf_counter()
-    maps = pkn.predict_maps(noisy, "bilateral", channel_axis=-1)
+    maps = pkn.predict_maps(noisy, channel_axis=-1)
     network = time.perf_counter() - begin
     begin = time.perf_counter()
     denoised = maps.apply(noisy)

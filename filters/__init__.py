@@ -1,20 +1,32 @@
 """Image filters with per-pixel parameter maps, forward and backward, on NumPy arrays."""
 
 from pkn.filters._filter import Filter, MapRange
+from pkn.filters._weight_sums import absolute_weights
 from pkn.filters.anisotropic_bilateral import AnisotropicBilateral, AnisotropicBilateralMaps
 from pkn.filters.anisotropic_gaussian import AnisotropicGaussian, AnisotropicGaussianMaps
 from pkn.filters.bilateral import Bilateral, BilateralMaps
 from pkn.filters.free_kernel import FreeKernel, SoftmaxMaps, TanhMaps
 from pkn.filters.isotropic_gaussian import IsotropicGaussian, IsotropicGaussianMaps
+from pkn.filters.joint_bilateral import JointBilateral, JointBilateralMaps
 from pkn.filters.non_local_means import NonLocalMeans, NonLocalMeansMaps
+from pkn.filters.pyramid import Pyramid
+from pkn.filters.reblur import IsotropicReblur, IsotropicReblurMaps, Reblur, ReblurMaps
+from pkn.filters.reblur_upsampling import ReblurUpsampling
+from pkn.filters.upsampling import AnisotropicUpsampling
 
 FILTERS: tuple[type[Filter], ...] = (
     Bilateral,
     IsotropicGaussian,
     AnisotropicGaussian,
     AnisotropicBilateral,
+    JointBilateral,
     NonLocalMeans,
     FreeKernel,
+    Pyramid,
+    IsotropicReblur,
+    Reblur,
+    AnisotropicUpsampling,
+    ReblurUpsampling,
 )
 
 __all__ = [
@@ -23,15 +35,25 @@ __all__ = [
     "AnisotropicBilateralMaps",
     "AnisotropicGaussian",
     "AnisotropicGaussianMaps",
+    "AnisotropicUpsampling",
     "Bilateral",
     "BilateralMaps",
     "Filter",
     "FreeKernel",
     "IsotropicGaussian",
     "IsotropicGaussianMaps",
+    "IsotropicReblur",
+    "IsotropicReblurMaps",
+    "JointBilateral",
+    "JointBilateralMaps",
     "MapRange",
     "NonLocalMeans",
     "NonLocalMeansMaps",
+    "Pyramid",
+    "Reblur",
+    "ReblurMaps",
+    "ReblurUpsampling",
     "SoftmaxMaps",
     "TanhMaps",
+    "absolute_weights",
 ]

@@ -52,9 +52,14 @@ class Filter:
             raise ValueError(f"border is {self.border!r}; expected one of {', '.join(MODES)}")
 
     @property
+    def reach(self) -> int:
+        """Pixels from the centre to the edge of what :meth:`kernel_at` gives: of all that may carry weight."""
+        return self.radius
+
+    @property
     def halo(self) -> int:
         """Pixels around a tile that its result depends on."""
-        return self.radius
+        return self.reach
 
     def __call__(
         self,
@@ -114,7 +119,7 @@ class Filter:
 
         Returns
         -------
-        array of shape (2 radius + 1, 2 radius + 1)
+        array of shape (2 reach + 1, 2 reach + 1)
             The output is their sum with the window's pixels, those outside the image taken by ``border``.
         """
         planes = _door.to_planes(_door.check_image(image, channel_axis), channel_axis)
@@ -126,8 +131,12 @@ class Filter:
         row, col = int(position[0]) % height, int(position[1]) % width
         valid = _door.check_mask(mask, height, width)
         seen = np.isfinite(planes).all(1) if valid is None else np.isfinite(planes).all(1) & valid
-        here = self.Maps(*(m[..., row % m.shape[2] :, col % m.shape[3] :][..., :1, :1].copy() for m in checked))
-        return self._weights(np.where(seen[:, None], planes, 0), seen, here, row, col)
+        return self._kernel(np.where(seen[:, None], planes, 0), seen, checked, row, col)
+
+    def _kernel(self, planes: np.ndarray, seen: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
+        """As :meth:`kernel_at`, from what it checked; most filters' weights need but the maps of the centre."""
+        here = self.Maps(*(m[..., row % m.shape[2] :, col % m.shape[3] :][..., :1, :1].copy() for m in maps))
+        return self._weights(planes, seen, here, row, col)
 
     def _weights(self, planes: np.ndarray, seen: np.ndarray, here: Any, row: int, col: int) -> np.ndarray:
         side = 2 * self.radius + 1
@@ -139,6 +148,10 @@ class Filter:
     def plane_shape(self, name: str) -> tuple[int, ...]:
         """Shape of the values that one pixel has in the map ``name``: (), but (K, K) for free kernels."""
         return ()
+
+    def map_size(self, name: str, size: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of the map ``name`` for an image of ``size``: the same, but at a pyramid's coarse levels."""
+        return size
 
     def check_maps(self, given: tuple[Any, ...], named: dict[str, Any], planes: np.ndarray) -> Any:
         """The maps as the kernels want them, for an image (1, C, H, W)."""
@@ -154,7 +167,7 @@ class Filter:
         value = np.asarray(value)
         if value.dtype.kind not in "fiu":
             raise TypeError(f"{name} has dtype {value.dtype}; expected a number or an array of numbers")
-        each, size = self.plane_shape(name), planes.shape[2:]
+        each, size = self.plane_shape(name), self.map_size(name, planes.shape[2:])
         if value.shape not in (each, each + size):
             each_name = str(each) if each else "a number"
             raise ValueError(f"{name} has shape {value.shape}; expected {each_name} or, for this image, {each + size}")

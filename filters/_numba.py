@@ -20,7 +20,8 @@ from numba import carray, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-STACK_SIZE = 16 * 128  # numbers: 3 * 4 + 1 rows of a block and more
+STACK_ROWS = 16  # of a block: 3 * 4 channels + 1 and more
+STACK_SIZE = STACK_ROWS * 128
 # 'contract' gives FMA. 'reassoc' and 'arcp' stay out, because bits would change with the vector width and from kernel
 # to kernel (sums of two products do that too: see `fma`); 'nnan', because it deletes NaN checks.
 FASTMATH = {"contract", "nsz"}

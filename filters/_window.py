@@ -5,6 +5,9 @@ pixel's bits depend neither on where a block begins nor on the tile it stands in
 to four, unrolled by recursion on a tuple's length: sums stay in registers over a run (13 Gtaps/s against 7 one tap at
 a time; 2 cores, AVX-512), whatever the compiler thinks of the loop's size. Means are summed as differences to the
 centre: a constant stays that constant to the last bit.
+
+An image may carry a guide: its last channels, ``len(guides)`` of them, are what range distances compare instead of the
+values, and are not averaged.
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +16,7 @@ import numpy as np
 from numba.extending import overload
 
 from pkn.filters._border import border_index, mark_rows, pad_rows
-from pkn.filters._numba import INLINED, fma, inlined, kernel, local, run_strips, scratch
+from pkn.filters._numba import INLINED, STACK_ROWS, fma, inlined, kernel, local, run_strips, scratch
 from pkn.filters._plug import coefficients, gated, load, signed, weight
 
 BLOCK = 128
@@ -25,62 +28,67 @@ STRIP_FLOATS = 1 << 17  # a strip's window of half a megabyte stays in the secon
 
 
 @inlined
-def load_centre(window, seen, maps, y, x, channels, ref):
+def load_centre(window, seen, maps, y, x, total, ref):
     """Fill ref: the centre's value by channel (0 for signed weights: differences are values), and if it is seen."""
-    for c in range(channels):
+    for c in range(total):
         part = window[y, c, x : x + BLOCK]
         for i in range(BLOCK):
             ref[c, i] = 0 if signed(maps) else part[i]
     if seen is not None:
-        part = window[y, channels, x : x + BLOCK]
+        part = window[y, total, x : x + BLOCK]
         for i in range(BLOCK):
-            ref[channels, i] = part[i]
+            ref[total, i] = part[i]
 
 
-def _add_taps(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes):
+def _add_taps(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes, guides):
     """Add a run of taps to the sums of column ``i`` of ``acc``: weighted differences (C), weights."""
     raise NotImplementedError
 
 
 @overload(_add_taps, jit_options=INLINED)
-def _(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes):
+def _(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes, guides):
     if run.count == 0:
-        return lambda run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes: None
+        return lambda run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes, guides: None
 
-    def first_and_rest(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes):
+    def first_and_rest(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, lanes, guides):
         channels = len(lanes) if len(lanes) > 0 else acc.shape[0] - 1
+        total = channels + len(guides)
         cast = acc.dtype.type
         d2 = cast(0)
-        for c in range(channels):
+        for c in range(channels if len(guides) > 0 else 0, total):
             d = window[y, c, at] - ref[c, i]
             d2 = fma(d, d, d2)
-        d2 = gated(d2, seen, ref, channels, i)
-        w = gated(weight(maps, coef, i, tap, dr, dc, d2), seen, window[y], channels, at)
+        d2 = gated(d2, seen, ref, total, i)
+        w = gated(weight(maps, coef, i, tap, dr, dc, d2), seen, window[y], total, at)
         for c in range(channels):
             acc[c, i] += w * (window[y, c, at] - ref[c, i])
-        acc[channels, i] += gated(cast(1), seen, window[y], channels, at) if signed(maps) else w
-        _add_taps(run[1:], window, seen, maps, coef, ref, acc, y, at + column(1), i, tap + 1, dr, dc + cast(1), lanes)
+        acc[channels, i] += gated(cast(1), seen, window[y], total, at) if signed(maps) else w
+        _add_taps(
+            run[1:], window, seen, maps, coef, ref, acc, y, at + column(1), i, tap + 1, dr, dc + cast(1), lanes, guides
+        )
 
     return first_and_rest
 
 
 @inlined
-def _add_run(window, seen, maps, coef, ref, acc, y, x, tap, dr, dc, run, lanes):
+def _add_run(window, seen, maps, coef, ref, acc, y, x, tap, dr, dc, run, lanes, guides):
     for i in range(BLOCK):
-        _add_taps(run, window, seen, maps, coef, ref, acc, y, column(x) + column(i), i, tap, dr, dc, lanes)
+        _add_taps(run, window, seen, maps, coef, ref, acc, y, column(x) + column(i), i, tap, dr, dc, lanes, guides)
 
 
 @kernel
-def average(window, seen, maps, factors, n, y0, radius, run, rest, lanes, out, mass):
+def average(window, seen, maps, factors, n, y0, radius, run, rest, lanes, guides, out, mass):
     """Fill rows ``y0`` ... of ``out`` (N, C, H, W) from a padded strip ``window`` (rows, C, columns).
 
     ``seen``: None, or a tuple where the window has one more channel that marks the pixels that count. ``factors``: rows
-    of ``coef``. ``run``, ``rest`` and ``lanes`` are tuples whose lengths the compiler knows: taps in a run, in a row's
-    last run, channels (empty: not unrolled). ``mass`` (N, H, W) takes the sums of weights, unless it is empty.
+    of ``coef``. ``run``, ``rest``, ``lanes`` and ``guides`` are tuples whose lengths the compiler knows: taps in a run,
+    in a row's last run, channels that are averaged (empty: not unrolled), channels of the guide. ``mass`` (N, H, W)
+    takes the sums of weights, unless it is empty.
     """
     channels, width, side = out.shape[1], out.shape[3], 2 * radius + 1
+    total = channels + len(guides)
     coef = np.empty((factors, BLOCK), window.dtype)
-    ref = local(lanes, window, channels + 1, BLOCK)
+    ref = local(lanes, window, total + 1, BLOCK)
     acc = local(lanes, window, channels + 1, BLOCK)
     cast = acc.dtype.type
     for y in range(window.shape[0] - 2 * radius):
@@ -88,15 +96,15 @@ def average(window, seen, maps, factors, n, y0, radius, run, rest, lanes, out, m
             count = min(BLOCK, width - x)
             load(maps, n, y0 + y, x, count, coef)
             coefficients(maps, coef)
-            load_centre(window, seen, maps, y + radius, x + radius, channels, ref)
+            load_centre(window, seen, maps, y + radius, x + radius, total, ref)
             acc[:] = 0
             for r in range(side):
                 for c in range(0, side, len(run)):
                     tap, dr, dc = r * side + c, cast(r - radius), cast(c - radius)
                     if c + len(run) <= side:
-                        _add_run(window, seen, maps, coef, ref, acc, y + r, x + c, tap, dr, dc, run, lanes)
+                        _add_run(window, seen, maps, coef, ref, acc, y + r, x + c, tap, dr, dc, run, lanes, guides)
                     else:
-                        _add_run(window, seen, maps, coef, ref, acc, y + r, x + c, tap, dr, dc, rest, lanes)
+                        _add_run(window, seen, maps, coef, ref, acc, y + r, x + c, tap, dr, dc, rest, lanes, guides)
             for c in range(channels):
                 for i in range(BLOCK):
                     value = acc[c, i] if signed(maps) else ref[c, i] + acc[c, i] / acc[channels, i]
@@ -107,7 +115,7 @@ def average(window, seen, maps, factors, n, y0, radius, run, rest, lanes, out, m
 
 
 class Residuals(NamedTuple):
-    """What the forward pass leaves for the vjp."""
+    """What the forward pass leaves for the vjp; ``image`` has more channels than ``out`` where there is a guide."""
 
     image: np.ndarray
     valid: np.ndarray | None
@@ -119,17 +127,21 @@ class Residuals(NamedTuple):
 class Strips:
     """The image's side of a run: padded strips in scratch memory, and the constants that kernels are compiled for."""
 
-    def __init__(self, image: np.ndarray, valid: np.ndarray | None, radius: int, border: str, longest_run: int) -> None:
+    def __init__(
+        self, image: np.ndarray, valid: np.ndarray | None, radius: int, border: str, longest_run: int, guides: int = 0
+    ) -> None:
         self.image, self.valid, self.radius = image, valid, radius
-        _, channels, height, width = image.shape
+        _, total, height, width = image.shape
+        channels = total - guides
         self.rows = border_index(height, radius, border)
         self.columns = border_index(width, radius, border)
-        self.lanes = (0,) * channels if channels <= UNROLLED_CHANNELS else ()
+        unrolled = channels <= UNROLLED_CHANNELS and 2 * channels + total < STACK_ROWS
+        self.lanes, self.guides = (0,) * channels if unrolled else (), (0,) * guides
         side = 2 * radius + 1
         runs = -(-side // longest_run)
         self.run = (0,) * -(-side // runs)
         self.rest = (0,) * (side % len(self.run) or len(self.run))
-        self.height = max(8, STRIP_FLOATS // (channels * width) - 2 * radius)
+        self.height = max(8, STRIP_FLOATS // (total * width) - 2 * radius)
 
     def window(self, n: int, start: int, stop: int, name: str, mark: bool = False) -> tuple[np.ndarray, Any]:
         """Rows ``start`` to ``stop`` of the padded image; and None, or a tuple if a last channel marks pixels seen."""
@@ -157,21 +169,27 @@ def planes(maps: Any) -> int:
 
 
 def forward(
-    image: np.ndarray, maps: Any, radius: int, border: str, valid: np.ndarray | None = None, keep: bool = True
+    image: np.ndarray,
+    maps: Any,
+    radius: int,
+    border: str,
+    valid: np.ndarray | None = None,
+    keep: bool = True,
+    guides: int = 0,
 ) -> tuple[np.ndarray, Residuals]:
     """Average every window of ``image`` (N, C, H, W).
 
     ``maps``: a NamedTuple of arrays (N or 1, planes, H or 1, W or 1) of the image's dtype; ``valid``: (N or 1, H, W)
-    bool. ``keep=False`` leaves the residuals' ``mass`` empty.
+    bool. ``keep=False`` leaves the residuals' ``mass`` empty. The last ``guides`` channels of the image are its guide.
     """
-    batch, _, height, width = image.shape
-    strips = Strips(image, valid, radius, border, LONGEST_RUN)
-    out = np.empty_like(image)
+    batch, total, height, width = image.shape
+    strips = Strips(image, valid, radius, border, LONGEST_RUN, guides)
+    out = np.empty((batch, total - guides, height, width), image.dtype)
     mass = np.empty((batch, height, width) if keep else (0, 0, 0), image.dtype)
 
     def task(n: int, start: int, stop: int) -> None:
         window, seen = strips.window(n, start, stop + 2 * radius, "window")
-        shape = (strips.run, strips.rest, strips.lanes)
+        shape = (strips.run, strips.rest, strips.lanes, strips.guides)
         average(window, seen, maps, planes(maps), n, start, radius, *shape, out, mass)
 
     run_strips(task, batch, height, strips.height)

@@ -36,14 +36,14 @@ def apply_filter(flt: Filter, image: Tensor, maps: Any) -> Tensor:
     image : Tensor of shape (N, C, H, W)
         float32 or float64.
     maps : NamedTuple of Tensors of shape (N, planes, H, W)
-        Of the filter's ``Maps`` type: one plane each, K * K for free kernels.
+        Of the filter's ``Maps`` type: one plane each, K * K for free kernels; smaller at a pyramid's coarse levels.
 
     Returns
     -------
     Tensor of the image's shape
     """
-    size = image.shape[:1] + image.shape[2:]
     for name, values in zip(maps._fields, maps, strict=True):
+        size = (image.shape[0], *flt.map_size(name, image.shape[2:]))  # type: ignore[arg-type]
         if values.ndim != 4 or values.shape[:1] + values.shape[2:] != size or values.dtype != image.dtype:
             raise ValueError(
                 f"map {name} is {values.dtype} of shape {tuple(values.shape)}; "

@@ -1,4 +1,4 @@
-"""The network: looks at an image at half or quarter resolution and writes a filter's maps."""
+"""The network: looks at an image, and at its halves if the filter is a pyramid, and writes the filter's maps."""
 
 import math
 from typing import Any
@@ -7,61 +7,127 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pkn.filters import Filter, MapRange
+from pkn.filters import Filter, MapRange, Pyramid
 from pkn.nets._bridge import apply_filter
 from pkn.nets._noise import estimate_sigma
 
+NOISES = ("white", "camera")
 SIGMA_FLOOR = 2 / 255  # below this, noise no longer sets the scale of what the network sees
+FEATURE_SIDE = 5  # of the linear features that a guide is made of
 
 
 class MapNet(nn.Module):
     """Predicts a filter's maps for every pixel of an image.
 
-    The image is folded to ``1 / down`` of its resolution (each block of pixels becomes channels), passes ``depth``
-    3 x 3 convolutions of ``width`` channels, and the maps that come out are squashed into the filter's physical ranges
-    and resampled bilinearly (half-pixel centres) to full resolution. Values are measured in units of the noise, whose
-    level is estimated from the image unless it is given, so that one network serves all levels.
+    The image is folded to ``1 / down`` of its resolution (each block of pixels becomes channels) and passes ``depth``
+    3 x 3 convolutions of ``width`` channels; the maps that come out are squashed into the filter's physical ranges and
+    resampled bilinearly (half-pixel centres) to full resolution. Values are measured in units of the noise, whose level
+    is estimated from the image unless it is given, so that one network serves all levels.
+
+    For a pyramid this is done for each level's image, coarsest first, by the same convolutions but the first and last;
+    what they found is handed on to the next finer level. A guide is made of linear features of the image, one
+    5 x 5 kernel for each plane.
 
     Parameters
     ----------
     flt : Filter
     channels : {1, 3}
     down : {2, 4}
-    width, depth : int
+    width : int, optional
+        24, but 20 for pyramids of RGB images: what leaves the network under 20,000 parameters.
+    depth : int
+    noise : {"white", "camera"}
+        What the network was trained for, and so how the noise level is estimated for it.
     """
 
-    def __init__(self, flt: Filter, channels: int, *, down: int = 2, width: int = 24, depth: int = 4) -> None:
+    def __init__(
+        self,
+        flt: Filter,
+        channels: int,
+        *,
+        down: int = 2,
+        width: int | None = None,
+        depth: int = 4,
+        noise: str = "white",
+    ) -> None:
         super().__init__()
+        if noise not in NOISES:
+            raise ValueError(f"noise is {noise!r}; expected one of {', '.join(NOISES)}")
+        self.noise = noise
+        width = width or (20 if channels == 3 and isinstance(flt, Pyramid) else 24)
         self.filter, self.channels, self.down = flt, channels, down
         self.settings = {"down": down, "width": width, "depth": depth}
-        self.planes = [math.prod(flt.plane_shape(name)) for name in flt.Maps._fields]  # type: ignore[attr-defined]
-        self.stem = _Differences(channels * down * down, width)
-        self.level = nn.Conv2d(1, width, 1, bias=False)
+        self.names = names_by_level(flt)
+        levels = range(len(self.names))
+        self.stems = nn.ModuleList(_Differences(channels * down * down, width) for _ in levels)
+        self.scales = nn.ModuleList(nn.Conv2d(1, width, 1, bias=False) for _ in levels)
         layers: list[nn.Module] = [nn.ReLU()]
         for _ in range(depth - 1):
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
         self.trunk = nn.Sequential(*layers)
-        self.head = nn.Conv2d(width, sum(self.planes), 1)
-        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        self.heads = nn.ModuleList(nn.Conv2d(width, sum(self._planes(level)), 1) for level in levels)
+        for head in self.heads:
+            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
+        guides = [name for name in flt.Maps._fields if is_guide(name)]  # type: ignore[attr-defined]
+        self.features = nn.ModuleDict({name: _Features(channels, *flt.plane_shape(name)) for name in guides})
 
     def forward(self, image: Tensor, sigma: Tensor | None = None) -> Any:
-        """Maps (N, planes, H, W) for image (N, C, H, W); ``sigma`` (N,) is the noise level, estimated if None."""
+        """Maps (N, planes, H, W) for image (N, C, H, W).
+
+        ``sigma`` is the noise level, (N,) or at each pixel (N, 1, H, W); estimated if None.
+        """
         sigma = estimate_sigma(image) if sigma is None else sigma
+        images, scales = [image], [sigma.reshape(-1, 1, 1, 1) if sigma.ndim == 1 else sigma]
+        while len(images) < len(self.names):
+            images.append(_halved(images[-1]))
+            scales.append(_halved(scales[-1]) if sigma.ndim > 1 else scales[-1])
+        maps: dict[str, Tensor] = {}
+        found: Tensor | None = None
+        for level in reversed(range(len(images))):
+            found = self._look(level, images[level], scales[level] + SIGMA_FLOOR, found)
+            maps |= self._maps(level, images[level], found)
+        return self.filter.Maps(**maps)
+
+    def _look(self, level: int, image: Tensor, scale: Tensor, coarser: Tensor | None) -> Tensor:
+        folded = F.pixel_unshuffle(_padded(image / (4 * scale), self.down), self.down)
+        folded = folded.contiguous(memory_format=torch.channels_last)  # convolutions run three times as fast
+        seen = self.stems[level](folded)
+        if scale.shape[2:] == image.shape[2:]:
+            scale = F.avg_pool2d(_padded(scale, self.down), self.down)
+        seen = seen + self.scales[level](torch.log2(scale / 0.1))
+        if coarser is not None:
+            seen = seen + _resample(coarser, 2)[..., : seen.shape[2], : seen.shape[3]]
+        found: Tensor = self.trunk(seen)
+        return found
+
+    def _maps(self, level: int, image: Tensor, found: Tensor) -> dict[str, Tensor]:
         height, width = image.shape[-2:]
-        extra = (-width % self.down, -height % self.down)
-        folded = F.pixel_unshuffle(F.pad(image, (0, extra[0], 0, extra[1]), mode="replicate"), self.down)
-        scale = (sigma + SIGMA_FLOOR).reshape(-1, 1, 1, 1)
-        seen = self.stem(folded / (4 * scale)) + self.level(torch.log2(scale / 0.1))
-        parts = self.head(self.trunk(seen)).split(self.planes, 1)
-        ranges = self.filter.ranges.values()
-        maps = [
-            _resample(_squash(part, r), self.down)[..., :height, :width] for part, r in zip(parts, ranges, strict=True)
-        ]
-        return self.filter.Maps(*maps)
+        raw = _resample(self.heads[level](found), self.down)[..., :height, :width]
+        written = [name for name in self.names[level] if not is_guide(name)]
+        parts = zip(written, torch.split(raw, self._planes(level), 1), strict=True)
+        maps = {name: _squash(part, self.filter.ranges[name]).contiguous() for name, part in parts}
+        guides = (name for name in self.names[level] if is_guide(name))
+        return maps | {name: self.features[name](image) for name in guides}
+
+    def _planes(self, level: int) -> list[int]:
+        return [math.prod(self.filter.plane_shape(name)) for name in self.names[level] if not is_guide(name)]
 
     def denoise(self, image: Tensor, sigma: Tensor | None = None) -> Tensor:
         """The filtered image."""
         return apply_filter(self.filter, image, self(image, sigma))
+
+
+def names_by_level(flt: Filter) -> list[list[str]]:
+    """Names of the maps of each level of a pyramid; of all other filters, one list of all names."""
+    names = list(flt.Maps._fields)  # type: ignore[attr-defined]
+    if not isinstance(flt, Pyramid):
+        return [names]
+    return [[name for name in names if flt.level_of(name) == level] for level in range(flt.levels)]
+
+
+def is_guide(name: str) -> bool:
+    """Whether a map is a guide, made by linear features of the image."""
+    return name.partition("_")[0] == "guide"
 
 
 class _Differences(nn.Conv2d):
@@ -75,12 +141,38 @@ class _Differences(nn.Conv2d):
         return F.conv2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), weight, self.bias)
 
 
+class _Features(nn.Conv2d):
+    """A guide: linear features of the image; at first, roughly the pixel, and the mean of 3 x 3 pixels."""
+
+    def __init__(self, channels: int, features: int) -> None:
+        super().__init__(channels, features, FEATURE_SIDE, bias=False)
+        middle, half = FEATURE_SIDE // 2, slice(FEATURE_SIDE // 2 - 1, FEATURE_SIDE // 2 + 2)
+        with torch.no_grad():
+            self.weight *= 0.2
+            self.weight[0, :, middle, middle] += 0.7 / channels
+            self.weight[min(1, features - 1), :, half, half] += 0.7 / (9 * channels)
+
+    def forward(self, image: Tensor) -> Tensor:
+        reach = FEATURE_SIDE // 2
+        return F.conv2d(F.pad(image, (reach, reach, reach, reach), mode="replicate"), self.weight).contiguous()
+
+
 def _squash(raw: Tensor, limits: MapRange) -> Tensor:
     """Into ``low`` ... ``high``, evenly in the logarithm where that is the map's scale; 0 is the middle."""
     part = torch.sigmoid(raw)
     if limits.logarithmic:
         return limits.low * torch.exp(math.log(limits.high / limits.low) * part)
     return limits.low + (limits.high - limits.low) * part
+
+
+def _padded(image: Tensor, multiple: int) -> Tensor:
+    height, width = image.shape[-2:]
+    missing = (-width % multiple, -height % multiple)
+    return F.pad(image, (0, missing[0], 0, missing[1]), mode="replicate") if any(missing) else image
+
+
+def _halved(image: Tensor) -> Tensor:
+    return F.avg_pool2d(_padded(image, 2), 2)
 
 
 def _resample(maps: Tensor, factor: int) -> Tensor:

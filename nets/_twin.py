@@ -13,15 +13,22 @@ from torch.nn import functional as F
 from pkn.filters import (
     AnisotropicBilateralMaps,
     AnisotropicGaussianMaps,
+    AnisotropicUpsampling,
     BilateralMaps,
     Filter,
     IsotropicGaussianMaps,
+    IsotropicReblur,
+    JointBilateralMaps,
     NonLocalMeans,
+    Pyramid,
+    Reblur,
+    ReblurUpsampling,
     SoftmaxMaps,
     TanhMaps,
 )
 from pkn.filters._border import OUTSIDE, border_index
 from pkn.filters._gaussian import SMALLEST
+from pkn.filters.reblur import polynomial
 
 
 def pad(image: Tensor, radius: int, mode: str) -> Tensor:
@@ -37,7 +44,7 @@ def _inverse_square(sigma: Tensor) -> Tensor:
     return torch.reciprocal(torch.clamp_min(sigma * sigma, SMALLEST))
 
 
-def _quadratic(maps: Any, dr: int, dc: int) -> Tensor:
+def _quadratic(maps: Any, dr: Any, dc: Any) -> Tensor:
     form: Tensor = (maps.kx * dc) ** 2 + (maps.ky * dr) ** 2 + 2 * dr * dc * maps.rho * maps.kx * maps.ky
     return form
 
@@ -52,6 +59,9 @@ ENERGIES: dict[type, Callable[[Any, int, int, int, Tensor], Tensor]] = {
     AnisotropicBilateralMaps: lambda maps, tap, dr, dc, d2: (
         -_quadratic(maps, dr, dc) / 2 - d2 / 2 * _inverse_square(maps.sigma_range)
     ),
+    JointBilateralMaps: lambda maps, tap, dr, dc, d2: (
+        -_quadratic(maps, dr, dc) / 2 - d2 / 2 * _inverse_square(maps.sigma_range)
+    ),
     SoftmaxMaps: lambda maps, tap, dr, dc, d2: (
         maps.logits[:, tap : tap + 1] - maps.logits.amax(1, keepdim=True).detach()
     ),
@@ -63,19 +73,77 @@ def apply(flt: Filter, image: Tensor, maps: Any) -> Tensor:
     """``flt`` on image (N, C, H, W) with maps (N, planes, H, W)."""
     if isinstance(flt, NonLocalMeans):
         return _non_local_means(flt, image, maps)
+    if isinstance(flt, Reblur | IsotropicReblur):
+        return _reblur(flt, image, maps)
+    if isinstance(flt, ReblurUpsampling):
+        sharp = _reblur(flt.reblur, image, flt.reblur.Maps(*maps[3:]))
+        return _upsampling(flt, sharp, AnisotropicGaussianMaps(*maps[:3]))
+    if isinstance(flt, AnisotropicUpsampling):
+        return _upsampling(flt, image, maps)
+    if isinstance(flt, Pyramid):
+        return _pyramid(flt, image, maps)
     energy, signed = ENERGIES[type(maps)], isinstance(maps, TanhMaps)
     height, width = image.shape[-2:]
     window, side = pad(image, flt.radius, flt.border), 2 * flt.radius + 1
+    guide = maps.guide if isinstance(maps, JointBilateralMaps) else image
+    guides = pad(guide, flt.radius, flt.border)
     total, mass = torch.zeros_like(image), torch.zeros_like(image[:, :1])
     for tap in range(side * side):
         r, c = divmod(tap, side)
         there = window[..., r : r + height, c : c + width]
-        d2 = (there - image).square().sum(1, keepdim=True)
+        d2 = (guides[..., r : r + height, c : c + width] - guide).square().sum(1, keepdim=True)
         e = energy(maps, tap, r - flt.radius, c - flt.radius, d2)
         w = e if signed else e.exp()
         total = total + w * (there if signed else there - image)
         mass = mass + w
     return total if signed else image + total / mass
+
+
+def _pyramid(flt: Pyramid, image: Tensor, maps: Any) -> Tensor:
+    images = [image]
+    for _ in range(flt.levels - 1):
+        extra = (0, images[-1].shape[-1] % 2, 0, images[-1].shape[-2] % 2)
+        images.append(F.avg_pool2d(F.pad(images[-1], extra, mode="replicate"), 2))
+    out = None
+    for level in reversed(range(flt.levels)):
+        fine = apply(flt.single, images[level], flt.maps_of(maps, level))
+        if out is not None:
+            coarse = F.interpolate(out, scale_factor=2, mode="bilinear")[..., : fine.shape[-2], : fine.shape[-1]]
+            fine = torch.lerp(coarse, fine, getattr(maps, f"blend_{level}"))
+        out = fine
+    assert out is not None
+    return out
+
+
+def _upsampling(flt: AnisotropicUpsampling, image: Tensor, maps: Any) -> Tensor:
+    """Without the underflow guard of the core: no weight may vanish everywhere."""
+    rows, columns = flt.axes(*image.shape[2:])
+    size = rows.near.size, columns.near.size
+    maps = type(maps)(*(_resampled(values, size) for values in maps))
+    window = pad(image, flt.radius, flt.border)
+    near_y, near_x = (torch.from_numpy(axis.near).to(image.device) for axis in (rows, columns))
+    part_y, part_x = (torch.from_numpy(axis.part).to(image) for axis in (rows, columns))
+    total, mass = torch.zeros_like(image[:, :, :1, :1]), torch.zeros_like(image[:, :1, :1, :1])
+    for r in range(2 * flt.radius + 1):
+        for k in range(2 * flt.radius + 1):
+            dr, dc = (r - flt.radius - part_y).reshape(-1, 1), k - flt.radius - part_x
+            share = [(flt.radius + 0.5 - d.abs()).clamp(0, 1) for d in (dr, dc)]
+            w = torch.exp(-_quadratic(maps, dr, dc) / 2) * share[0] * share[1]
+            total = total + w * window[..., near_y + r, :][..., near_x + k]
+            mass = mass + w
+    return total / mass
+
+
+def _resampled(values: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(values, size, mode="bilinear", align_corners=False)
+
+
+def _reblur(flt: Reblur | IsotropicReblur, image: Tensor, maps: Any) -> Tensor:
+    out, power = torch.zeros_like(image), image
+    for a in polynomial(*maps[-3:]):
+        out = out + a * power
+        power = apply(flt.blur, power, flt.blur_maps(maps))
+    return out
 
 
 def _non_local_means(flt: NonLocalMeans, image: Tensor, maps: Any) -> Tensor:

@@ -34,6 +34,7 @@ def architecture(net: MapNet) -> dict[str, Any]:
         "filter": {"name": type(net.filter).__name__, **asdict(net.filter)},
         "ranges": _ranges(net.filter),
         "channels": net.channels,
+        "noise": net.noise,
         **net.settings,
     }
 
@@ -105,7 +106,7 @@ def _build(path: str | Path, described: dict[str, Any]) -> MapNet:
             raise ValueError("network is not MapNet")
         chosen = dict(settings.pop("filter"))
         kind = {kind.__name__: kind for kind in FILTERS}[chosen.pop("name")]
-        ranges = settings.pop("ranges")
+        ranges, noise = settings.pop("ranges"), settings.pop("noise")
         numbers = [*settings.values(), *(v for v in chosen.values() if not isinstance(v, str))]
         if not all(isinstance(v, int) and 1 <= v <= LARGEST_SETTING for v in numbers):
             raise ValueError(f"settings {numbers} must be whole numbers from 1 to {LARGEST_SETTING}")
@@ -113,10 +114,10 @@ def _build(path: str | Path, described: dict[str, Any]) -> MapNet:
         if ranges != _ranges(flt):
             raise ValueError(f"it was trained for maps in the ranges {ranges}, this version's are {_ranges(flt)}")
         with torch.device("meta"):  # count before allocating
-            parameters = sum(math.prod(p.shape) for p in MapNet(flt, channels, **settings).parameters())
+            parameters = sum(math.prod(p.shape) for p in MapNet(flt, channels, noise=noise, **settings).parameters())
         if 4 * parameters > LARGEST_FILE:
             raise ValueError(f"{parameters} parameters")
-        return MapNet(flt, channels, **settings)
+        return MapNet(flt, channels, noise=noise, **settings)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise _refusal(path, f"its architecture can't be built ({error})") from None
 

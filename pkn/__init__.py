@@ -11,13 +11,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pkn.blur_estimation import estimate_blur
+    from pkn.deconvolution import deconvolve
+    from pkn.noise import estimate_noise
     from pkn.parameter_maps import ParameterMaps
+    from pkn.upsampling import upsample
     from pkn.verbs import denoise, predict_maps
 
 __version__ = "0.1.0"
-__all__ = ["ParameterMaps", "__version__", "denoise", "predict_maps"]
+__all__ = [
+    "ParameterMaps",
+    "__version__",
+    "deconvolve",
+    "denoise",
+    "estimate_blur",
+    "estimate_noise",
+    "predict_maps",
+    "upsample",
+]
 
-_HOMES = {"ParameterMaps": "pkn.parameter_maps", "denoise": "pkn.verbs", "predict_maps": "pkn.verbs"}
+_HOMES = {
+    "ParameterMaps": "pkn.parameter_maps",
+    "deconvolve": "pkn.deconvolution",
+    "denoise": "pkn.verbs",
+    "estimate_blur": "pkn.blur_estimation",
+    "estimate_noise": "pkn.noise",
+    "predict_maps": "pkn.verbs",
+    "upsample": "pkn.upsampling",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,7 @@
 """Parameter maps: what a network decided, as named arrays that a person can read, edit, save and replay."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,8 +28,8 @@ class ParameterMaps(Mapping[str, np.ndarray]):
     filter : Filter
         The filter that the maps belong to, with its settings.
     values_by_name : mapping of str to array of shape (H, W)
-        One for each of the filter's maps; (K, K, H, W) for free kernels. Kept as float32; edit them in place, or make
-        a changed copy with :meth:`replace`.
+        One for each of the filter's maps; (K, K, H, W) for free kernels, halved level by level for a pyramid. Kept as
+        float32; edit them in place, or make a changed copy with :meth:`replace`.
     channel_axis : int, optional
         Of the image that they were predicted for.
     provenance : mapping of str to str, number, list or mapping
@@ -52,16 +53,17 @@ class ParameterMaps(Mapping[str, np.ndarray]):
                 f"maps are {sorted(self.values_by_name)}; expected {names} for the filter {type(self.filter).__name__}"
             )
         arrays = {name: np.array(self.values_by_name[name], np.float32, order="C") for name in names}
-        sizes = {array.shape[-2:] for array in arrays.values()}
-        if len(sizes) != 1 or len(next(iter(sizes))) != 2:
-            raise ValueError(f"maps have sizes {sorted(sizes)}; expected one size (H, W) for all of them")
+        sizes = {name: array.shape[-2:] for name, array in arrays.items()}
+        largest = max(sizes.values(), key=lambda size: (len(size), size))
+        if len(largest) != 2 or any(size != self.filter.map_size(name, largest) for name, size in sizes.items()):
+            raise ValueError(f"maps have sizes {sizes}; expected those of one image (H, W) for all of them")
         object.__setattr__(self, "values_by_name", arrays)
         self.filter.check_maps((), arrays, np.empty((1, 1, *self.shape), np.float32))
 
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of the image that they fit."""
-        height, width = next(iter(self.values_by_name.values())).shape[-2:]
+        height, width = max(values.shape[-2:] for values in self.values_by_name.values())
         return height, width
 
     @property
@@ -141,10 +143,7 @@ class ParameterMaps(Mapping[str, np.ndarray]):
         path = Path(path)
         try:
             header, arrays = _read_npz(path) if path.suffix.lower() == ".npz" else _read_tiff(path)
-            settings = dict(header["filter"])
-            kinds = {kind.__name__: kind for kind in FILTERS}
-            flt = kinds[settings.pop("name")](**settings)
-            return cls(flt, arrays, header["channel_axis"], header["provenance"])
+            return cls(_filter_of(header), arrays, header["channel_axis"], header["provenance"])
         except OSError:
             raise
         except Exception as error:
@@ -168,10 +167,16 @@ class ParameterMaps(Mapping[str, np.ndarray]):
 def _write_tiff(path: Path, header: str, arrays: dict[str, np.ndarray]) -> None:
     import tifffile
 
-    pages = np.concatenate([values.reshape(-1, *values.shape[-2:]) for values in arrays.values()])
-    tifffile.imwrite(
-        path, pages, photometric="minisblack", compression="deflate", predictor=True, description=header, metadata=None
-    )
+    with tifffile.TiffWriter(path) as file:
+        for number, page in enumerate(page for v in arrays.values() for page in v.reshape(-1, *v.shape[-2:])):
+            file.write(
+                page,
+                photometric="minisblack",
+                compression="deflate",
+                predictor=True,
+                description=None if number else header,
+                metadata=None,
+            )
 
 
 def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -185,10 +190,16 @@ def _read_tiff(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
     with tifffile.TiffFile(path) as stored:
         header = json.loads(stored.pages[0].description)  # type: ignore[union-attr]
-        pages = np.stack([page.asarray() for page in stored.pages])
-    names = list(header["maps"])
-    side = round((len(pages) / len(names)) ** 0.5)
-    parts = np.split(pages, len(names))
-    return header, {
-        n: p[0] if side == 1 else p.reshape(side, side, *p.shape[1:]) for n, p in zip(names, parts, strict=True)
-    }
+        pages = iter([page.asarray() for page in stored.pages])
+    flt = _filter_of(header)
+    arrays = {}
+    for name in header["maps"]:
+        each = flt.plane_shape(name)
+        planes = np.stack([next(pages) for _ in range(math.prod(each))])
+        arrays[name] = planes.reshape(each + planes.shape[1:])
+    return header, arrays
+
+
+def _filter_of(header: dict[str, Any]) -> Filter:
+    settings = dict(header["filter"])
+    return {kind.__name__: kind for kind in FILTERS}[settings.pop("name")](**settings)

@@ -21,7 +21,7 @@ LONGEST_SIDE = 1600  # pixels of a map that a picture shows; larger ones are thi
 
 
 def draw_map(axes: Axes, values: np.ndarray, name: str, limits: MapRange) -> None:
-    """Draw a map (H, W), or the mosaic of a free kernel's (K, K, H, W), into ``axes``."""
+    """Draw a map (H, W), the planes of a guide (F, H, W) side by side, or a free kernel's (K, K, H, W) as a mosaic."""
     image = _mosaic(values)
     step = -(-max(image.shape) // LONGEST_SIDE)
     image = image[::step, ::step]
@@ -42,6 +42,8 @@ def draw_map(axes: Axes, values: np.ndarray, name: str, limits: MapRange) -> Non
 def _mosaic(values: np.ndarray) -> np.ndarray:
     if values.ndim == 2:
         return values
+    if values.ndim == 3:
+        return np.concatenate(list(values), axis=1)
     rows, columns, height, width = values.shape
     return values.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
 

@@ -5,13 +5,16 @@ import html
 import os
 from collections.abc import Sequence
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pkn._files import atomic_path
 from pkn._png import SIGNATURE, encode_png
+
+if TYPE_CHECKING:
+    from pkn.parameter_maps import ParameterMaps
 
 
 def write_report(
@@ -61,6 +64,28 @@ def write_report(
     )
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="replace")  # file names may hold what UTF-8 can't
+
+
+def weight_facts(maps: "ParameterMaps", image: NDArray[Any], mask: NDArray[Any] | None = None) -> list[tuple[str, str]]:
+    """A fact for :func:`write_report` on how much a filter that isn't convex may amplify; none for one that is.
+
+    Parameters
+    ----------
+    maps
+        Of the filter, for this image.
+    image, mask
+        As :meth:`ParameterMaps.apply` takes them.
+    """
+    if maps.filter.convex:
+        return []
+    from pkn.filters import absolute_weights
+
+    sums = absolute_weights(maps.filter, image, *maps.values(), channel_axis=maps.channel_axis, mask=mask)
+    found = sums[np.isfinite(sums)]
+    if not found.size:
+        return [("sum of |w|", "nowhere known")]
+    looked = f"exact, at {found.size} pixels of {sums.size}"
+    return [("sum of |w|", f"{found.mean():.2f} on average, at most {found.max():.2f} ({looked})")]
 
 
 def _check_text(name: str, text: object) -> None:

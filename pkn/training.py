@@ -11,17 +11,16 @@ from torch import Tensor
 
 import pkn
 from pkn._files import atomic_path
-from pkn.filters import FILTERS, Filter, NonLocalMeans
+from pkn.filters import FILTERS, Filter, NonLocalMeans, Pyramid
 from pkn.images import read_image
 from pkn.nets import MapNet, read_header
 from pkn.nets._weights import read_tensors, to_bytes
+from pkn.tasks import Task, make_task
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601 luma
-VALIDATION_LEVELS = (15, 25, 50)  # of 255
 CHECKS = 12  # validations in a run
-REGULAR = 2 / 255
-ERROR_POWER = 1.4
+LARGEST_GRADIENT = 0.05  # its norm; a typical one
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,8 @@ class TrainingPlan:
         Names of the folders that the images stand in, for the record.
     noise : float
         Largest noise level, in image values; each image of a batch draws its own from 0 to this.
+    task : str
+        Name in ``TASKS``.
     batch, size : int
         Crops in a step, and their side in pixels.
     rate : float
@@ -56,6 +57,7 @@ class TrainingPlan:
     seed: int = 0
     data: str = ""
     noise: float = 55 / 255
+    task: str = "denoise"
     batch: int = 8
     size: int = 128
     rate: float = 3e-3
@@ -67,6 +69,8 @@ def seconds_per_step(flt: Filter, channels: int) -> float:
 
     Minutes become steps by it, and not by the clock, so that the same length gives the same network each time.
     """
+    if isinstance(flt, Pyramid):
+        return 0.03 + 3e-4 * (2 + channels) / 3 * (2 * flt.radius + 1) ** 2
     each_tap = 8e-4 if isinstance(flt, NonLocalMeans) else 2e-5 * channels
     return 0.034 + each_tap * (2 * flt.radius + 1) ** 2
 
@@ -109,8 +113,8 @@ def as_fraction(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32)
 
 
-def draw_batch(images: list[np.ndarray], plan: TrainingPlan, step: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Clean and noisy crops (N, C, H, W) and their noise levels (N,), decided by seed and step alone."""
+def draw_batch(images: list[np.ndarray], plan: TrainingPlan, step: int) -> tuple[np.ndarray, np.random.Generator]:
+    """Clean crops (N, C, H, W), and the generator to go on with: decided by seed and step alone."""
     random = np.random.default_rng((plan.seed, step))
     clean = np.empty((plan.batch, plan.size, plan.size, plan.channels), np.float32)
     for target in clean:
@@ -121,32 +125,34 @@ def draw_batch(images: list[np.ndarray], plan: TrainingPlan, step: int) -> tuple
         crop = np.pad(crop, [*missing, (0, 0)], mode="symmetric") if any(map(any, missing)) else crop
         crop = np.rot90(crop, int(random.integers(4)))
         target[...] = crop[::-1] if random.integers(2) else crop
-    clean = np.ascontiguousarray(clean.transpose(0, 3, 1, 2))
-    sigma = random.uniform(0, plan.noise, plan.batch).astype(np.float32)
-    noisy = clean + sigma[:, None, None, None] * random.standard_normal(clean.shape, np.float32)
-    return torch.from_numpy(clean), torch.from_numpy(noisy), torch.from_numpy(sigma)
+    return np.ascontiguousarray(clean.transpose(0, 3, 1, 2)), random
 
 
-def loss_of(out: Tensor, clean: Tensor, sigma: Tensor) -> Tensor:
-    """Squared error over what is usual at that noise level (about sigma^1.4), so that all levels pull alike in dB."""
-    error = (out - clean).square().mean((1, 2, 3))
-    return (error / (sigma + REGULAR) ** ERROR_POWER).mean()
+def loss_of(task: Task, net: MapNet, clean: np.ndarray, random: np.random.Generator) -> Tensor:
+    """Mean squared error of what the network makes of a spoilt batch, over what is usual for its settings."""
+    device = next(net.parameters()).device
+    settings = task.draw(random, len(clean))
+    given = torch.from_numpy(task.spoil(clean, random, **settings)).to(device)
+    truth = torch.from_numpy(clean).to(device)
+    error = (task.mend(net, given, **settings) - truth).square().mean((1, 2, 3))
+    return (error / task.usual(truth, given, **settings).to(device)).mean()
 
 
-def validate(net: MapNet, images: list[np.ndarray]) -> dict[int, float]:
-    """Mean PSNR (dB) at each level of ``VALIDATION_LEVELS``, blind, with fixed noise."""
+def validate(task: Task, net: MapNet, images: list[np.ndarray]) -> dict[str, float]:
+    """Mean PSNR (dB) at each of the task's checks, with fixed noise."""
     device = next(net.parameters()).device
     means = {}
-    for level in VALIDATION_LEVELS:
-        random = np.random.default_rng(level)
+    for name, settings in task.checks.items():
+        random = np.random.default_rng(list(name.encode()))
         scores = []
         for image in images:
             clean = np.ascontiguousarray(as_fraction(image).transpose(2, 0, 1)[None])
-            noisy = clean + np.float32(level / 255) * random.standard_normal(clean.shape, np.float32)
+            clean = clean[..., : clean.shape[2] // 2 * 2, : clean.shape[3] // 2 * 2]
+            given = torch.from_numpy(task.spoil(clean, random, **settings)).to(device)
             with torch.inference_mode():
-                out = net.denoise(torch.from_numpy(noisy).to(device)).cpu().numpy()
+                out = task.mend(net, given, **settings).cpu().numpy()
             scores.append(-10 * np.log10(np.mean((out - clean) ** 2)))
-        means[level] = float(np.mean(scores))
+        means[name] = float(np.mean(scores))
     return means
 
 
@@ -154,20 +160,22 @@ class Training:
     """One run: ``Training(plan, images).run(out)``; it checks, keeps the best, and can be taken up again."""
 
     def __init__(self, plan: TrainingPlan, images: list[np.ndarray], device: str = "cpu") -> None:
-        self.plan, self.device = plan, device
+        self.plan = plan
+        self.task = make_task(plan.task, plan.noise)
         order = np.random.default_rng(plan.seed).permutation(len(images))
         held = min(plan.held_back, max(1, len(images) // 10))
         self.held_back = [images[i] for i in order[:held]]
         self.images = [images[i] for i in order[held:]] or self.held_back
         torch.manual_seed(plan.seed)
         kind = {kind.__name__: kind for kind in FILTERS}[plan.filter]
-        self.net = MapNet(kind(**plan.options), plan.channels).to(device)
+        noise = "camera" if plan.task == "camera" else "white"
+        self.net = MapNet(kind(**plan.options), plan.channels, noise=noise).to(device)
         self.optimiser = torch.optim.Adam(self.net.parameters(), lr=plan.rate)
         self.step = 0
         self.history: list[dict[str, Any]] = []
         self.best: tuple[float, dict[str, Tensor]] | None = None
 
-    def run(self, out: Path, told: Callable[[int, dict[int, float] | None], None] = lambda *_: None) -> None:
+    def run(self, out: Path, told: Callable[[int, dict[str, float] | None], None] = lambda *_: None) -> None:
         """Train to the plan's end and write the best network to ``out``; ``told(step, psnr or None)`` hears of it."""
         checks = {round(self.plan.steps * (k + 1) / CHECKS) for k in range(CHECKS)}
         while self.step < self.plan.steps:
@@ -181,20 +189,20 @@ class Training:
         checkpoint_path(out).unlink(missing_ok=True)
 
     def _advance(self) -> None:
-        clean, noisy, sigma = (values.to(self.device) for values in draw_batch(self.images, self.plan, self.step))
         part = self.step / self.plan.steps
         rate = self.plan.rate * min(1.0, part / 0.02 + 0.01) * 0.5 * (1 + np.cos(np.pi * part))
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        loss = loss_of(self.net.denoise(noisy), clean, sigma)
+        loss = loss_of(self.task, self.net, *draw_batch(self.images, self.plan, self.step))
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), LARGEST_GRADIENT)
         self.optimiser.step()
         self.step += 1
 
-    def _check(self) -> dict[int, float]:
-        psnr = validate(self.net, self.held_back)
-        self.history.append({"step": self.step, "psnr": {str(level): value for level, value in psnr.items()}})
+    def _check(self) -> dict[str, float]:
+        psnr = validate(self.task, self.net, self.held_back)
+        self.history.append({"step": self.step, "psnr": psnr})
         mean = float(np.mean(list(psnr.values())))
         if self.best is None or mean > self.best[0]:
             self.best = (mean, {name: values.detach().clone() for name, values in self.net.state_dict().items()})
@@ -210,7 +218,7 @@ class Training:
             "images": len(self.images),
             "held_back": len(self.held_back),
             "parameters": sum(p.numel() for p in self.net.parameters()),
-            "best": {**best, "psnr": {str(level): round(v, 3) for level, v in best["psnr"].items()}},
+            "best": {**best, "psnr": {name: round(v, 3) for name, v in best["psnr"].items()}},
         }
         with atomic_path(out) as temporary:
             temporary.write_bytes(to_bytes(self.net, about))

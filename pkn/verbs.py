@@ -7,11 +7,11 @@ import torch
 
 import pkn
 from pkn.bundled import find_net
-from pkn.filters import IsotropicGaussian
+from pkn.filters import AnisotropicUpsampling, IsotropicGaussian
 from pkn.filters._door import check_dtype, check_image, check_mask, to_planes
 from pkn.parameter_maps import ParameterMaps
 
-DEFAULT_NET = "bilateral"
+DEFAULT_NET = "pyramid"
 FILL_RADIUS = 8
 
 
@@ -20,7 +20,7 @@ def denoise(
     net: Any = DEFAULT_NET,
     *,
     strength: Any = 1.0,
-    sigma: float | None = None,
+    sigma: Any = None,
     channel_axis: int | None = None,
     mask: Any = None,
     dtype: Any = None,
@@ -39,8 +39,8 @@ def denoise(
         network.
     strength : float or array of shape (H, W)
         0 is the identity, 1 is what the network says, more smooths more.
-    sigma : float, optional
-        Standard deviation of the noise in image values; estimated from the image by default.
+    sigma : float or array of shape (H, W), optional
+        Standard deviation of the noise in image values, or at each pixel; estimated from the image by default.
     channel_axis : int, optional
         Axis of the channels; None means that the image is grey.
     mask : bool array of shape (H, W), optional
@@ -66,6 +66,8 @@ def denoise(
     """
     check_dtype(dtype)
     maps = predict_maps(image, net, strength=strength, sigma=sigma, channel_axis=channel_axis, mask=mask)
+    if isinstance(maps.filter, AnisotropicUpsampling):
+        raise ValueError(f"net is {net!r}, which enlarges images; expected one that filters them, or pkn.upsample")
     return maps.apply(image, mask=mask, dtype=dtype)
 
 
@@ -74,7 +76,7 @@ def predict_maps(
     net: Any = DEFAULT_NET,
     *,
     strength: Any = 1.0,
-    sigma: float | None = None,
+    sigma: Any = None,
     channel_axis: int | None = None,
     mask: Any = None,
 ) -> ParameterMaps:
@@ -89,7 +91,7 @@ def predict_maps(
     planes = to_planes(image, channel_axis).astype(np.float32, copy=False)
     height, width = planes.shape[2:]
     power = _check_strength(strength, (height, width))
-    _check_sigma(sigma)
+    sigma = _check_sigma(sigma, (height, width))
     valid = np.all(np.isfinite(planes), axis=1, keepdims=False)
     if mask is not None:
         valid = valid & np.asarray(check_mask(mask, height, width))
@@ -107,18 +109,27 @@ def predict_maps(
     return ParameterMaps(network.filter, values, channel_axis, provenance)
 
 
-def _run(network: Any, planes: np.ndarray, sigma: float | None) -> tuple[dict[str, np.ndarray], float]:
-    from pkn.nets import estimate_sigma
-
+def _run(network: Any, planes: np.ndarray, sigma: np.ndarray | None) -> tuple[dict[str, np.ndarray], float]:
+    """The network's maps, and the noise level that it was told (the mean over all pixels)."""
     with torch.inference_mode():
         tensor = torch.from_numpy(planes)
-        level = estimate_sigma(tensor) if sigma is None else torch.tensor([sigma], dtype=torch.float32)
+        level = _noise_level(network, planes) if sigma is None else torch.from_numpy(sigma)
         maps = network(tensor, level)
     values = {}
     for name, array in zip(maps._fields, maps, strict=True):
         each = network.filter.plane_shape(name)
         values[name] = array.numpy().reshape(each + array.shape[-2:])
-    return values, float(level)
+    return values, float(level.mean())
+
+
+def _noise_level(network: Any, planes: np.ndarray) -> torch.Tensor:
+    """As the network was trained: one level (1,), or for a camera's noise a map (1, 1, H, W)."""
+    from pkn.nets import estimate_sigma
+    from pkn.noise import SMALLEST, estimate_noise
+
+    if network.noise == "white" or min(planes.shape[2:]) < SMALLEST:
+        return estimate_sigma(torch.from_numpy(planes))
+    return torch.from_numpy(estimate_noise(planes[0], channel_axis=0).sigma_map[None, None])
 
 
 def _fill(planes: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -142,6 +153,17 @@ def _check_strength(strength: Any, size: tuple[int, int]) -> Any:
     return power.astype(np.float32)
 
 
-def _check_sigma(sigma: Any) -> None:
-    if sigma is not None and not (isinstance(sigma, int | float | np.number) and 0 <= sigma < np.inf):
-        raise ValueError(f"sigma is {sigma!r}; expected None or a noise level of at least 0 in image values")
+def _check_sigma(sigma: Any, size: tuple[int, ...] = ()) -> np.ndarray | None:
+    """None, or float32 of shape (1,) or (1, 1, H, W)."""
+    if sigma is None:
+        return None
+    level = np.asarray(sigma)
+    if level.dtype.kind not in "fiu" or level.shape not in ((), size):
+        came = f"{level.dtype} of shape {level.shape}" if level.ndim else repr(sigma)
+        raise ValueError(
+            f"sigma is {came}; expected None, a noise level, or one for each pixel {size}, in image values"
+        )
+    if not (level.min() >= 0 and np.isfinite(level).all()):
+        came = f"{level.min():g} to {level.max():g}" if level.ndim else f"{level:g}"
+        raise ValueError(f"sigma is {came}; expected noise levels of at least 0 in image values")
+    return level.astype(np.float32).reshape((1, 1, *size) if level.ndim else (1,))

@@ -70,18 +70,25 @@ WINDOW_WEIGHTS = {
     "TanhMaps": tanh_kernel,
 }
 
+REBLURS = {"IsotropicReblurMaps": isotropic_gaussian, "ReblurMaps": anisotropic_gaussian}
 
-def window_filter(weights_of, signed, image, mask, maps, radius, border):
-    """The average (``signed``: the sum) of every window under the weights of its centre's maps."""
+
+def window_filter(weights_of, signed, image, mask, maps, radius, border, guide=None):
+    """The average (``signed``: the sum) of every window under the weights of its centre's maps.
+
+    Differences are those of the guide (F, H, W), or of the image.
+    """
     channels, height, width = image.shape
     padded, marks = split(image, mask, radius, border)
+    compared = padded if guide is None else pad(np.asarray(guide, np.float64), radius, border)
     dr, dc = np.mgrid[-radius : radius + 1, -radius : radius + 1].astype(np.float64)
     out, mass = np.empty((channels, height, width)), np.empty((height, width))
     for y in range(height):
         for x in range(width):
             window = padded[:, y : y + 2 * radius + 1, x : x + 2 * radius + 1]
             mark = marks[y : y + 2 * radius + 1, x : x + 2 * radius + 1]
-            d2 = ((window - window[:, radius, radius][:, None, None]) ** 2).sum(0)
+            alike = compared[:, y : y + 2 * radius + 1, x : x + 2 * radius + 1]
+            d2 = ((alike - alike[:, radius, radius][:, None, None]) ** 2).sum(0)
             if not mark[radius, radius]:  # a centre without a value can't be compared
                 d2 = np.zeros_like(d2)
             here = {name: values[..., y, x].astype(np.float64) for name, values in maps.items()}
@@ -121,9 +128,114 @@ def non_local_means(image, mask, maps, radius, patch_radius, border):
     return out, mass
 
 
+def upsampling(image, maps, radius, border, size):
+    """Gaussians around output positions, in windows of 2 radius pixels a side; at its edges by the part inside."""
+    channels, height, width = image.shape
+    padded = pad(np.asarray(image, np.float64), radius + 1, border)
+    out = np.empty((channels, *size))
+    for y in range(size[0]):
+        for x in range(size[1]):
+            at_y, at_x = (y + 0.5) * height / size[0] - 0.5, (x + 0.5) * width / size[1] - 0.5
+            kx, ky, rho = (interpolate(maps[name], at_y, at_x) for name in ("kx", "ky", "rho"))
+            total, mass = np.zeros(channels), 0.0
+            for row in range(int(np.floor(at_y)) - radius, int(np.ceil(at_y)) + radius + 1):
+                for col in range(int(np.floor(at_x)) - radius, int(np.ceil(at_x)) + radius + 1):
+                    dr, dc = row - at_y, col - at_x
+                    inside = np.prod(np.clip(radius + 0.5 - np.abs([dr, dc]), 0, 1))
+                    if inside > 0:
+                        w = inside * np.exp(-((kx * dc) ** 2 + (ky * dr) ** 2 + 2 * rho * kx * ky * dr * dc) / 2)
+                        total += w * padded[:, row + radius + 1, col + radius + 1]
+                        mass += w
+            out[:, y, x] = total / mass
+    return out
+
+
+def interpolate(plane, at_y, at_x):
+    """Bilinear, clamped at the edges."""
+    value = 0.0
+    for row in (int(np.floor(at_y)), int(np.floor(at_y)) + 1):
+        for col in (int(np.floor(at_x)), int(np.floor(at_x)) + 1):
+            inside = plane[np.clip(row, 0, plane.shape[0] - 1), np.clip(col, 0, plane.shape[1] - 1)]
+            value += (1 - abs(at_y - row)) * (1 - abs(at_x - col)) * inside
+    return value
+
+
+def joint_bilateral(image, mask, maps, radius, border):
+    own = {name: values for name, values in maps.items() if name != "guide"}
+    # The border "constant" is a 0 in the guide too.
+    return window_filter(anisotropic_bilateral, False, image, mask, own, radius, border, maps["guide"])
+
+
+def pyramid(image, mask, maps, radius, border, levels):
+    """Halve by means of what there is, filter each level, double bilinearly, blend."""
+    image = np.where(np.isfinite(image).all(0) & (True if mask is None else mask), image, np.nan)
+    images = [image]
+    for _ in range(levels - 1):
+        images.append(halve(images[-1]))
+    out = None
+    for level in reversed(range(levels)):
+        own = {name.removesuffix(f"_{level}"): v for name, v in maps.items() if name.endswith(f"_{level}")}
+        blend = own.pop("blend", None)
+        fine, _ = joint_bilateral(images[level], None, own, radius, border)
+        if out is not None:
+            coarse = double(out, fine.shape[1:])
+            mixed = blend * fine + (1 - blend) * coarse
+            fine = np.where(np.isnan(fine), coarse, np.where(np.isnan(coarse), fine, mixed))
+        out = fine
+    return out
+
+
+def halve(image):
+    channels, height, width = image.shape
+    out = np.empty((channels, -(-height // 2), -(-width // 2)))
+    for y in range(out.shape[1]):
+        for x in range(out.shape[2]):
+            rows, columns = (np.minimum([2 * at, 2 * at + 1], size - 1) for at, size in ((y, height), (x, width)))
+            four = image[:, rows][:, :, columns].reshape(channels, 4)
+            there = ~np.isnan(four[0])
+            out[:, y, x] = four[:, there].mean(1) if there.any() else np.nan
+    return out
+
+
+def double(image, size):
+    out = np.empty((image.shape[0], *size))
+    for y in range(size[0]):
+        for x in range(size[1]):
+            at_y, at_x = (y + 0.5) / 2 - 0.5, (x + 0.5) / 2 - 0.5
+            out[:, y, x] = 0
+            for row in (int(np.floor(at_y)), int(np.floor(at_y)) + 1):
+                for col in (int(np.floor(at_x)), int(np.floor(at_x)) + 1):
+                    value = image[:, np.clip(row, 0, image.shape[1] - 1), np.clip(col, 0, image.shape[2] - 1)]
+                    out[:, y, x] += (1 - abs(at_y - row)) * (1 - abs(at_x - col)) * value
+    return out
+
+
+def reblur(blur_weights, image, mask, maps, radius, border):
+    """a_0 x + a_1 K x + a_2 K K x + a_3 K K K x, K an average that leaves out what is missing; there x is K x."""
+    gain, slope, curvature = (maps[name].astype(np.float64) for name in ("gain", "slope", "curvature"))
+    # p(0) = gain, p(1) = 1, p'(1) = slope, p''(1) = curvature
+    conditions = np.array([[1, 0, 0, 0], [1, 1, 1, 1], [0, 1, 2, 3], [0, 0, 2, 6]])
+    values = np.stack([gain, np.ones_like(gain), slope, curvature])
+    a = np.linalg.solve(conditions, values.reshape(4, -1)).reshape(values.shape)
+    seen = np.isfinite(image).all(0)
+    if mask is not None:
+        seen = seen & mask
+    blur_maps = {name: values for name, values in maps.items() if name not in ("gain", "slope", "curvature")}
+    blurred, mass = window_filter(blur_weights, False, image, seen, blur_maps, radius, border)
+    out = a[0] * np.where(seen, image, blurred) + a[1] * blurred
+    for i in (2, 3):
+        blurred, _ = window_filter(blur_weights, False, blurred, seen, blur_maps, radius, border)
+        out = out + a[i] * blurred
+    return out, mass
+
+
 def apply(spec, image, maps, mask=None):
     """``(out, mass)`` of the filter ``spec`` (its settings and the name of its maps' type are all that is read)."""
     name = spec.Maps.__name__
     if name == "NonLocalMeansMaps":
         return non_local_means(image, mask, maps, spec.radius, spec.patch_radius, spec.border)
+    if name == "JointBilateralMaps":
+        return joint_bilateral(image, mask, maps, spec.radius, spec.border)
+    if name in REBLURS:
+        return reblur(REBLURS[name], image, mask, maps, spec.radius, spec.border)
     return window_filter(WINDOW_WEIGHTS[name], name == "TanhMaps", image, mask, maps, spec.radius, spec.border)

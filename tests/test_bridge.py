@@ -17,8 +17,8 @@ def draw_maps(flt, random, batch, height, width):
     for name, limits in flt.ranges.items():
         low, high = max(limits.low, -1.0), min(limits.high, 1.0)
         low = max(low, 0.2) if limits.logarithmic else low
-        planes = int(np.prod(flt.plane_shape(name)))
-        values.append(torch.tensor(random.uniform(low, high, (batch, planes, height, width)), requires_grad=True))
+        size = (batch, int(np.prod(flt.plane_shape(name))), *flt.map_size(name, (height, width)))
+        values.append(torch.tensor(random.uniform(low, high, size), requires_grad=True))
     return flt.Maps(*values)
 
 

@@ -10,6 +10,7 @@ EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 MAPS = {"sigma_range.png", "sigma_space.png"}
 WRITES = {
     "demo": {"clean.png", "denoised.png", "noisy.png", "residual.png", "sheet.png", *MAPS},
+    "deconvolve": {"deconvolved.png"},
     "denoise_photo": {"denoised.png"},
     "export_maps": {"maps.npz", "maps.tif", *MAPS},
 }

@@ -99,7 +99,7 @@ def test_replays_without_torch(tmp_path, maps, image):
     ("values", "message"),
     [
         ({"sigma_space": np.ones(SIZE)}, "expected .*sigma_range"),
-        ({"sigma_space": np.ones(SIZE), "sigma_range": np.ones((3, 3))}, "one size"),
+        ({"sigma_space": np.ones(SIZE), "sigma_range": np.ones((3, 3))}, "one image"),
         ({"sigma_space": np.ones(SIZE), "sigma_range": -np.ones(SIZE)}, "sigma_range is .*expected 0"),
         ({"sigma_space": np.ones(SIZE), "sigma_range": np.full(SIZE, np.nan)}, "sigma_range is NaN"),
     ],

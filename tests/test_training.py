@@ -1,5 +1,7 @@
 """Training: it learns, the same seed gives the same network, and a run can be taken up again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from skimage import data, io
 
 from pkn.cli import main
 from pkn.nets import load_net, read_header
+from pkn.tasks import TASKS, make_task
 from pkn.training import Training, TrainingPlan, checkpoint_path, draw_batch, read_folder, validate
 
 PLAN = TrainingPlan(filter="Bilateral", options={"radius": 2}, channels=1, steps=24, batch=2, size=32, held_back=2)
@@ -36,23 +39,53 @@ def test_any_folder_of_images(folder, images):
 
 def test_batches_are_decided_by_seed_and_step(images):
     first, again, other = draw_batch(images, PLAN, 3), draw_batch(images, PLAN, 3), draw_batch(images, PLAN, 4)
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not torch.equal(first[0], other[0])
-    clean, noisy, sigma = first
-    assert torch.allclose((noisy - clean).std((1, 2, 3)), sigma, rtol=0.1)
+    assert np.array_equal(first[0], again[0])
+    assert np.array_equal(first[1].random(5), again[1].random(5))
+    assert not np.array_equal(first[0], other[0])
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_tasks_spoil_and_know_what_to_expect(images, name):
+    """The usual error goes with that of doing nothing."""
+    task, (clean, random) = make_task(name, 0.2), draw_batch(images, replace(PLAN, size=64, batch=16), 0)
+    settings = task.draw(random, len(clean))
+    given = task.spoil(clean, random, **settings)
+    assert given.dtype == np.float32
+    scale = clean.shape[2] // given.shape[2]
+    error = ((given - clean[..., ::scale, ::scale]) ** 2).mean((1, 2, 3))
+    usual = np.asarray(task.usual(torch.from_numpy(clean), torch.from_numpy(given), **settings))
+    assert usual.shape == (16,)
+    assert np.corrcoef(np.log(usual), np.log(error + 1e-5))[0, 1] > 0.5
+
+
+def test_noise_is_of_the_level_that_is_said(images):
+    task, (clean, random) = make_task("denoise", 0.2), draw_batch(images, PLAN, 0)
+    given = task.spoil(clean, random, sigma=np.array([0.05, 0.2], np.float32))
+    np.testing.assert_allclose((given - clean).std((1, 2, 3)), [0.05, 0.2], rtol=0.1)
+
+
+def test_blur_is_of_the_width_that_is_said():
+    """The variances of a blurred point are those asked for, along and across the direction."""
+    point = np.zeros((1, 1, 41, 41), np.float32)
+    point[..., 20, 20] = 1
+    blurred = make_task("deblur", 0).spoil(point, np.random.default_rng(0), 2.0, 1.0, np.pi / 6, 0.0)[0, 0]
+    y, x = np.mgrid[-20:21, -20:21]
+    along, across = x * np.cos(np.pi / 6) + y * np.sin(np.pi / 6), y * np.cos(np.pi / 6) - x * np.sin(np.pi / 6)
+    assert (blurred * along**2).sum() == pytest.approx(4.0, rel=0.02)
+    assert (blurred * across**2).sum() == pytest.approx(1.0, rel=0.02)
 
 
 def test_images_smaller_than_a_crop(images):
-    clean, _, _ = draw_batch([image[:9, :11] for image in images], PLAN, 0)
+    clean, _ = draw_batch([image[:9, :11] for image in images], PLAN, 0)
     assert clean.shape == (2, 1, 32, 32)
 
 
 def test_it_learns(images, tmp_path):
     plan = TrainingPlan(filter="Bilateral", options={"radius": 2}, channels=1, steps=80, batch=4, size=64)
     training = Training(plan, images)
-    before = validate(training.net, training.held_back)
+    before = validate(training.task, training.net, training.held_back)
     training.run(tmp_path / "net.safetensors")
-    after = validate(load_net(tmp_path / "net.safetensors"), training.held_back)
+    after = validate(training.task, load_net(tmp_path / "net.safetensors"), training.held_back)
     assert np.mean(list(after.values())) > np.mean(list(before.values())) + 0.5
 
 

@@ -44,12 +44,12 @@ def changed(net, **tensors):
 @pytest.mark.parametrize(
     ("name", "tensors"),
     [
-        ("missing", lambda net: {k: v for k, v in net.state_dict().items() if k != "head.bias"}),
+        ("missing", lambda net: {k: v for k, v in net.state_dict().items() if k != "heads.0.bias"}),
         ("too many", lambda net: changed(net, extra=torch.zeros(1))),
-        ("expected torch.float32 of shape", lambda net: changed(net, **{"head.bias": torch.zeros(3)})),
-        ("expected torch.float32 of shape", lambda net: changed(net, **{"head.bias": torch.zeros(2).double()})),
-        ("not finite", lambda net: changed(net, **{"head.bias": torch.tensor([0.0, float("nan")])})),
-        ("not finite", lambda net: changed(net, **{"head.bias": torch.tensor([0.0, float("inf")])})),
+        ("expected torch.float32 of shape", lambda net: changed(net, **{"heads.0.bias": torch.zeros(3)})),
+        ("expected torch.float32 of shape", lambda net: changed(net, **{"heads.0.bias": torch.zeros(2).double()})),
+        ("not finite", lambda net: changed(net, **{"heads.0.bias": torch.tensor([0.0, float("nan")])})),
+        ("not finite", lambda net: changed(net, **{"heads.0.bias": torch.tensor([0.0, float("inf")])})),
     ],
 )
 def test_wrong_tensors_are_refused(tmp_path, net, name, tensors):

@@ -1,0 +1,39 @@
+"""Undo a blur: `python deconvolve.py [FOLDER]` writes FOLDER/deconvolved.png, a sheet of pictures and maps."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+from skimage import data
+
+import pkn
+from pkn.deconvolution import reblur_maps
+from pkn.filters import absolute_weights
+from pkn.plots import plot_sheet, save_figure
+
+BLUR, NOISE = 1.5, 2 / 255  # px, image values
+
+folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+sharp = data.camera() / np.float32(255)
+noise = np.random.default_rng(0).normal(0, NOISE, sharp.shape)
+blurred = (gaussian_filter(sharp, BLUR) + noise).astype(np.float32)
+
+# Less where there is little but noise: the share of signal in the variance nearby.
+variance = gaussian_filter(blurred**2, 3) - gaussian_filter(blurred, 3) ** 2
+detail = np.clip(1 - NOISE**2 / np.maximum(variance, NOISE**2), 0, 1)
+
+maps = reblur_maps(blurred, BLUR, strength=detail)
+pictures = {
+    "blurred, noisy": blurred,
+    "blur known": pkn.deconvolve(blurred, blur=BLUR),
+    "blur known, detail only": maps.apply(blurred),
+    "blur estimated": pkn.deconvolve(blurred, blur="estimate"),
+}
+for name, picture in pictures.items():
+    print(f"{name}: {-10 * np.log10(np.mean((picture - sharp) ** 2)):.2f} dB")
+row, column = np.sqrt(np.diag(pkn.estimate_blur(blurred)))
+print(f"estimated blur: {row:.2f} px down, {column:.2f} px across; it was {BLUR} px")
+sums = absolute_weights(maps.filter, blurred, *maps.values(), passes=1)
+print(f"sum of absolute weights: {np.nanmean(sums):.2f} on average, at most {np.nanmax(sums):.2f}")
+save_figure(plot_sheet(pictures, maps), folder / "deconvolved.png")

@@ -1,0 +1,193 @@
+"""A pyramid of joint bilateral filters: each level is filtered by its own maps, and blended into the next finer one.
+
+    x_0 = x, x_{l+1} = halve(x_l);    y_l = double(y_{l+1}) + blend_l (J_l x_l - double(y_{l+1})),    out = y_0
+
+Averages of averages: for given maps the output is linear in the image, with weights that are positive and sum to 1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pkn.filters import _levels
+from pkn.filters._filter import Filter, MapRange
+from pkn.filters._operator import operator_row
+from pkn.filters.joint_bilateral import JointBilateral, JointBilateralMaps
+
+BLEND = MapRange("", 0.0, 1.0, (0, 1), logarithmic=False, meaning="share of this level against the coarser ones")
+MOST_LEVELS = 6
+
+
+@cache
+def pyramid_maps(levels: int) -> type[tuple[Any, ...]]:
+    """A NamedTuple of the joint bilateral filter's maps for each level, and blends: ``kx_0``, ..., ``blend_0``, ..."""
+    names = [
+        f"{name}_{level}"
+        for level in range(levels)
+        for name in (*JointBilateralMaps._fields, *(["blend"] if level < levels - 1 else []))
+    ]
+    return NamedTuple(f"PyramidMaps{levels}", [(name, Any) for name in names])  # type: ignore[return-value]
+
+
+class _Residuals(NamedTuple):
+    """Of each level, finest first: the filter's residuals; the difference that was blended in, and its share (NaN and
+    0 where a level saw nothing); where pixels were seen (None: everywhere).
+    """
+
+    filtered: list[Any]
+    blended: list[tuple[np.ndarray, np.ndarray]]
+    seen: list[np.ndarray | None]
+
+
+@dataclass(frozen=True)
+class Pyramid(Filter):
+    """Joint bilateral filters on the levels of a pyramid, with a per-pixel blend from each level to the next.
+
+    Maps of level l have 2^l times fewer rows and columns (rounded up); their names end in ``_l``.
+
+    Parameters
+    ----------
+    radius, border, features
+        Of the filter on each level.
+    levels : int
+        1 to 6.
+    """
+
+    radius: int = 5
+    features: int = 3
+    levels: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.single  # refuses bad features
+        if not (isinstance(self.levels, int) and 1 <= self.levels <= MOST_LEVELS):
+            raise ValueError(f"levels is {self.levels!r}; expected a whole number from 1 to {MOST_LEVELS}")
+
+    @property
+    def single(self) -> JointBilateral:
+        """The filter on each level."""
+        return JointBilateral(self.radius, self.border, self.features)
+
+    @property
+    def Maps(self) -> type[tuple[Any, ...]]:  # type: ignore[override]  # noqa: N802 (it is a type, as in all filters)
+        return pyramid_maps(self.levels)
+
+    @property
+    def ranges(self) -> Mapping[str, MapRange]:  # type: ignore[override]
+        all_ranges = {**JointBilateral.ranges, "blend": BLEND}
+        return {name: all_ranges[_stem(name)] for name in self.Maps._fields}  # type: ignore[attr-defined]
+
+    @property
+    def reach(self) -> int:
+        """Pixels that a result depends on; a tile must also begin at a multiple of 2^(levels - 1)."""
+        reach = self.radius
+        for _ in range(self.levels - 1):
+            reach = max(self.radius, 2 * (reach + 1) + 1)
+        return reach
+
+    def plane_shape(self, name: str) -> tuple[int, ...]:
+        return self.single.plane_shape(_stem(name))
+
+    def level_of(self, name: str) -> int:
+        """The level of the map ``name``."""
+        return int(name.rpartition("_")[2])
+
+    def map_size(self, name: str, size: tuple[int, int]) -> tuple[int, int]:
+        return _levels.level_size(size, self.level_of(name))
+
+    def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
+        gaps = valid is not None or not np.isfinite(image).all()
+        if gaps:
+            seen = np.isfinite(image).all(1) if valid is None else np.isfinite(image).all(1) & valid
+            image = np.where(seen[:, None], image, image.dtype.type(np.nan))
+        images = [image]
+        for _ in range(self.levels - 1):
+            images.append(_levels.halve(images[-1], gaps))
+        filtered, blended = [], []
+        out: Any = None
+        for level in reversed(range(self.levels)):
+            fine, residuals = self.single.forward(images[level], self.maps_of(maps, level), None, keep)
+            filtered.append(residuals)
+            if level == self.levels - 1:
+                out = fine
+                continue
+            coarse = _levels.double(out, fine.shape[-2:])
+            step, share = fine - coarse, getattr(maps, f"blend_{level}")
+            out = np.where(
+                share < 0.5, coarse + share * step, fine - (1 - share) * step
+            )  # exact for a share of 0 and 1
+            if gaps:  # where one level saw nothing, the other has its say
+                out = np.where(np.isnan(fine), coarse, np.where(np.isnan(coarse), fine, out))
+                share = np.where(np.isnan(fine), 0, np.where(np.isnan(coarse), 1, share))
+            blended.append((step, share))
+        marks = [np.isfinite(each).all(1, keepdims=True) if gaps else None for each in images]
+        return out, _Residuals(filtered[::-1], blended[::-1], marks)
+
+    def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
+        filtered, blended, seen = residuals
+        v_maps: dict[str, np.ndarray] = {}
+        v_images: list[Any] = []
+        for level in range(self.levels):
+            v_fine = v_out
+            if level < self.levels - 1:
+                step, share = blended[level]
+                v_maps[f"blend_{level}"] = np.nan_to_num(v_out * step).sum(1, keepdims=True)
+                v_fine = v_out * share
+                v_out = _levels.double_adjoint(v_out - v_fine, filtered[level + 1].out.shape[-2:])
+            v_filtered, v_level = self.single.vjp(filtered[level], np.ascontiguousarray(v_fine), image_too)
+            v_images.append(v_filtered)
+            v_maps |= {f"{name}_{level}": values for name, values in v_level._asdict().items()}
+        if not image_too:
+            return None, self.Maps(**v_maps)
+        v_image: Any = v_images[-1]
+        for v_finer, mark in zip(v_images[-2::-1], seen[-2::-1], strict=True):
+            v_image = v_finer + _levels.halve_adjoint(v_image, v_finer.shape[-2:], mark)
+        return v_image, self.Maps(**v_maps)
+
+    def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
+        """The filters' maps of each level by their strength, and each blend to the power of it: 0 is the finest."""
+        power: Any = np.asarray(strength, np.float32)
+        changed = dict(maps)
+        for level in range(self.levels):
+            names = {name: f"{name}_{level}" for name in JointBilateralMaps._fields}
+            own = self.single.strengthen({name: maps[full] for name, full in names.items()}, power)
+            changed |= {names[name]: values for name, values in own.items()}
+            if level < self.levels - 1:
+                changed[f"blend_{level}"] = maps[f"blend_{level}"] ** power
+            power = _levels.halve(power) if power.ndim else power
+        return changed
+
+    def maps_of(self, maps: Any, level: int) -> JointBilateralMaps:
+        """The maps of the filter on one level."""
+        return JointBilateralMaps(*(getattr(maps, f"{name}_{level}") for name in JointBilateralMaps._fields))
+
+    def _kernel(self, planes: np.ndarray, seen: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
+        """The row of the whole linear operator, by the vjp of one output, on a part that begins where all levels do."""
+        step = 2 ** (self.levels - 1)
+        rows, columns = (
+            slice(max(at - self.reach, 0) // step * step, at // step * step + self.reach // step * step + 2 * step)
+            for at in (row, col)
+        )
+        cut = {name: self._cut(name, values, rows, columns) for name, values in maps._asdict().items()}
+        return operator_row(
+            self,
+            planes[..., rows, columns],
+            seen[..., rows, columns],
+            self.Maps(**cut),
+            (row - rows.start, col - columns.start),
+        )
+
+    def _cut(self, name: str, values: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+        """The part of a map for a part of the image."""
+        if values.shape[2:] == (1, 1):
+            return values
+        scale = 2 ** self.level_of(name)
+        rows, columns = (slice(part.start // scale, -(-part.stop // scale)) for part in (rows, columns))
+        return np.ascontiguousarray(values[..., rows, columns])
+
+
+def _stem(name: str) -> str:
+    return name.rpartition("_")[0]

@@ -1,0 +1,115 @@
+"""Upsampling by anisotropic Gaussians around the positions of an output grid: w = exp(-d^T P d / 2), d = q - position.
+
+Wronski, "Procedural Kernel Networks", 2021 (arXiv 2112.09318): the maps stand at the input's resolution and are
+resampled bilinearly to the output's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pkn.filters import _upsample, _upsample_vjp
+from pkn.filters._door import check_image, check_mask, to_planes
+from pkn.filters._filter import Filter, MapRange
+from pkn.filters._gaussian import CORRELATION, LARGEST
+from pkn.filters._grid import Axis, out_size, output_axis
+from pkn.filters._operator import operator_row
+from pkn.filters.anisotropic_gaussian import AnisotropicGaussianMaps
+
+LARGEST_SCALE = 8
+WAVE_NUMBER = MapRange("1/px", 0.3, 3.5, (0, np.inf), strength=-1, meaning="inverse width, in input pixels")
+
+
+def check_scale(scale: Any) -> float | tuple[float, float]:
+    """A number, or a pair (rows, columns) where they differ, each from 1 to 8."""
+    pair = scale if isinstance(scale, Sequence | np.ndarray) and not isinstance(scale, str) else (scale, scale)
+    for number in pair:
+        is_number = isinstance(number, int | float | np.number) and not isinstance(number, bool)
+        if len(pair) != 2 or not (is_number and 1 <= number <= LARGEST_SCALE):
+            raise ValueError(f"scale is {scale!r}; expected a number from 1 to {LARGEST_SCALE}, or two: rows, columns")
+    rows, columns = (int(number) if number == int(number) else float(number) for number in pair)
+    return rows if rows == columns else (rows, columns)
+
+
+@dataclass(frozen=True)
+class AnisotropicUpsampling(Filter):
+    """Upsampling: every output pixel is an average of input pixels around its position, along a per-pixel ellipse.
+
+    ``kx``, ``ky`` and ``rho`` are those of :class:`AnisotropicGaussian` (in input pixels), at the input's resolution;
+    between pixels they are interpolated linearly. The result has ``round(size * scale)`` pixels along each axis;
+    coordinates name the centres of pixels, as in scikit-image and OpenCV. With a scale of 1 it is an anisotropic
+    Gaussian filter, and narrow kernels are nearest neighbours.
+
+    The window is a square of ``2 radius`` input pixels around the position, which may cut its outermost pixels: those
+    count by the share inside. Where all weights would vanish, they are taken over the largest one: an output is NaN
+    only if nothing in its window is seen.
+
+    Parameters
+    ----------
+    scale : number or (rows, columns)
+        1 to 8, fractions too.
+
+    Notes
+    -----
+    :meth:`kernel_at` takes the position of an output pixel; the window that it gives is around the input pixel that
+    this lies in.
+    """
+
+    radius: int = 4
+    scale: float | tuple[float, float] = 2
+
+    Maps: ClassVar[type[tuple[Any, ...]]] = AnisotropicGaussianMaps
+    ranges: ClassVar = {"kx": WAVE_NUMBER, "ky": WAVE_NUMBER, "rho": CORRELATION}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "scale", check_scale(self.scale))
+
+    @property
+    def reach(self) -> int:
+        return self.radius + 1  # positions lie between pixels, and maps are interpolated
+
+    def out_shape(self, height: int, width: int) -> tuple[int, int]:
+        rows, columns = self.scale if isinstance(self.scale, tuple) else (self.scale, self.scale)
+        return out_size(height, rows), out_size(width, columns)
+
+    def axes(self, height: int, width: int) -> tuple[Axis, Axis]:
+        """Where the output's rows and columns lie among those of an image (H, W)."""
+        out = self.out_shape(height, width)
+        return output_axis(height, out[0], np.dtype(np.float64)), output_axis(width, out[1], np.dtype(np.float64))
+
+    def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
+        """``(out, residuals)`` for image (N, C, H, W) and maps (N or 1, 1, H or 1, W or 1), contiguous."""
+        return _upsample.forward(image, maps, self._grid(image), self.border, valid, keep, LARGEST)
+
+    def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
+        """``(v_image, v_maps)``, both at the input's resolution; the maps must have been given in full size."""
+        grid = self._grid(residuals.image)
+        v_image, stacked = _upsample_vjp.vjp(residuals, v_out, grid, self.border, image_too, LARGEST)
+        return v_image, AnisotropicGaussianMaps(*np.split(stacked, len(residuals.maps), axis=1))
+
+    def kernel_at(
+        self, image: Any, maps: Any, position: tuple[int, int], *, channel_axis: int | None = None, mask: Any = None
+    ) -> np.ndarray:
+        """The exact weights behind the output pixel at ``position`` (row, column), around the pixel that it lies in."""
+        planes = to_planes(check_image(image, channel_axis), channel_axis)
+        named = maps if isinstance(maps, Mapping) else {}
+        checked = self.check_maps(() if named else tuple(maps), dict(named), planes)
+        size = planes.shape[2:]
+        rows, columns = self.axes(*size)
+        out = rows.near.size, columns.near.size
+        if len(position) != 2 or not all(-n <= at < n for at, n in zip(position, out, strict=True)):
+            raise ValueError(f"position is {position}; expected (row, column) inside a result of {out[0]} x {out[1]}")
+        seen = np.isfinite(planes).all(1)
+        valid = check_mask(mask, *size)
+        seen = seen if valid is None else seen & valid
+        full = self.Maps(*(np.ascontiguousarray(np.broadcast_to(m, (1, 1, *size))) for m in checked))
+        there = int(position[0]) % out[0], int(position[1]) % out[1]
+        centre = int(rows.near[there[0]]), int(columns.near[there[1]])
+        return operator_row(self, np.zeros_like(planes[:, :1]), seen, full, there, centre)
+
+    def _grid(self, image: np.ndarray) -> _upsample.Grid:
+        height, width = image.shape[2:]
+        return _upsample.make_grid((height, width), self.out_shape(height, width), self.radius, image.dtype)

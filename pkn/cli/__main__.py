@@ -1,0 +1,5 @@
+"""``python -m pkn.cli``."""
+
+from pkn.cli import main
+
+main()

@@ -1,0 +1,92 @@
+"""``pkn train``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pkn.cli._shared import DATA, OUTPUT
+
+
+@click.command("train")
+@click.option("--filter", "filter_name", default="bilateral", show_default=True, help="Filter whose maps to learn.")
+@click.option("--task", default="denoise", show_default=True, help="denoise, deblur, upsample or camera.")
+@click.option("--data", type=DATA, required=True, help="Folder of images.")
+@click.option("--out", type=OUTPUT, required=True, help="Weights file to write, .safetensors.")
+@click.option("--minutes", default=10.0, show_default=True, help="Length of the run on two cores; sets --steps.")
+@click.option("--steps", type=int, help="Length of the run in steps.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--rgb", is_flag=True, help="Learn for RGB images (by default grey).")
+@click.option("--radius", type=int, help="Radius of the filter's window.")
+@click.option("--noise", default=55 / 255, show_default="55/255", help="Largest noise level.")
+@click.option("--resume", is_flag=True, help="Go on from OUT.checkpoint.")
+@click.option("--device", default="cpu", show_default=True)
+def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int | None, **settings: Any) -> None:
+    """Train a network on any folder of images. The same seed and length give the same network."""
+    from pkn.filters import FILTERS
+    from pkn.training import Training, TrainingPlan, checkpoint_path, folder_names, read_folder, seconds_per_step
+
+    if out.suffix != ".safetensors":
+        raise ValueError(f"--out is '{out}'; expected a name that ends in .safetensors")
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f"--out is '{out}'; its folder doesn't exist")
+    channels = 3 if settings["rgb"] else 1
+    options = {} if settings["radius"] is None else {"radius": settings["radius"]}
+    flt = {kind.__name__: kind for kind in FILTERS}[_filter_named(filter_name)](**options)
+    plan = TrainingPlan(
+        filter=type(flt).__name__,
+        options=options,
+        channels=channels,
+        steps=steps or max(1, round(minutes * 60 / seconds_per_step(flt, channels))),
+        seed=settings["seed"],
+        data=folder_names(data),
+        noise=settings["noise"],
+        task=settings["task"],
+    )
+    training = Training(plan, read_folder(data, channels), settings["device"])
+    if settings["resume"]:
+        training.resume(checkpoint_path(out))
+    with _training_progress(plan.steps) as told:
+        training.run(out, told)
+    psnr = ", ".join(f"{value:.2f} dB at {name}" for name, value in training.history[-1]["psnr"].items())
+    click.echo(f"{out}: {psnr} on {len(training.held_back)} images held back")
+
+
+def _filter_named(name: str) -> str:
+    from pkn.filters import FILTERS
+
+    names = {kind.__name__.lower(): kind.__name__ for kind in FILTERS}
+    key = name.replace("-", "").replace("_", "").lower()
+    if key not in names:
+        raise ValueError(f"--filter is {name!r}; expected one of {', '.join(names)}")
+    return names[key]
+
+
+def _training_progress(steps: int) -> Any:
+    from contextlib import contextmanager
+
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    @contextmanager
+    def bar() -> Any:
+        columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            task = progress.add_task("train", total=steps)
+
+            def told(step: int, psnr: dict[str, float] | None) -> None:
+                progress.update(task, completed=step)
+                if psnr:
+                    text = ", ".join(f"{value:.2f} dB at {name}" for name, value in psnr.items())
+                    progress.console.print(f"step {step}: {text}")
+
+            yield told
+
+    return bar()

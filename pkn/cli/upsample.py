@@ -1,0 +1,36 @@
+"""``pkn upsample``."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pkn.cli._shared import IMAGE, OUTPUT, read
+
+
+@click.command("upsample")
+@click.argument("source", type=IMAGE, metavar="IN")
+@click.argument("target", type=OUTPUT, metavar="OUT")
+@click.option("--scale", default=2.0, show_default=True, help="1 to 8, fractions too.")
+@click.option("--net", default="upsample", show_default=True, help="Bundled name or .safetensors file.")
+@click.option("--strength", default=1.0, show_default=True, help="More smooths more; 0 is the nearest neighbour.")
+@click.option("--sigma", type=float, help="Noise level as a fraction of full range; estimated by default.")
+@click.option("--max-pixels", type=int, help="Refuse images with more pixels.")
+def command(source: Path, target: Path, scale: float, max_pixels: int | None, **options: Any) -> None:
+    """Enlarge the image file IN, denoise it on the way, and write it to OUT (PNG, JPEG or TIFF)."""
+    import numpy as np
+
+    from pkn.images import write_image
+    from pkn.upsampling import upsample
+
+    image = read(source, max_pixels)
+    if any(alpha is not None and not np.all(alpha == alpha.max()) for alpha in image.alpha):
+        raise ValueError(f"'{source}' has transparent pixels; expected an opaque image")
+    begin = time.perf_counter()
+    pages = [upsample(page, scale=scale, channel_axis=image.channel_axis, dtype="same", **options) for page in image.pages]
+    seconds = time.perf_counter() - begin
+    write_image(target, replace(image, pages=tuple(pages), alpha=()))
+    height, width = pages[0].shape[:2]
+    click.echo(f"{target}: {width} x {height} px in {seconds:.2f} s, network {options['net']}")
