@@ -8,7 +8,6 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 
 import pkn
-from pkn.deconvolution import reblur_maps
 from pkn.filters import absolute_weights
 from pkn.plots import plot_sheet, save_figure
 
@@ -19,18 +18,15 @@ sharp = data.camera() / np.float32(255)
 noise = np.random.default_rng(0).normal(0, NOISE, sharp.shape)
 blurred = (gaussian_filter(sharp, BLUR) + noise).astype(np.float32)
 
-# Less where there is little but noise: the share of signal in the variance nearby.
-variance = gaussian_filter(blurred**2, 3) - gaussian_filter(blurred, 3) ** 2
-detail = np.clip(1 - NOISE**2 / np.maximum(variance, NOISE**2), 0, 1)
-
-maps = reblur_maps(blurred, BLUR, strength=detail)
+maps = pkn.predict_maps(blurred, "reblur")  # by a network, which is told nothing of the blur
 pictures = {
     "blurred, noisy": blurred,
-    "blur known": pkn.deconvolve(blurred, blur=BLUR),
-    "blur known, detail only": maps.apply(blurred),
-    "blur estimated": pkn.deconvolve(blurred, blur="estimate"),
+    "network": pkn.deconvolve(blurred),  # the same as maps.apply(blurred)
+    "no network, blur known": pkn.deconvolve(blurred, blur=BLUR),
+    "no network, blur estimated": pkn.deconvolve(blurred, blur="estimate"),
+    "original": sharp,
 }
-for name, picture in pictures.items():
+for name, picture in list(pictures.items())[:-1]:
     print(f"{name}: {-10 * np.log10(np.mean((picture - sharp) ** 2)):.2f} dB")
 row, column = np.sqrt(np.diag(pkn.estimate_blur(blurred)))
 print(f"estimated blur: {row:.2f} px down, {column:.2f} px across; it was {BLUR} px")

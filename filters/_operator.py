@@ -15,8 +15,8 @@ def operator_row(
 ) -> np.ndarray:
     """The weights (2 reach + 1, 2 reach + 1) behind the output at ``at``, by the vjp of a single 1.
 
-    They are laid out around the pixel ``centre``, which is ``at`` itself where input and output are of one size. A pixel
-    that several positions of the window read (a border) has its weight in the nearest of them.
+    They are laid out around the pixel ``centre``: ``at`` itself, unless input and output are of different sizes. Where
+    several positions of the window read one pixel (a border), its weight stands in the nearest of them.
     """
     out, residuals = flt.forward(np.zeros_like(planes), maps, np.ascontiguousarray(seen))
     if not np.isfinite(out[0, 0, *at]):

@@ -17,7 +17,9 @@ from pkn.filters._filter import Filter, MapRange
 from pkn.filters._operator import operator_row
 from pkn.filters.joint_bilateral import JointBilateral, JointBilateralMaps
 
-BLEND = MapRange("", 0.0, 1.0, (0, 1), logarithmic=False, meaning="share of this level against the coarser ones")
+BLEND = MapRange(
+    "", 0.0, 1.0, (0, 1), logarithmic=False, strength=-1, meaning="share of this level against the coarser ones"
+)
 MOST_LEVELS = 6
 
 

@@ -25,9 +25,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from pkn.filters._border import border_index
 from pkn.filters._filter import Filter, MapRange
 from pkn.filters._gaussian import CORRELATION
+from pkn.filters._operator import operator_row
 from pkn.filters._window import Residuals
 from pkn.filters.anisotropic_gaussian import AnisotropicGaussian
 from pkn.filters.isotropic_gaussian import IsotropicGaussian
@@ -178,17 +178,8 @@ class _Composed(Filter):
             row, col = height // 2, width // 2
         rows, columns = _around(row, self.reach, height), _around(col, self.reach, width)
         cut = np.s_[..., rows, columns]
-        part = np.zeros_like(planes[cut])
         own = self.Maps(*(np.ascontiguousarray(np.broadcast_to(m, (*m.shape[:2], height, width))[cut]) for m in maps))
-        out, residuals = self.forward(part, own, np.ascontiguousarray(seen[cut]))
-        here = row - rows.start, col - columns.start
-        if not np.isfinite(out[0, 0, *here]):
-            return np.full((2 * self.reach + 1,) * 2, np.nan, planes.dtype)
-        part[0, 0, *here] = 1
-        weights = self.vjp(residuals, part)[0][0, 0]
-        for axis, (at, size) in enumerate(zip(here, part.shape[2:], strict=True)):
-            weights = _unfold(weights, axis, at, size, self.reach, self.border)
-        return weights
+        return operator_row(self, planes[cut], seen[cut], own, (row - rows.start, col - columns.start))
 
 
 def _seen(image: np.ndarray, valid: np.ndarray | None) -> np.ndarray | None:
@@ -202,18 +193,6 @@ def _seen(image: np.ndarray, valid: np.ndarray | None) -> np.ndarray | None:
 
 def _around(at: int, reach: int, size: int) -> slice:
     return slice(max(at - reach, 0), min(at + reach + 1, size))
-
-
-def _unfold(weights: np.ndarray, axis: int, at: int, size: int, reach: int, border: str) -> np.ndarray:
-    """The weights of ``size`` pixels along an axis, laid out in a window around pixel ``at``; elsewhere 0."""
-    source = np.full(2 * reach + 1, -1)
-    index = border_index(size, reach, border)[at : at + 2 * reach + 1]
-    for position in sorted(range(2 * reach + 1), key=lambda k: abs(k - reach)):
-        if index[position] >= 0 and index[position] not in source:
-            source[position] = index[position]
-    laid = np.take(weights, np.maximum(source, 0), axis)
-    np.moveaxis(laid, axis, 0)[source < 0] = 0
-    return laid
 
 
 @dataclass(frozen=True)

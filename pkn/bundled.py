@@ -56,7 +56,10 @@ def _path_of(net: Any, channels: int) -> Path:
         raise ValueError(f"net is {str(net)!r}; expected one of {', '.join(names)} or a .safetensors path{hint}")
     if channels not in COLOURS:
         raise ValueError(f"image has {channels} channels; expected 1 or 3 for the bundled networks")
-    return weights_folder() / f"{net}-{COLOURS[channels]}.safetensors"
+    path = weights_folder() / f"{net}-{COLOURS[channels]}.safetensors"
+    if not path.exists():
+        raise ValueError(f"net is {str(net)!r}; expected one for {COLOURS[channels]} images (see pkn nets)")
+    return path
 
 
 def _load(path: Path) -> "MapNet":

@@ -21,6 +21,8 @@ AT_QUANTILE = 0.627  # of the mean, for white noise: measured on 65,000 blocks
 DETAIL = np.array([1, -2, 1]) / np.sqrt(6)  # of unit gain for white noise, in both directions Immerkaer's mask
 BINS, FEWEST = 24, 40  # intensities, and blocks in each
 ROUNDS = 12
+TEXTURE = 1.6  # times what white noise leaves at half the resolution; photographs leave as much by themselves
+WIDEST = 1.5  # px, of a correlation
 CLIPPED = 0.001  # share of pixels at the very end of the range that says that the range was cut there
 SMOOTHING = 5  # pixels; the intensity that the map of sigma is taken at
 
@@ -36,8 +38,8 @@ class NoiseEstimate:
     read_noise : float
         Standard deviation in the dark, in image values.
     correlation : float
-        1 for white noise. Above, neighbouring pixels' noise is alike, as demosaicing and JPEG leave it: it is stronger
-        than ``sigma_map`` says by about this factor at half the resolution.
+        Width (standard deviation in pixels) of a Gaussian that would make white noise as alike in neighbouring pixels
+        as it is here: demosaicing and JPEG do. 0 for white noise; the levels above allow for it.
     blocks : int
         Blocks of 8 x 8 pixels that the figures are fitted to.
     sigma_map : array of shape (H, W)
@@ -95,14 +97,33 @@ def estimate_noise(image: Any, *, channel_axis: int | None = None, mask: Any = N
     if means.size == 0:
         raise ValueError(f"image has no block of {BLOCK} x {BLOCK} pixels that are all valid and not clipped")
     gain, offset = _line(means, variances)
-    small, small_good = (_halved(part.astype(np.float64)) for part in (planes, good))
-    _, coarse = _blocks(small, small_good == 1)
-    ratio = 1.0
-    if coarse.size >= FEWEST and gain + offset > 0:
-        ratio = float(np.sqrt(4 * _lower(coarse) / max(_lower(variances), 1e-20)))
+    width = _correlation(planes, good, variances)
+    if width > 0:
+        fine, _ = passed(width)
+        gain, offset = gain / fine, offset / fine
     intensity = uniform_filter(planes.mean(0), SMOOTHING, mode="reflect")
     sigma_map = np.sqrt(gain * np.maximum(intensity, 0) + offset).astype(np.float32)
-    return NoiseEstimate(gain, float(np.sqrt(offset)), ratio, means.size, sigma_map)
+    return NoiseEstimate(gain, float(np.sqrt(offset)), width, means.size, sigma_map)
+
+
+def _correlation(planes: np.ndarray, good: np.ndarray, variances: np.ndarray) -> float:
+    """The width of noise that leaves so much more at half the resolution than white noise, which leaves a quarter."""
+    small, small_good = (_halved(part.astype(np.float64)) for part in (planes, good))
+    _, coarse = _blocks(small, small_good == 1)
+    if coarse.size < FEWEST or _lower(variances) <= 0:
+        return 0.0
+    ratio = 4 * _lower(coarse) / _lower(variances)
+    widths = np.linspace(0, WIDEST, 121)[1:]
+    ratios = np.array([4 * coarse / fine for fine, coarse in map(passed, widths)])
+    return float(np.interp(ratio, ratios, widths)) if ratio > TEXTURE else 0.0
+
+
+def passed(width: float) -> tuple[float, float]:
+    """The share of its variance that noise of a correlation shows to the mask, at full and at half resolution."""
+    at = np.arange(6)
+    alike = np.exp(-np.square(at[:, None] - at) / (4 * width**2))
+    half = np.repeat(DETAIL, 2) / 2
+    return float((DETAIL @ alike[:3, :3] @ DETAIL) ** 2), float((half @ alike @ half) ** 2)
 
 
 def _clipped(plane: np.ndarray, seen: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from pkn.filters import MapRange
 if TYPE_CHECKING:
     from pkn.parameter_maps import ParameterMaps
 
+MOST_COLUMNS = 6
 LONGEST_SIDE = 1600  # pixels of a map that a picture shows; larger ones are thinned out
 
 
@@ -30,7 +31,8 @@ def draw_map(axes: Axes, values: np.ndarray, name: str, limits: MapRange) -> Non
         norm: Normalize = LogNorm(low, high)
     else:
         norm = Normalize(low, high if high > low else low + 1)
-    shown = axes.imshow(image, cmap="gray_r" if limits.strength < 0 else "gray", norm=norm, interpolation="nearest")
+    narrows = limits.strength < 0 or limits.unit == "1/px"  # white is where more is averaged
+    shown = axes.imshow(image, cmap="gray_r" if narrows else "gray", norm=norm, interpolation="nearest")
     bar = axes.figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.03)
     for ticks in (bar.ax.yaxis.set_major_formatter, bar.ax.yaxis.set_minor_formatter):
         ticks(FormatStrFormatter("%.2g"))
@@ -49,14 +51,24 @@ def _mosaic(values: np.ndarray) -> np.ndarray:
 
 
 def plot_maps(maps: "ParameterMaps") -> tuple[Figure, Any]:
-    """All maps in one row; returns figure and axes."""
-    height, width = maps.shape
-    figure = Figure(figsize=(5.2 * len(maps), 1 + 4.2 * min(2.0, height / width)), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, len(maps), squeeze=False)[0]
+    """All maps, in rows of at most six; returns figure and axes, one for each map."""
+    figure, axes = _grid(len(maps), maps)
     for place, name in zip(axes, maps, strict=True):
         draw_map(place, maps[name], name, maps.ranges[name])
     return figure, axes
+
+
+def _grid(number: int, maps: "ParameterMaps") -> tuple[Figure, Any]:
+    """A figure with so many places for pictures of the maps' size."""
+    rows = -(-number // MOST_COLUMNS)
+    columns = -(-number // rows)
+    height, width = maps.shape
+    figure = Figure(figsize=(5.2 * columns, rows * (0.5 + 4.2 * min(2.0, height / width)) + 0.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for place in axes:
+        place.set_axis_off()
+    return figure, axes[:number]
 
 
 def map_figure(maps: "ParameterMaps", name: str) -> Figure:
@@ -84,14 +96,8 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def plot_sheet(pictures: dict[str, np.ndarray], maps: "ParameterMaps") -> Figure:
-    """Pictures (each (H, W) or (H, W, 3), 0 to 1), then the maps, in two rows."""
-    columns = -(-(len(pictures) + len(maps)) // 2)
-    height, width = maps.shape
-    figure = Figure(figsize=(5 * columns, 2 * (0.5 + 4.2 * min(2.0, height / width))), layout="constrained")
-    FigureCanvasAgg(figure)
-    places = list(figure.subplots(2, columns, squeeze=False).flat)
-    for place in places:
-        place.set_axis_off()
+    """Pictures (each (H, W) or (H, W, 3), 0 to 1), then the maps, in rows of at most six."""
+    figure, places = _grid(len(pictures) + len(maps), maps)
     for place, (title, picture) in zip(places, pictures.items(), strict=False):
         place.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         place.set_title(title, fontsize="medium")

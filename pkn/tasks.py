@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pkn.filters import AnisotropicGaussian, AnisotropicGaussianMaps
+from pkn.filters import AnisotropicGaussian, AnisotropicGaussianMaps, IsotropicGaussian, IsotropicGaussianMaps
 from pkn.nets import MapNet
 from pkn.noise import SMOOTHING, add_camera_noise, draw_camera_noise
 
 REGULAR = 2 / 255
 ERROR_POWER = 1.4  # white noise of level sigma leaves a squared error of about sigma^1.4
 BLUR_RADIUS = 8
+WIDEST_CORRELATION = 1.2  # px
 
 
 class Denoise:
@@ -43,27 +44,39 @@ class Denoise:
 
 
 class Camera:
-    """Poisson and Gaussian noise, up to ``largest`` at mid-grey; the network is told the level at each pixel."""
+    """Poisson and Gaussian noise, up to ``largest`` at mid-grey; the network is told the level at each pixel.
+
+    Half of the images have it as demosaicing and JPEG leave it: alike in neighbouring pixels, by a Gaussian of up to
+    ``WIDEST_CORRELATION`` px that keeps its level.
+    """
 
     checks: ClassVar[dict[str, dict[str, float]]] = {
         f"gain {gain:g}, read {read}": {"gain": gain, "read": read / 255}
         for gain, read in ((0.002, 2), (0.01, 5), (0.03, 10))
-    }
+    } | {"gain 0.01, read 5, 0.8 px": {"gain": 0.01, "read": 5 / 255, "correlation": 0.8}}
 
     def __init__(self, largest: float) -> None:
         self.largest = largest
 
     def draw(self, random: np.random.Generator, number: int) -> dict[str, np.ndarray]:
         gain, read = draw_camera_noise(random, number, self.largest)
-        return {"gain": gain, "read": read}
+        width = np.maximum(random.uniform(-WIDEST_CORRELATION, WIDEST_CORRELATION, number), 0)
+        return {"gain": gain, "read": read, "correlation": width.astype(np.float32)}
 
-    def spoil(self, clean: np.ndarray, random: np.random.Generator, gain: Any, read: Any) -> np.ndarray:
-        return add_camera_noise(clean, _column(gain), _column(read), random)
+    def spoil(
+        self, clean: np.ndarray, random: np.random.Generator, gain: Any, read: Any, correlation: Any = 0.0
+    ) -> np.ndarray:
+        noise = add_camera_noise(clean, _column(gain), _column(read), random) - clean
+        width = np.maximum(_column(correlation), np.float32(0.1))
+        taps = np.exp(-np.square(np.arange(-4, 5, dtype=np.float32)) / (2 * width**2))
+        level = np.square(taps).sum(3, keepdims=True) / np.square(taps.sum(3, keepdims=True))  # of variance, per axis
+        alike, _ = IsotropicGaussian(4).forward(noise, IsotropicGaussianMaps(width), keep=False)
+        return np.asarray(clean + alike / level)
 
-    def usual(self, clean: Tensor, given: Tensor, gain: Any, read: Any) -> Tensor:
+    def usual(self, clean: Tensor, given: Tensor, gain: Any, read: Any, **more: Any) -> Tensor:
         return torch.as_tensor((np.sqrt(gain / 2 + np.square(read)) + np.float32(REGULAR)) ** ERROR_POWER)
 
-    def mend(self, net: MapNet, given: Tensor, gain: Any, read: Any) -> Tensor:
+    def mend(self, net: MapNet, given: Tensor, gain: Any, read: Any, **more: Any) -> Tensor:
         intensity = F.avg_pool2d(given.mean(1, keepdim=True), SMOOTHING, 1, SMOOTHING // 2, count_include_pad=False)
         gain, read = (torch.from_numpy(_column(values)).to(given.device) for values in (gain, read))
         return net.denoise(given, torch.sqrt(gain * intensity.clamp_min(0) + read.square()))

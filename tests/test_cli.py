@@ -60,7 +60,7 @@ def test_pages(run, tmp_path):
     assert run("denoise", tmp_path / "in.tif", tmp_path / "out.tif", "--maps", tmp_path / "maps").exit_code == 0
     out = read_image(tmp_path / "out.tif")
     assert all(np.array_equal(o, pkn.denoise(p)) for o, p in zip(out.pages, pages, strict=True))
-    assert (tmp_path / "maps" / "page2" / "sigma_range.png").exists()
+    assert (tmp_path / "maps" / "page2" / "sigma_range_0.png").exists()
 
 
 def test_maps_replay_what_denoise_wrote(run, tmp_path, colour):

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from pkn.filters import Pyramid
+
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
-MAPS = {"sigma_range.png", "sigma_space.png"}
+PYRAMID = {f"{name}.png" for name in Pyramid().Maps._fields}
 WRITES = {
-    "demo": {"clean.png", "denoised.png", "noisy.png", "residual.png", "sheet.png", *MAPS},
+    "demo": {"clean.png", "denoised.png", "noisy.png", "residual.png", "sheet.png", *PYRAMID},
     "deconvolve": {"deconvolved.png"},
     "denoise_photo": {"denoised.png"},
-    "export_maps": {"maps.npz", "maps.tif", *MAPS},
+    "export_maps": {"maps.npz", "maps.tif", "sigma_range.png", "sigma_space.png"},
+    "upsample": {"upsampled.png"},
 }
 
 

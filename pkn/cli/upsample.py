@@ -29,7 +29,9 @@ def command(source: Path, target: Path, scale: float, max_pixels: int | None, **
     if any(alpha is not None and not np.all(alpha == alpha.max()) for alpha in image.alpha):
         raise ValueError(f"'{source}' has transparent pixels; expected an opaque image")
     begin = time.perf_counter()
-    pages = [upsample(page, scale=scale, channel_axis=image.channel_axis, dtype="same", **options) for page in image.pages]
+    pages = [
+        upsample(page, scale=scale, channel_axis=image.channel_axis, dtype="same", **options) for page in image.pages
+    ]
     seconds = time.perf_counter() - begin
     write_image(target, replace(image, pages=tuple(pages), alpha=()))
     height, width = pages[0].shape[:2]
