@@ -1,125 +1,114 @@
-"""Measuring methods on folders of images: mean PSNR and SSIM, and time per megapixel."""
+"""Whole evaluations: networks, best global settings and peers on folders of images, as a table."""
 
 import csv
+import difflib
 import io
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
-from skimage.metrics import structural_similarity
 
-from pkn.training import as_fraction
+from pkn.bundled import COLOURS, find_net, weights_folder
+from pkn.filters import Filter
+from pkn.global_settings import best_global, has_global
+from pkn.measuring import Case, Method, Row, mean_psnr, measure
+from pkn.nets import read_header
+from pkn.peers import is_installed
+from pkn.training import read_folder
+from pkn.trials import NOISE_LEVELS, Trial, make_trial, net_method
 
-Truth = dict[str, Any]  # what is known of how an image was spoilt, by name: sigma, blur, ...
+ALL = "all"
+TUNING_IMAGES = 12
+TRAINED_FOR = {"denoise": {"denoise"}, "camera": {"denoise", "camera"}, "upsample": {"upsample"}}
+TRAINED_FOR["deconvolve"] = {"deblur"}
+
+Tell = Callable[[str, float], None]  # what is done next, and the share that is done
 
 
 @dataclass(frozen=True)
-class Case:
-    """One way to spoil images: ``spoil(clean, random)`` gives what methods see, and the truth about it.
+class EvaluationPlan:
+    """What is measured.
 
-    ``clean`` is (H, W) or (H, W, 3), float32; ``random`` is a generator that depends on the noise level (in image
-    values) and the image's number.
+    Parameters
+    ----------
+    task : {"denoise", "camera", "upsample", "deconvolve"}
+    nets : tuple of str
+        Bundled names or ``.safetensors`` files; "all" for every bundled network of the task.
+    peers : tuple of str
+        Names in the task's table of peers; "all" for those that are installed.
+    noise : tuple of float
+        Levels of 255, above 0, for "denoise".
+    channels : {1, 3}
+        Of the images: grey, to which colour images are turned, or RGB.
+    train : path, optional
+        A folder of images on which peers' settings and best global settings are chosen, for each case. Without it peers
+        have the first setting of their table.
+    global_settings : bool
+        Measure the networks' filters with their best global settings, too (where they have any); for "denoise".
+    limit : int, optional
+        Only so many images of each folder.
     """
 
-    name: str
-    level: float
-    spoil: Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, Truth]]
+    task: str = "denoise"
+    nets: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
+    noise: tuple[float, ...] = NOISE_LEVELS
+    channels: int = 1
+    train: Path | None = None
+    global_settings: bool = False
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.nets and not self.peers:
+            raise ValueError("nothing to measure; expected at least one network or peer")
+        if not self.noise or not all(0 < level <= 255 for level in self.noise):
+            raise ValueError(f"noise is {self.noise}; expected levels above 0 and up to 255")
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"limit is {self.limit}; expected at least 1")
+        if self.global_settings and (self.task != "denoise" or self.train is None):
+            raise ValueError("global settings need training images and the task 'denoise'")
 
 
-@dataclass(frozen=True)
-class Method:
-    """What mends an image: ``mend(given, truth)``; networks look at nothing but the image."""
+def evaluate(folders: Sequence[str | Path], plan: EvaluationPlan, tell: Tell = lambda text, share: None) -> list[Row]:
+    """Measure everything of a plan on folders of images.
 
-    name: str
-    mend: Callable[[np.ndarray, Truth], np.ndarray]
-    parameters: int | None = None
-    setting: str = ""
+    Parameters
+    ----------
+    folders : sequence of paths
+    plan : EvaluationPlan
+    tell : callable, optional
+        Called as ``tell(text, share)`` before each step, the share done from 0 to 1.
 
+    Returns
+    -------
+    list of Row
+        For each folder, case by case: networks, best global settings, peers.
 
-@dataclass(frozen=True)
-class Row:
-    """Means over all images of a folder; ``seconds`` is the median time for a megapixel of output."""
-
-    data: str
-    case: str
-    method: str
-    parameters: int | None
-    psnr: float
-    ssim: float
-    seconds: float
-    setting: str = ""
-
-
-def axis_of(image: np.ndarray) -> int | None:
-    """The channel axis of (H, W) or (H, W, C)."""
-    return None if image.ndim == 2 else -1
-
-
-def psnr(image: np.ndarray, truth: np.ndarray) -> float:
-    """Peak signal to noise ratio in dB, for a peak of 1; over all channels."""
-    return float(-10 * np.log10(np.mean(np.square(image - truth, dtype=np.float64))))
-
-
-def ssim(image: np.ndarray, truth: np.ndarray) -> float:
-    """Structural similarity with the Gaussian window of Wang et al. 2004 (sigma 1.5), for a range of 1."""
-    return float(
-        structural_similarity(
-            image,
-            truth,
-            data_range=1,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-            channel_axis=axis_of(image),
-        )
-    )
-
-
-def spoilt(images: list[np.ndarray], case: Case) -> Iterable[tuple[np.ndarray, np.ndarray, Truth]]:
-    """Clean image, spoilt image and truth for each of ``images`` (H, W, C)."""
-    for number, image in enumerate(images):
-        clean = as_fraction(image).squeeze(-1) if image.shape[-1] == 1 else as_fraction(image)
-        clean = clean[: clean.shape[0] // 2 * 2, : clean.shape[1] // 2 * 2] if case.name.startswith("x2") else clean
-        yield clean, *case.spoil(clean, np.random.default_rng((round(case.level * 255), number)))
-
-
-def measure(method: Method, images: list[np.ndarray], case: Case, data: str = "") -> Row:
-    """A method's figures on images (H, W, C). The first image is done twice, so that compiling isn't timed."""
-    scores: list[float] = []
-    similarities: list[float] = []
-    seconds: list[float] = []
-    for clean, given, truth in spoilt(images, case):
-        if not scores:
-            method.mend(given, truth)
-        begin = time.perf_counter()
-        out = method.mend(given, truth)
-        seconds.append((time.perf_counter() - begin) / (clean.shape[0] * clean.shape[1] / 1e6))
-        scores.append(psnr(out, clean))
-        similarities.append(ssim(np.asarray(out, np.float32), clean))
-    figures = float(np.mean(scores)), float(np.mean(similarities)), float(np.median(seconds))
-    return Row(data, case.name, method.name, method.parameters, *figures, method.setting)
-
-
-HEADER = ("data", "case", "method", "parameters", "PSNR in dB", "SSIM", "s/MP", "setting")
-
-
-def cells(row: Row) -> tuple[str, ...]:
-    """A row as text, in the order of ``HEADER``."""
-    parameters = "" if row.parameters is None else str(row.parameters)
-    figures = f"{row.psnr:.2f}", f"{row.ssim:.4f}", f"{row.seconds:.3g}"
-    return row.data, row.case, row.method, parameters, *figures, row.setting
-
-
-def to_csv(rows: list[Row]) -> str:
-    """The table with a header line."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([HEADER, *map(cells, rows)])
-    return text.getvalue()
-
-
-def to_markdown(rows: list[Row]) -> str:
-    """The table in Markdown."""
-    lines = [HEADER, ("---",) * len(HEADER), *map(cells, rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    Raises
+    ------
+    ValueError
+        For an unknown task, network or peer, one that isn't installed, or a folder without images.
+    """
+    trial = make_trial(plan.task, plan.noise)
+    ours = [net_method(trial, net, plan.channels) for net in _nets(plan)]
+    tables = [trial.peers[name] for name in _peers(plan, trial)]
+    data = {Path(folder): read_folder(folder, plan.channels)[: plan.limit] for folder in folders}
+    known = read_folder(plan.train, plan.channels) if plan.train else []
+    known = [known[i] for i in np.random.default_rng(0).permutation(len(known))[:TUNING_IMAGES]]
+    filters = _filters(plan) if plan.global_settings else []
+    each, rows = 2 * len(filters) + 2 * len(tables) + len(ours), []
+    done, total = 0, len(trial.cases) * (len(filters) + len(tables) + len(data) * each)
+    for case in trial.cases:
+        methods = list(ours)
+        for search in (*filters, *tables):
+            tell(f"{case.name}: settings", done / total)
+            methods.append(_tuned(search, known, case))
+            done += 1
+        for folder, images in data.items():
+            for method in methods:
+                tell(f"{folder.name}, {case.name}: {method.name}", done / total)
+                rows.append(measure(method, images, case, folder.name))
+                done += 1
+    places = [folder.name for folder in data]
+    return sorted(rows, key=lambda row: places.index(row.data))

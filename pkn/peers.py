@@ -32,7 +32,9 @@ def denoisers() -> dict[str, list[Method]]:
 
 
 def upsamplers() -> dict[str, list[Method]]:
-    """OpenCV's interpolations, to twice the size."""
+    """OpenCV's interpolations, to twice the size; none where it isn't installed."""
+    if not find_spec("cv2"):
+        return {}
     import cv2
 
     kinds = {"Lanczos": cv2.INTER_LANCZOS4, "bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}

@@ -1,5 +1,6 @@
 """``pkn evaluate``."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ def command(data: tuple[Path, ...], task: str, nets: tuple[str, ...], noise: str
     for given in (more["csv_file"], more["markdown"]):
         if given and not given.resolve().parent.is_dir():
             raise FileNotFoundError(f"'{given}' can't be written; its folder doesn't exist")
+    if not find_spec("skimage"):
+        raise ValueError("scikit-image isn't installed; expected it for SSIM: pip install 'pkn[evaluate]'")
     if more["settings"] and (task != "denoise" or not more["train"]):
         raise ValueError("--global needs --train with a folder of images, and --task denoise")
     trial = make_trial(task, _levels(noise))

@@ -18,6 +18,7 @@ from pkn.cli._shared import DATA, OUTPUT
 @click.option("--seed", default=0, show_default=True)
 @click.option("--rgb", is_flag=True, help="Learn for RGB images (by default grey).")
 @click.option("--radius", type=int, help="Radius of the filter's window.")
+@click.option("--size", default=128, show_default=True, help="Side of the crops in pixels.")
 @click.option("--noise", default=55 / 255, show_default="55/255", help="Largest noise level.")
 @click.option("--resume", is_flag=True, help="Go on from OUT.checkpoint.")
 @click.option("--device", default="cpu", show_default=True)
@@ -42,6 +43,7 @@ def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int 
         data=folder_names(data),
         noise=settings["noise"],
         task=settings["task"],
+        size=settings["size"],
     )
     training = Training(plan, read_folder(data, channels), settings["device"])
     if settings["resume"]:
