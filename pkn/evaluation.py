@@ -1,29 +1,26 @@
-"""Whole evaluations: networks, best global settings and peers on folders of images, as a table."""
+"""Whole evaluations: networks, best global settings and peers on folders of images."""
 
-import csv
-import difflib
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pkn.bundled import COLOURS, find_net, weights_folder
-from pkn.filters import Filter
+from pkn.bundled import COLOURS, bundled_names, find_net, weights_folder
 from pkn.global_settings import best_global, has_global
 from pkn.measuring import Case, Method, Row, mean_psnr, measure
 from pkn.nets import read_header
-from pkn.peers import is_installed
 from pkn.training import read_folder
 from pkn.trials import NOISE_LEVELS, Trial, make_trial, net_method
 
-ALL = "all"
 TUNING_IMAGES = 12
-TRAINED_FOR = {"denoise": {"denoise"}, "camera": {"denoise", "camera"}, "upsample": {"upsample"}}
-TRAINED_FOR["deconvolve"] = {"deblur"}
-
-Tell = Callable[[str, float], None]  # what is done next, and the share that is done
+ALL = ("all",)
+TRAINED_FOR = {  # tasks of training, by task of evaluation
+    "denoise": {"denoise"},
+    "camera": {"denoise", "camera"},
+    "upsample": {"upsample"},
+    "deconvolve": {"deblur"},
+}
 
 
 @dataclass(frozen=True)
@@ -34,16 +31,16 @@ class EvaluationPlan:
     ----------
     task : {"denoise", "camera", "upsample", "deconvolve"}
     nets : tuple of str
-        Bundled names or ``.safetensors`` files; "all" for every bundled network of the task.
-    peers : tuple of str
-        Names in the task's table of peers; "all" for those that are installed.
+        Bundled names or ``.safetensors`` files; ``("all",)`` for every bundled network of the task and colour.
+    peers : bool
+        Measure other libraries' methods, too: those of the task's table that are installed.
     noise : tuple of float
         Levels of 255, above 0, for "denoise".
     channels : {1, 3}
         Of the images: grey, to which colour images are turned, or RGB.
     train : path, optional
         A folder of images on which peers' settings and best global settings are chosen, for each case. Without it peers
-        have the first setting of their table.
+        have the middle setting of their table.
     global_settings : bool
         Measure the networks' filters with their best global settings, too (where they have any); for "denoise".
     limit : int, optional
@@ -51,8 +48,8 @@ class EvaluationPlan:
     """
 
     task: str = "denoise"
-    nets: tuple[str, ...] = ()
-    peers: tuple[str, ...] = ()
+    nets: tuple[str, ...] = ALL
+    peers: bool = False
     noise: tuple[float, ...] = NOISE_LEVELS
     channels: int = 1
     train: Path | None = None
@@ -60,18 +57,18 @@ class EvaluationPlan:
     limit: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.nets and not self.peers:
-            raise ValueError("nothing to measure; expected at least one network or peer")
         if not self.noise or not all(0 < level <= 255 for level in self.noise):
             raise ValueError(f"noise is {self.noise}; expected levels above 0 and up to 255")
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"limit is {self.limit}; expected at least 1")
         if self.global_settings and (self.task != "denoise" or self.train is None):
-            raise ValueError("global settings need training images and the task 'denoise'")
+            raise ValueError("global settings need training images (train) and the task 'denoise'")
 
 
-def evaluate(folders: Sequence[str | Path], plan: EvaluationPlan, tell: Tell = lambda text, share: None) -> list[Row]:
-    """Measure everything of a plan on folders of images.
+def evaluate(
+    folders: Sequence[str | Path], plan: EvaluationPlan, tell: Callable[[str, float], None] = lambda text, share: None
+) -> list[Row]:
+    """Measure everything of a plan on folders of images; the same plan gives the same figures (but for time).
 
     Parameters
     ----------
@@ -83,32 +80,54 @@ def evaluate(folders: Sequence[str | Path], plan: EvaluationPlan, tell: Tell = l
     Returns
     -------
     list of Row
-        For each folder, case by case: networks, best global settings, peers.
+        Folder by folder, case by case: networks, best global settings, peers.
 
     Raises
     ------
     ValueError
-        For an unknown task, network or peer, one that isn't installed, or a folder without images.
+        For an unknown task or network, or a folder without images.
     """
     trial = make_trial(plan.task, plan.noise)
-    ours = [net_method(trial, net, plan.channels) for net in _nets(plan)]
-    tables = [trial.peers[name] for name in _peers(plan, trial)]
+    nets = plan.nets if plan.nets != ALL else networks_of(plan.task, plan.channels)
     data = {Path(folder): read_folder(folder, plan.channels)[: plan.limit] for folder in folders}
     known = read_folder(plan.train, plan.channels) if plan.train else []
     known = [known[i] for i in np.random.default_rng(0).permutation(len(known))[:TUNING_IMAGES]]
-    filters = _filters(plan) if plan.global_settings else []
-    each, rows = 2 * len(filters) + 2 * len(tables) + len(ours), []
-    done, total = 0, len(trial.cases) * (len(filters) + len(tables) + len(data) * each)
-    for case in trial.cases:
-        methods = list(ours)
-        for search in (*filters, *tables):
-            tell(f"{case.name}: settings", done / total)
-            methods.append(_tuned(search, known, case))
-            done += 1
-        for folder, images in data.items():
-            for method in methods:
-                tell(f"{folder.name}, {case.name}: {method.name}", done / total)
-                rows.append(measure(method, images, case, folder.name))
-                done += 1
-    places = [folder.name for folder in data]
-    return sorted(rows, key=lambda row: places.index(row.data))
+    rows: dict[Path, list[Row]] = {folder: [] for folder in data}
+    for number, case in enumerate(trial.cases):
+        tell(f"{case.name}: choosing settings", number / len(trial.cases))
+        methods = [net_method(trial, net, plan.channels) for net in nets]
+        methods += _global_methods(nets, plan, known, case) + _peers(trial, plan, known, case)
+        steps = [(folder, method) for folder in data for method in methods]
+        for step, (folder, method) in enumerate(steps):
+            tell(f"{case.name}: {method.name} on {folder.name}", (number + step / len(steps)) / len(trial.cases))
+            rows[folder].append(measure(method, data[folder], case, folder.name))
+    return [row for each in rows.values() for row in each]
+
+
+def networks_of(task: str, channels: int) -> tuple[str, ...]:
+    """Names of the bundled networks that a task of evaluation is for."""
+    paths = {name: weights_folder() / f"{name}-{COLOURS[channels]}.safetensors" for name in bundled_names()}
+    wanted = TRAINED_FOR[task]
+    return tuple(
+        name for name, path in paths.items() if path.exists() and read_header(path)["about"]["plan"]["task"] in wanted
+    )
+
+
+def _global_methods(nets: Sequence[str], plan: EvaluationPlan, known: list[np.ndarray], case: Case) -> list[Method]:
+    """The networks' filters with the best settings for all pixels of all training images."""
+    if not plan.global_settings:
+        return []
+    filters = dict.fromkeys(find_net(net, plan.channels).filter for net in nets)
+    return [best_global(flt, known, case) for flt in filters if has_global(flt)]
+
+
+def _peers(trial: Trial, plan: EvaluationPlan, known: list[np.ndarray], case: Case) -> list[Method]:
+    """Each peer with the best of its settings on training images."""
+    if not plan.peers:
+        return []
+    if not known:
+        return [settings[len(settings) // 2] for settings in trial.peers.values()]
+    return [
+        max(settings, key=lambda method: mean_psnr(method, known, case)) if len(settings) > 1 else settings[0]
+        for settings in trial.peers.values()
+    ]

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
-from pkn.evaluation import Case, Method, axis_of, measure
 from pkn.filters import (
     AnisotropicBilateral,
     AnisotropicGaussian,
@@ -16,32 +15,38 @@ from pkn.filters import (
     IsotropicGaussian,
     NonLocalMeans,
 )
+from pkn.measuring import Case, Method, axis_of, mean_psnr
 
 EVALUATIONS = 50
 STARTS = (1.0, 3.0)  # pixels, and times the noise level
 
 
-def best_global(flt: Filter, images: list[np.ndarray], case: Case, sigma: float) -> Method | None:
+def has_global(flt: Filter) -> bool:
+    """Whether a filter's setting for all pixels is a few numbers, so that the best can be found."""
+    return type(flt) in _NUMBERS
+
+
+def best_global(flt: Filter, images: list[np.ndarray], case: Case) -> Method:
     """The filter with its best setting for ``case``, by Nelder and Mead over the logarithms of a few numbers.
 
-    Ellipses aren't tilted, of free kernels only Gaussians are tried, and NLM is told the noise level. None for filters
-    without a setting of few numbers.
+    Ellipses aren't tilted, of free kernels only Gaussians are tried, and NLM is told the noise level.
     """
-    if type(flt) not in _NUMBERS:
-        return None
     kinds, maps_of = _NUMBERS[type(flt)]
-    name = f"{type(flt).__name__}, best global"
 
     def method(logarithms: np.ndarray) -> Method:
         numbers = np.exp(logarithms)
         setting = ", ".join(f"{kind} {number:.3g}" for kind, number in zip(kinds, numbers, strict=True))
-        maps = maps_of(flt, sigma, *numbers)
-        return Method(name, lambda x, _: flt(x, channel_axis=axis_of(x), **maps), setting=setting)
+        maps = maps_of(flt, case.level, *numbers)
+        return Method(
+            f"{type(flt).__name__}, best global",
+            lambda given, _: flt(given, channel_axis=axis_of(given), **maps),
+            setting=setting,
+        )
 
     found = [
         minimize(
-            lambda logarithms: -measure(method(logarithms), images, case).psnr,
-            np.log([start if kind.startswith("width") else start * sigma for kind in kinds]),
+            lambda logarithms: -mean_psnr(method(logarithms), images, case),
+            np.log([start if kind.startswith("width") else start * case.level for kind in kinds]),
             method="Nelder-Mead",
             options={"maxfev": EVALUATIONS, "xatol": 0.02, "fatol": 0.002},
         )

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import numpy as np
 
 import pkn
-from pkn.evaluation import Method, Truth, axis_of
+from pkn.measuring import Method, Truth, axis_of
 
 BORDER = 20  # pixels around an image for methods that know no border
 
@@ -43,7 +43,7 @@ def upsamplers() -> dict[str, list[Method]]:
 
 def deconvolvers() -> dict[str, list[Method]]:
     """The blurred image; our own verb without a network; scikit-image's; and where installed the polyblur package."""
-    amounts, steps = (0.3, 0.5, 0.8, 1.2, 2.0), (3, 5, 8, 12, 20)
+    amounts, steps = (0.3, 0.5, 0.8, 1.2, 2.0), (5, 10, 20, 40)
     found = {
         "blurred": [Method("blurred", lambda given, truth: given)],
         "known": [Method("no network, known blur", lambda given, truth: _without_network(given, truth["blur"]))],

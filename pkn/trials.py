@@ -10,14 +10,13 @@ import numpy as np
 import pkn
 from pkn import peers
 from pkn.bundled import find_net
-from pkn.evaluation import Case, Method, Truth, axis_of, measure
 from pkn.filters import AnisotropicGaussian
+from pkn.measuring import Case, Method, Truth, axis_of
 from pkn.noise import add_camera_noise
 from pkn.tasks import wave_numbers
 
 NOISE_LEVELS = (15.0, 25.0, 50.0)  # of 255
 CAMERAS = ((0.002, 2), (0.01, 5), (0.03, 10))  # gain, read noise of 255
-TUNING_IMAGES = 8
 
 
 @dataclass(frozen=True)
@@ -62,13 +61,6 @@ def net_method(trial: Trial, net: str, channels: int) -> Method:
         return trial.verb(given, net, channel_axis=axis_of(given))
 
     return Method(net, mend, parameters)
-
-
-def choose(candidates: list[Method], cases: list[Case], images: list[np.ndarray]) -> Method:
-    """The best of a peer's settings on training images, by the mean PSNR over all cases."""
-    if len(candidates) == 1:
-        return candidates[0]
-    return max(candidates, key=lambda method: np.mean([measure(method, images, case).psnr for case in cases]))
 
 
 def noisy(clean: np.ndarray, random: np.random.Generator, sigma: float) -> tuple[np.ndarray, Truth]:

@@ -11,9 +11,11 @@ from skimage import io as files
 
 from pkn.bundled import find_net
 from pkn.cli import main
-from pkn.evaluation import HEADER, Method, Row, measure, psnr, ssim, to_csv, to_markdown
-from pkn.filters import FILTERS, Bilateral
-from pkn.global_settings import best_global
+from pkn.evaluation import EvaluationPlan, evaluate, networks_of
+from pkn.filters import Bilateral, Pyramid, Reblur
+from pkn.global_settings import best_global, has_global
+from pkn.measuring import Method, Row, measure, psnr, ssim
+from pkn.tables import HEADER, to_csv, to_markdown
 from pkn.trials import make_trial, net_method
 
 NOISE_25 = make_trial("denoise", (25,)).cases[0]
@@ -70,14 +72,12 @@ def test_tables_parse_back():
     assert len({line.count("|") for line in lines}) == 1
 
 
-@pytest.mark.parametrize("kind", FILTERS, ids=lambda kind: kind.__name__)
-def test_a_best_global_setting_is_better_than_its_neighbours(kind):
-    """For the bilateral filter; the others are searched by the same lines, or say that they have none."""
+def test_a_best_global_setting_is_better_than_its_neighbours():
+    """For the bilateral filter; the others are searched by the same lines, or have none."""
+    assert not has_global(Pyramid())
+    assert not has_global(Reblur())
     images = [data.camera()[100:148, 100:148, None]]
-    if kind is not Bilateral:
-        assert kind.__name__ not in ("Pyramid", "Reblur") or best_global(kind(), images, NOISE_25, 25 / 255) is None
-        return
-    found = best_global(Bilateral(), images, NOISE_25, 25 / 255)
+    found = best_global(Bilateral(), images, NOISE_25)
     best = measure(found, images, NOISE_25).psnr
     width, spread = (float(part.split()[1]) for part in found.setting.split(", "))
     for other in [(width * 1.5, spread), (width / 1.5, spread), (width, spread * 1.5), (width, spread / 1.5)]:
@@ -97,13 +97,34 @@ def test_command(folder, tmp_path):
     assert rows[0]["parameters"] == str(sum(p.numel() for p in find_net("bilateral", 1).parameters()))
 
 
+def test_learned_maps_meet_the_best_global_setting_and_peers(folder):
+    plan = EvaluationPlan(
+        nets=("isotropic-gaussian",), peers=True, noise=(25.0,), train=folder, global_settings=True, limit=1
+    )
+    heard = []
+    rows = {row.method: row for row in evaluate([folder], plan, lambda text, share: heard.append(share))}
+    assert list(rows)[:3] == ["isotropic-gaussian", "IsotropicGaussian, best global", "noisy"]
+    assert {"BM3D", "NLM (OpenCV)", "TV (scikit-image)", "wavelet (scikit-image)"} <= rows.keys()
+    learned, fixed, noisy = (row.psnr for row in list(rows.values())[:3])
+    assert rows["BM3D"].psnr > learned > fixed + 0.7
+    assert fixed > noisy + 3
+    assert heard == sorted(heard)
+    assert 0 <= heard[0] <= heard[-1] < 1
+
+
+def test_networks_of_a_task_are_those_trained_for_it():
+    assert networks_of("upsample", 1) == ("upsample",)
+    assert networks_of("deconvolve", 3) == ("reblur",)
+    assert {"pyramid", "bilateral"} <= set(networks_of("denoise", 3)) < set(networks_of("camera", 3))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--net", "bilaterl"], "did you mean 'bilateral'"),
         (["--net", "bilateral", "--noise", "a"], "--noise is 'a'"),
         (["--net", "bilateral", "--task", "paint"], "task is 'paint'"),
-        (["--net", "bilateral", "--global"], "--global needs --train"),
+        (["--net", "bilateral", "--global"], "global settings need training images"),
         (["--net", "bilateral", "--csv", "/nowhere/x.csv"], "folder doesn't exist"),
         (["--net", "bilateral", "--rgb"], "no RGB image"),
     ],

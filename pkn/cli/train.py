@@ -1,5 +1,7 @@
 """``pkn train``."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +50,8 @@ def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int 
     training = Training(plan, read_folder(data, channels), settings["device"])
     if settings["resume"]:
         training.resume(checkpoint_path(out))
-    with _training_progress(plan.steps) as told:
-        training.run(out, told)
+    with _progress(plan.steps) as tell:
+        training.run(out, tell)
     psnr = ", ".join(f"{value:.2f} dB at {name}" for name, value in training.history[-1]["psnr"].items())
     click.echo(f"{out}: {psnr} on {len(training.held_back)} images held back")
 
@@ -64,9 +66,8 @@ def _filter_named(name: str) -> str:
     return names[key]
 
 
-def _training_progress(steps: int) -> Any:
-    from contextlib import contextmanager
-
+@contextmanager
+def _progress(steps: int) -> Iterator[Callable[[int, dict[str, float] | None], None]]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -77,18 +78,14 @@ def _training_progress(steps: int) -> Any:
         TimeRemainingColumn,
     )
 
-    @contextmanager
-    def bar() -> Any:
-        columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True)) as progress:
-            task = progress.add_task("train", total=steps)
+    columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("train", total=steps)
 
-            def told(step: int, psnr: dict[str, float] | None) -> None:
-                progress.update(task, completed=step)
-                if psnr:
-                    text = ", ".join(f"{value:.2f} dB at {name}" for name, value in psnr.items())
-                    progress.console.print(f"step {step}: {text}")
+        def tell(step: int, psnr: dict[str, float] | None) -> None:
+            progress.update(task, completed=step)
+            if psnr:
+                text = ", ".join(f"{value:.2f} dB at {name}" for name, value in psnr.items())
+                progress.console.print(f"step {step}: {text}")
 
-            yield told
-
-    return bar()
+        yield tell
