@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+import bm3d
 import cv2
 import numba
 import numpy as np
@@ -54,10 +55,15 @@ def main() -> None:
             f"bilateral {side} x {side}: {ours * 1e3:.0f} ms ({rate:.1f} Gtaps/s), OpenCV float32, one global setting: "
             f"{peer * 1e3:.0f} ms, {ratio:.2f} times; 1 thread / {threads} threads {one / two:.2f}"
         )
-    maps = pkn.predict_maps(image)
-    network, filtering, _ = pairs(lambda: pkn.predict_maps(image), lambda: maps.apply(image), 3)
-    print(f"denoise, bilateral grey, 12 MP: network {network * 1e3:.0f} ms, filter {filtering * 1e3:.0f} ms")
+    for net in ("bilateral", "pyramid"):
+        maps = pkn.predict_maps(image, net)
+        network, filtering, _ = pairs(
+            lambda net=net: pkn.predict_maps(image, net), lambda maps=maps: maps.apply(image), 3
+        )
+        print(f"denoise, {net} grey, 12 MP: network {network * 1e3:.0f} ms, filter {filtering * 1e3:.0f} ms")
     image = photograph((1000, 1000))
+    ours, peer, ratio = pairs(lambda: pkn.denoise(image), lambda: bm3d.bm3d(image.astype(float), 0.1), 2)
+    print(f"denoise, pyramid grey, 1 MP: {ours * 1e3:.0f} ms, bm3d {peer * 1e3:.0f} ms, {ratio:.0f} times")
     h, flt, bytes_ = np.full_like(image, H), NonLocalMeans(), np.rint(image * 255).astype(np.uint8)
     ours, peer, ratio = pairs(lambda: flt(image, h), lambda: cv2.fastNlMeansDenoising(bytes_, None, H * 255, 7, 21), 5)
     print(f"NLM 7 x 7, 21 x 21, 1 MP: {ours * 1e3:.0f} ms, OpenCV 8 bit {peer * 1e3:.0f} ms, {ratio:.2f} times")

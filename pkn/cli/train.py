@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pkn.cli._shared import DATA, OUTPUT
 @click.option("--seed", default=0, show_default=True)
 @click.option("--rgb", is_flag=True, help="Learn for RGB images (by default grey).")
 @click.option("--radius", type=int, help="Radius of the filter's window.")
+@click.option("--patch-radius", type=int, help="Radius of the patches that non-local means compares.")
 @click.option("--size", default=128, show_default=True, help="Side of the crops in pixels.")
 @click.option("--noise", default=55 / 255, show_default="55/255", help="Largest noise level.")
 @click.option("--resume", is_flag=True, help="Go on from OUT.checkpoint.")
@@ -34,8 +36,11 @@ def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int 
     if not out.parent.is_dir():
         raise FileNotFoundError(f"--out is '{out}'; its folder doesn't exist")
     channels = 3 if settings["rgb"] else 1
-    options = {} if settings["radius"] is None else {"radius": settings["radius"]}
-    flt = {kind.__name__: kind for kind in FILTERS}[_filter_named(filter_name)](**options)
+    options = {name: settings[name] for name in ("radius", "patch_radius") if settings[name] is not None}
+    kind = {kind.__name__: kind for kind in FILTERS}[_filter_named(filter_name)]
+    if unknown := options.keys() - {field.name for field in fields(kind)}:
+        raise ValueError(f"--{unknown.pop().replace('_', '-')} was given; {kind.__name__} has none")
+    flt = kind(**options)
     plan = TrainingPlan(
         filter=type(flt).__name__,
         options=options,
