@@ -34,7 +34,7 @@ class NoiseEstimate:
     Parameters
     ----------
     gain : float
-        Variance per intensity, at least 0.
+        Variance per intensity. Below 0 where noise falls with intensity, as a camera's gamma makes it.
     read_noise : float
         Standard deviation in the dark, in image values.
     correlation : float
@@ -43,7 +43,8 @@ class NoiseEstimate:
     blocks : int
         Blocks of 8 x 8 pixels that the figures are fitted to.
     sigma_map : array of shape (H, W)
-        Standard deviation at each pixel: sqrt(gain x + read_noise^2), x the mean of 5 x 5 pixels and all channels.
+        Standard deviation at each pixel: sqrt(gain x + read_noise^2), x the mean of 5 x 5 pixels and all channels
+        (where the gain is below 0, not above the image's brightest blocks, where the line would end).
     """
 
     gain: float
@@ -54,7 +55,7 @@ class NoiseEstimate:
 
     def at(self, intensity: float) -> float:
         """Standard deviation at an intensity."""
-        return float(np.sqrt(self.gain * max(intensity, 0) + self.read_noise**2))
+        return float(np.sqrt(max(0.0, self.gain * max(intensity, 0) + self.read_noise**2)))
 
 
 def estimate_noise(image: Any, *, channel_axis: int | None = None, mask: Any = None) -> NoiseEstimate:
@@ -62,8 +63,8 @@ def estimate_noise(image: Any, *, channel_axis: int | None = None, mask: Any = N
 
     Second differences (Immerkaer's mask) of blocks of 8 x 8 pixels, sorted by intensity; the lower decile of each
     intensity's variances, divided by what it is for white noise of variance 1; and through these points the line of
-    :class:`NoiseEstimate`, both numbers at least 0, by repeated least squares of relative errors with Cauchy weights
-    (texture only ever adds). The model is that of Foi et al. 2008.
+    :class:`NoiseEstimate`, at least 0 at both of its ends, by repeated least squares of relative errors with Cauchy
+    weights (texture only ever adds). The model is that of Foi et al. 2008.
 
     Parameters
     ----------
@@ -102,7 +103,8 @@ def estimate_noise(image: Any, *, channel_axis: int | None = None, mask: Any = N
         fine, _ = passed(width)
         gain, offset = gain / fine, offset / fine
     intensity = uniform_filter(planes.mean(0), SMOOTHING, mode="reflect")
-    sigma_map = np.sqrt(gain * np.maximum(intensity, 0) + offset).astype(np.float32)
+    intensity = np.clip(intensity, 0, np.inf if gain >= 0 else max(float(means.max()), 0))
+    sigma_map = np.sqrt(np.maximum(gain * intensity + offset, 0)).astype(np.float32)
     return NoiseEstimate(gain, float(np.sqrt(offset)), width, means.size, sigma_map)
 
 
@@ -155,22 +157,23 @@ def _lower(variances: np.ndarray) -> float:
 
 
 def _line(means: np.ndarray, variances: np.ndarray) -> tuple[float, float]:
-    """Slope and offset, both at least 0, of the noise's variance over intensity."""
+    """Slope and offset of the noise's variance over intensity: at least 0 in the dark and at the brightest block."""
     bins = int(np.clip(means.size // FEWEST, 1, BINS))
     parts = np.array_split(np.argsort(means), bins)
-    x = np.maximum([means[part].mean() for part in parts], 0)
+    top = max(float(means.max()), 1e-12)
+    x = np.maximum([means[part].mean() for part in parts], 0) / top
     y = np.maximum([_lower(variances[part]) for part in parts], 0)
     weight = np.ones(bins)
     fitted = np.full(bins, np.median(y))
-    slope = offset = 0.0
+    dark = bright = 0.0
     for _ in range(ROUNDS):
         scale = weight / np.maximum(fitted, 1e-12)
-        (slope, offset), _ = nnls(np.stack([x, np.ones(bins)], 1) * scale[:, None], y * scale)
-        fitted = slope * x + offset
+        (dark, bright), _ = nnls(np.stack([1 - x, x], 1) * scale[:, None], y * scale)
+        fitted = dark + (bright - dark) * x
         excess = (y - fitted) / np.maximum(fitted, 1e-12)
         spread = max(float(np.median(np.abs(excess))), 0.02)
         weight = 1 / np.sqrt(1 + np.square(excess / (2 * spread)))
-    return float(slope), float(offset)
+    return float(bright - dark) / top, float(dark)
 
 
 def _halved(planes: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from skimage import data
 
 import pkn
@@ -21,7 +22,7 @@ def test_finds_what_was_put_into_a_smooth_scene(gain, read):
     found = estimate_noise(noisy)
     for intensity in (0.15, 0.5, 0.85):
         assert found.at(intensity) == pytest.approx(np.sqrt(gain * intensity + (read / 255) ** 2), rel=0.1)
-    assert found.correlation == pytest.approx(1, abs=0.1)
+    assert found.correlation == 0
     expected = np.sqrt(gain * smooth() + (read / 255) ** 2)
     np.testing.assert_allclose(found.sigma_map, expected, rtol=0.25)
     assert np.median(found.sigma_map / expected) == pytest.approx(1, abs=0.05)
@@ -37,10 +38,21 @@ def test_finds_what_was_put_into_a_photograph(name, gain, read):
     assert found.at(0.5) == pytest.approx(np.sqrt(gain / 2 + (read / 255) ** 2), rel=0.2)
 
 
-def test_noise_that_is_alike_in_neighbours_is_told():
-    noise = np.random.default_rng(0).standard_normal((802, 1002))
-    alike = (noise[:-2, :-2] + noise[1:-1, :-2] + noise[:-2, 1:-1] + noise[1:-1, 1:-1]) / 2
-    assert estimate_noise(0.5 + 0.05 * alike).correlation > 1.5
+@pytest.mark.parametrize("width", [0.5, 0.8, 1.2])
+def test_noise_that_is_alike_in_neighbours_is_told(width):
+    noise = gaussian_filter(np.random.default_rng(0).standard_normal((800, 1000)), width)
+    found = estimate_noise(smooth(800, 1000) + 0.05 * noise / noise.std())
+    assert found.correlation == pytest.approx(width, abs=0.12)
+    assert found.at(0.5) == pytest.approx(0.05, rel=0.2)
+
+
+def test_noise_that_falls_with_intensity_is_told():
+    """Linear light with white noise, then a gamma of 2.2: dark parts have more of it."""
+    linear = smooth() ** 2.2 + 0.01 * np.random.default_rng(0).standard_normal(smooth().shape)
+    found = estimate_noise(np.maximum(linear, 0) ** (1 / 2.2))
+    assert found.gain < 0
+    assert found.at(0.3) > 1.5 * found.at(0.8) > 0
+    assert found.sigma_map.min() >= 0
 
 
 def test_clipped_and_masked_blocks_do_not_count():
@@ -70,7 +82,7 @@ def test_constants_and_dtypes():
     [
         (lambda: estimate_noise(np.zeros((10, 50))), "image is 10 x 50; expected at least 18 x 18"),
         (lambda: estimate_noise(np.zeros((50, 50, 3))), "channel_axis"),
-        (lambda: estimate_noise(np.zeros((50, 50)), mask=np.zeros((50, 50), bool)), "no block"),
+        (lambda: estimate_noise(np.zeros((50, 50)), mask=np.eye(50, dtype=bool)), "no block"),
     ],
 )
 def test_bad_input_is_named(call, message):

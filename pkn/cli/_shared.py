@@ -9,6 +9,7 @@ import click
 IMAGE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+TABLE_WIDTH = 160
 DATA = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -43,6 +44,14 @@ def progress(items: Any, what: str) -> Any:
     from rich.progress import track
 
     return track(items, description=what, console=Console(stderr=True))
+
+
+def table_console() -> Any:
+    """Where tables are printed: a file has no width, so it gets a generous one."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=TABLE_WIDTH)
 
 
 def report(path: Path, source: Path, before: Any, after: Any, predicted: Any, seconds: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pkn.cli._shared import DATA, OUTPUT
+from pkn.cli._shared import DATA, OUTPUT, table_console
 
 
 @click.command("evaluate")
@@ -77,15 +77,11 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
 
 
 def _show(rows: list[Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from pkn.tables import HEADER, cells
 
-    console = Console()
-    if not console.is_terminal:  # a file has no width
-        console = Console(width=160)
     table = Table(*HEADER)
     for row in rows:
         table.add_row(*cells(row))
-    console.print(table)
+    table_console().print(table)

@@ -2,23 +2,26 @@
 
 import click
 
+from pkn.cli._shared import table_console
+
 
 @click.command("nets")
 def command() -> None:
     """List the bundled networks, with parameters, training and figures."""
-    from rich.console import Console
     from rich.table import Table
 
     from pkn.bundled import weights_folder
     from pkn.nets import read_header
 
-    table = Table("net", "colour", "filter", "parameters", "trained on", "held-back PSNR in dB at 15 / 25 / 50 of 255")
+    table = Table("net", "colour", "filter", "parameters", "trained for, on", "PSNR in dB on images held back")
+    table.columns[0].no_wrap = True
     for path in sorted(weights_folder().glob("*.safetensors")):
         name, _, colour = path.stem.rpartition("-")
         header = read_header(path)
         about, chosen = header["about"], dict(header["architecture"]["filter"])
+        plan = about["plan"]
         settings = ", ".join(f"{key} {value}" for key, value in chosen.items() if key not in ("name", "border"))
-        psnr = " / ".join(f"{value:.2f}" for value in about["best"]["psnr"].values())
-        trained = f"{about['plan']['data']}: {about['images']} images, {about['plan']['steps']} steps"
+        psnr = "; ".join(f"{check}: {value:.2f}" for check, value in about["best"]["psnr"].items())
+        trained = f"{plan['task']}, {plan['data']} ({about['images']} images), {plan['steps']} steps"
         table.add_row(name, colour, f"{chosen['name']} ({settings})", str(about["parameters"]), trained, psnr)
-    Console().print(table)
+    table_console().print(table)
