@@ -74,14 +74,20 @@ def run_strips(task: Callable[[int, int, int], None], batch: int, rows: int, str
     strip = min(strip, max(8, batch * rows // (4 * numba.get_num_threads())))
     strips = [(n, y, min(y + strip, rows)) for n in range(batch) for y in range(0, rows, strip)]
     threads = min(numba.get_num_threads(), len(strips))
-    if threads == 1:
-        for n, start, stop in strips:
-            task(n, start, stop)
-        return
-    if threads not in _pools:
-        _pools[threads] = ThreadPoolExecutor(threads, thread_name_prefix="pkn")
-    for _ in _pools[threads].map(lambda s: task(*s), strips):
-        pass
+    if threads > 1 and threads not in _pools:
+        _pools[threads] = ThreadPoolExecutor(threads - 1, thread_name_prefix="pkn")
+    rest = iter(strips)  # which all threads draw from: taking the next one is a single step under the GIL
+
+    def work() -> None:
+        for strip in rest:
+            task(*strip)
+
+    helpers = [_pools[threads].submit(work) for _ in range(threads - 1)]
+    try:
+        work()
+    finally:
+        for helper in helpers:
+            helper.result()
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:

@@ -1,8 +1,35 @@
-"""Networks that write the filters' maps, and the bridge from torch to the filters."""
+"""Networks that write the filters' maps, and the bridge from torch to the filters.
 
-from pkn.nets._bridge import apply_filter
-from pkn.nets._map_net import MapNet
+Only what trains needs torch: :class:`MapNet`, :func:`load_net` and :func:`apply_filter`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pkn.nets._architecture import Architecture
 from pkn.nets._noise import estimate_sigma
-from pkn.nets._weights import load_net, read_header
+from pkn.nets._predictor import Predictor, load_predictor
+from pkn.nets._weights import read_header
 
-__all__ = ["MapNet", "apply_filter", "estimate_sigma", "load_net", "read_header"]
+if TYPE_CHECKING:
+    from pkn.nets._bridge import apply_filter
+    from pkn.nets._map_net import MapNet, load_net
+
+__all__ = [
+    "Architecture",
+    "MapNet",
+    "Predictor",
+    "apply_filter",
+    "estimate_sigma",
+    "load_net",
+    "load_predictor",
+    "read_header",
+]
+
+_HOMES = {"MapNet": "_map_net", "apply_filter": "_bridge", "load_net": "_map_net"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"pkn.nets.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'pkn.nets' has no attribute {name!r}")

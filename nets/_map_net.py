@@ -1,19 +1,19 @@
 """The network: looks at an image, and at its halves if the filter is a pyramid, and writes the filter's maps."""
 
 import math
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pkn.filters import Filter, MapRange, Pyramid
+from pkn.filters import Filter, MapRange
+from pkn.nets._architecture import FEATURE_SIDE, SIGMA_FLOOR, Architecture
 from pkn.nets._bridge import apply_filter
 from pkn.nets._noise import estimate_sigma
-
-NOISES = ("white", "camera")
-SIGMA_FLOOR = 2 / 255  # below this, noise no longer sets the scale of what the network sees
-FEATURE_SIDE = 5  # of the linear features that a guide is made of
+from pkn.nets._weights import read_weights
 
 
 class MapNet(nn.Module):
@@ -30,45 +30,25 @@ class MapNet(nn.Module):
 
     Parameters
     ----------
-    flt : Filter
-    channels : {1, 3}
-    down : {2, 4}
-    width : int, optional
-        24, but 20 for pyramids of RGB images: what leaves the network under 20,000 parameters.
-    depth : int
-    noise : {"white", "camera"}
-        What the network was trained for, and so how the noise level is estimated for it.
+    flt, channels, **settings
+        Those of :class:`pkn.nets.Architecture`.
     """
 
-    def __init__(
-        self,
-        flt: Filter,
-        channels: int,
-        *,
-        down: int = 2,
-        width: int | None = None,
-        depth: int = 4,
-        noise: str = "white",
-    ) -> None:
+    def __init__(self, flt: Filter, channels: int, **settings: Any) -> None:
         super().__init__()
-        if noise not in NOISES:
-            raise ValueError(f"noise is {noise!r}; expected one of {', '.join(NOISES)}")
-        self.noise = noise
-        width = width or (20 if channels == 3 and isinstance(flt, Pyramid) else 24)
-        self.filter, self.channels, self.down = flt, channels, down
-        self.settings = {"down": down, "width": width, "depth": depth}
-        self.names = names_by_level(flt)
-        levels = range(len(self.names))
-        self.stems = nn.ModuleList(_Differences(channels * down * down, width) for _ in levels)
+        self.architecture = Architecture(flt, channels, **settings)
+        self.filter, self.channels, self.down = flt, channels, self.architecture.down
+        width, levels = self.architecture.width, range(len(self.architecture.names))
+        self.stems = nn.ModuleList(_Differences(channels * self.down**2, width) for _ in levels)
         self.scales = nn.ModuleList(nn.Conv2d(1, width, 1, bias=False) for _ in levels)
         layers: list[nn.Module] = [nn.ReLU()]
-        for _ in range(depth - 1):
+        for _ in range(self.architecture.depth - 1):
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
         self.trunk = nn.Sequential(*layers)
-        self.heads = nn.ModuleList(nn.Conv2d(width, sum(self._planes(level)), 1) for level in levels)
+        self.heads = nn.ModuleList(nn.Conv2d(width, sum(self.architecture.planes(level)), 1) for level in levels)
         for head in self.heads:
             nn.init.zeros_(head.bias)  # type: ignore[arg-type]
-        guides = [name for name in flt.Maps._fields if is_guide(name)]  # type: ignore[attr-defined]
+        guides = [name for level in levels for name in self.architecture.guides(level)]
         self.features = nn.ModuleDict({name: _Features(channels, *flt.plane_shape(name)) for name in guides})
 
     def forward(self, image: Tensor, sigma: Tensor | None = None) -> Any:
@@ -76,9 +56,9 @@ class MapNet(nn.Module):
 
         ``sigma`` is the noise level, (N,) or at each pixel (N, 1, H, W); estimated if None.
         """
-        sigma = estimate_sigma(image) if sigma is None else sigma
+        sigma = _estimated(image) if sigma is None else sigma
         images, scales = [image], [sigma.reshape(-1, 1, 1, 1) if sigma.ndim == 1 else sigma]
-        while len(images) < len(self.names):
+        while len(images) < len(self.architecture.names):
             images.append(_halved(images[-1]))
             scales.append(_halved(scales[-1]) if sigma.ndim > 1 else scales[-1])
         maps: dict[str, Tensor] = {}
@@ -103,31 +83,27 @@ class MapNet(nn.Module):
     def _maps(self, level: int, image: Tensor, found: Tensor) -> dict[str, Tensor]:
         height, width = image.shape[-2:]
         raw = _resample(self.heads[level](found), self.down)[..., :height, :width]
-        written = [name for name in self.names[level] if not is_guide(name)]
-        parts = zip(written, torch.split(raw, self._planes(level), 1), strict=True)
-        maps = {name: _squash(part, self.filter.ranges[name]).contiguous() for name, part in parts}
-        guides = (name for name in self.names[level] if is_guide(name))
-        return maps | {name: self.features[name](image) for name in guides}
-
-    def _planes(self, level: int) -> list[int]:
-        return [math.prod(self.filter.plane_shape(name)) for name in self.names[level] if not is_guide(name)]
+        parts = torch.split(raw, self.architecture.planes(level), 1)
+        written = zip(self.architecture.written(level), parts, strict=True)
+        maps = {name: _squash(part, self.filter.ranges[name]).contiguous() for name, part in written}
+        return maps | {name: self.features[name](image) for name in self.architecture.guides(level)}
 
     def denoise(self, image: Tensor, sigma: Tensor | None = None) -> Tensor:
         """The filtered image."""
         return apply_filter(self.filter, image, self(image, sigma))
 
 
-def names_by_level(flt: Filter) -> list[list[str]]:
-    """Names of the maps of each level of a pyramid; of all other filters, one list of all names."""
-    names = list(flt.Maps._fields)  # type: ignore[attr-defined]
-    if not isinstance(flt, Pyramid):
-        return [names]
-    return [[name for name in names if flt.level_of(name) == level] for level in range(flt.levels)]
+def weights_of(net: MapNet) -> dict[str, np.ndarray]:
+    """A network's weights as arrays, for a file or a :class:`pkn.nets.Predictor`."""
+    return {name: values.detach().cpu().numpy() for name, values in net.state_dict().items()}
 
 
-def is_guide(name: str) -> bool:
-    """Whether a map is a guide, made by linear features of the image."""
-    return name.partition("_")[0] == "guide"
+def load_net(path: str | Path) -> MapNet:
+    """Read a network into torch; errors as for :func:`pkn.nets.load_predictor`."""
+    architecture, weights = read_weights(path)
+    net = MapNet(architecture.filter, architecture.channels, **architecture.settings)
+    net.load_state_dict({name: torch.from_numpy(values.copy()) for name, values in weights.items()})
+    return net.eval()
 
 
 class _Differences(nn.Conv2d):
@@ -163,6 +139,10 @@ def _squash(raw: Tensor, limits: MapRange) -> Tensor:
     if limits.logarithmic:
         return limits.low * torch.exp(math.log(limits.high / limits.low) * part)
     return limits.low + (limits.high - limits.low) * part
+
+
+def _estimated(image: Tensor) -> Tensor:
+    return torch.from_numpy(estimate_sigma(image.detach().cpu().numpy())).to(image.device)
 
 
 def _padded(image: Tensor, multiple: int) -> Tensor:

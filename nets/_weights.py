@@ -1,41 +1,40 @@
 """Networks on disk: safetensors with a JSON header; read with distrust, never a pickle."""
 
 import json
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from safetensors import SafetensorError
-from safetensors.torch import load as parse
-from safetensors.torch import save as serialise
-from torch import Tensor
+from safetensors.numpy import load as parse
+from safetensors.numpy import save as serialise
 
 from pkn.filters import FILTERS, Filter
-from pkn.nets._map_net import MapNet
+from pkn.nets._architecture import Architecture
 
 LARGEST_FILE = 64 << 20
 LARGEST_HEADER = 1 << 20
 LARGEST_SETTING = 1024
 
 
-def to_bytes(net: MapNet, about: dict[str, Any], more: dict[str, Tensor] | None = None) -> bytes:
-    """A weights file: the network's tensors (or others), its architecture, and ``about``, how it was made, as JSON."""
-    tensors = net.state_dict() if more is None else more
-    header = {"architecture": architecture(net), "about": about}
-    return serialise({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, {"pkn": json.dumps(header)})
+def to_bytes(architecture: Architecture, tensors: dict[str, np.ndarray], about: dict[str, Any]) -> bytes:
+    """A weights file: tensors, the architecture they belong to, and ``about``, how they were made, as JSON."""
+    header = {"architecture": described(architecture), "about": about}
+    return serialise(
+        {name: np.ascontiguousarray(values) for name, values in tensors.items()}, {"pkn": json.dumps(header)}
+    )
 
 
-def architecture(net: MapNet) -> dict[str, Any]:
+def described(architecture: Architecture) -> dict[str, Any]:
     """What it takes to build the network again."""
+    flt = architecture.filter
     return {
         "network": "MapNet",
-        "filter": {"name": type(net.filter).__name__, **asdict(net.filter)},
-        "ranges": _ranges(net.filter),
-        "channels": net.channels,
-        "noise": net.noise,
-        **net.settings,
+        "filter": {"name": type(flt).__name__, **asdict(flt)},
+        "ranges": _ranges(flt),
+        "channels": architecture.channels,
+        **architecture.settings,
     }
 
 
@@ -65,7 +64,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
     return dict(header)
 
 
-def read_tensors(path: str | Path) -> dict[str, Tensor]:
+def read_tensors(path: str | Path) -> dict[str, np.ndarray]:
     """All tensors of a safetensors file of bearable size."""
     size = Path(path).stat().st_size
     if size > LARGEST_FILE:
@@ -76,8 +75,8 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         raise _refusal(path, str(error)) from None
 
 
-def load_net(path: str | Path) -> MapNet:
-    """Read a network, ready to use.
+def read_weights(path: str | Path) -> tuple[Architecture, dict[str, np.ndarray]]:
+    """Read a network's architecture and weights.
 
     Raises
     ------
@@ -85,21 +84,20 @@ def load_net(path: str | Path) -> MapNet:
         If names, shapes, dtypes or sizes aren't the architecture's, or a weight isn't finite.
     FileNotFoundError, IsADirectoryError
     """
-    net = _build(path, read_header(path)["architecture"])
-    tensors, wanted = read_tensors(path), net.state_dict()
+    architecture = _build(path, read_header(path)["architecture"])
+    tensors, wanted = read_tensors(path), architecture.shapes()
     if set(tensors) != set(wanted):
         raise _refusal(path, f"tensors {sorted(set(tensors) ^ set(wanted))} are missing or too many")
     for name, values in tensors.items():
-        if values.shape != wanted[name].shape or values.dtype != torch.float32:
-            came = f"{values.dtype} of shape {tuple(values.shape)}"
-            raise _refusal(path, f"{name} is {came}, expected torch.float32 of shape {tuple(wanted[name].shape)}")
-        if not values.isfinite().all():
+        if values.shape != wanted[name] or values.dtype != np.float32:
+            came = f"{values.dtype} of shape {values.shape}"
+            raise _refusal(path, f"{name} is {came}, expected float32 of shape {wanted[name]}")
+        if not np.isfinite(values).all():
             raise _refusal(path, f"{name} has values that are not finite")
-    net.load_state_dict(tensors)
-    return net.eval()
+    return architecture, tensors
 
 
-def _build(path: str | Path, described: dict[str, Any]) -> MapNet:
+def _build(path: str | Path, described: dict[str, Any]) -> Architecture:
     try:
         settings = dict(described)
         if settings.pop("network") != "MapNet":
@@ -110,14 +108,13 @@ def _build(path: str | Path, described: dict[str, Any]) -> MapNet:
         numbers = [*settings.values(), *(v for v in chosen.values() if not isinstance(v, str))]
         if not all(isinstance(v, int) and 1 <= v <= LARGEST_SETTING for v in numbers):
             raise ValueError(f"settings {numbers} must be whole numbers from 1 to {LARGEST_SETTING}")
-        flt, channels = kind(**chosen), settings.pop("channels")
+        flt = kind(**chosen)
         if ranges != _ranges(flt):
             raise ValueError(f"it was trained for maps in the ranges {ranges}, this version's are {_ranges(flt)}")
-        with torch.device("meta"):  # count before allocating
-            parameters = sum(math.prod(p.shape) for p in MapNet(flt, channels, noise=noise, **settings).parameters())
-        if 4 * parameters > LARGEST_FILE:
-            raise ValueError(f"{parameters} parameters")
-        return MapNet(flt, channels, noise=noise, **settings)
+        architecture = Architecture(flt, noise=noise, **settings)
+        if 4 * architecture.parameters > LARGEST_FILE:
+            raise ValueError(f"{architecture.parameters} parameters")
+        return architecture
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise _refusal(path, f"its architecture can't be built ({error})") from None
 

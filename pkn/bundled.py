@@ -1,15 +1,16 @@
 """The networks that come with the package, and how a user's ``net`` is found."""
 
 import difflib
+import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pkn.nets import MapNet
+    from pkn.nets import Predictor
 
 COLOURS = {1: "grey", 3: "rgb"}
-_loaded: dict[tuple[str, float], "MapNet"] = {}
+_loaded: dict[tuple[str, float], "Predictor"] = {}
 
 
 def weights_folder() -> Path:
@@ -22,12 +23,12 @@ def bundled_names() -> list[str]:
     return sorted({path.stem.rpartition("-")[0] for path in weights_folder().glob("*.safetensors")})
 
 
-def find_net(net: Any, channels: int) -> "MapNet":
+def find_net(net: Any, channels: int) -> "Predictor":
     """The network for an image of so many channels.
 
     Parameters
     ----------
-    net : str, path or MapNet
+    net : str, path, MapNet or Predictor
         A bundled name, a ``.safetensors`` file, or a network.
     channels : int
 
@@ -36,12 +37,25 @@ def find_net(net: Any, channels: int) -> "MapNet":
     ValueError
         For an unknown name (with near misses), a bad file, or a network for other channels.
     """
-    from pkn.nets import MapNet
+    from pkn.nets import Predictor
 
-    found = net if isinstance(net, MapNet) else _load(_path_of(net, channels))
+    if isinstance(net, Predictor):
+        found = net
+    elif is_map_net(net):
+        from pkn.nets._map_net import weights_of
+
+        found = Predictor(net.architecture, weights_of(net))
+    else:
+        found = _load(_path_of(net, channels))
     if found.channels != channels:
         raise ValueError(f"image has {channels} channels; expected {found.channels} for the network {net!r}")
     return found
+
+
+def is_map_net(net: Any) -> bool:
+    """Whether ``net`` is a network in torch; asked without loading torch."""
+    module = sys.modules.get("pkn.nets._map_net")
+    return module is not None and isinstance(net, module.MapNet)
 
 
 def _path_of(net: Any, channels: int) -> Path:
@@ -62,10 +76,10 @@ def _path_of(net: Any, channels: int) -> Path:
     return path
 
 
-def _load(path: Path) -> "MapNet":
-    from pkn.nets import load_net
+def _load(path: Path) -> "Predictor":
+    from pkn.nets import load_predictor
 
     key = (str(path.resolve()), path.stat().st_mtime)
     if key not in _loaded:
-        _loaded[key] = load_net(path)
+        _loaded[key] = load_predictor(path)
     return _loaded[key]

@@ -236,12 +236,10 @@ def _noise_level(sigma: Any, planes: np.ndarray, seen: np.ndarray, dtype: np.dty
     given = _check_sigma(sigma, planes.shape[2:])
     if given is not None:
         return float(np.sqrt(np.mean(given.astype(np.float64) ** 2)))
-    import torch
-
     from pkn.nets import estimate_sigma
 
     single = planes.astype(np.float32, copy=False)
-    estimated = float(estimate_sigma(torch.from_numpy(single if seen.all() else _fill(single, seen))))
+    estimated = float(estimate_sigma(single if seen.all() else _fill(single, seen))[0])
     return max(estimated, 1 / (FULL_RANGE[dtype] * math.sqrt(12)) if dtype in FULL_RANGE else 0.0)
 
 

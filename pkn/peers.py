@@ -43,7 +43,7 @@ def upsamplers() -> dict[str, list[Method]]:
 
 def deconvolvers() -> dict[str, list[Method]]:
     """The blurred image; our own verb without a network; scikit-image's; and where installed the polyblur package."""
-    amounts, steps = (0.3, 0.5, 0.8, 1.2, 2.0), (5, 10, 20, 40)
+    amounts, steps = (0.3, 0.5, 0.8, 1.2, 2.0), (10, 20, 40, 80)
     found = {
         "blurred": [Method("blurred", lambda given, truth: given)],
         "known": [Method("no network, known blur", lambda given, truth: _without_network(given, truth["blur"]))],

@@ -14,6 +14,7 @@ from pkn._files import atomic_path
 from pkn.filters import FILTERS, Filter, NonLocalMeans, Pyramid
 from pkn.images import read_image
 from pkn.nets import MapNet, read_header
+from pkn.nets._map_net import weights_of
 from pkn.nets._weights import read_tensors, to_bytes
 from pkn.tasks import Task, make_task
 
@@ -221,7 +222,7 @@ class Training:
             "best": {**best, "psnr": {name: round(v, 3) for name, v in best["psnr"].items()}},
         }
         with atomic_path(out) as temporary:
-            temporary.write_bytes(to_bytes(self.net, about))
+            temporary.write_bytes(to_bytes(self.net.architecture, weights_of(self.net), about))
 
     def _save_checkpoint(self, path: Path) -> None:
         assert self.best is not None
@@ -229,9 +230,10 @@ class Training:
         tensors |= {f"best.{name}": values for name, values in self.best[1].items()}
         for number, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"adam.{number}.{name}": values for name, values in state.items()}
+        arrays = {name: values.cpu().numpy() for name, values in tensors.items()}
         about = {"plan": asdict(self.plan), "step": self.step, "best": self.best[0], "history": self.history}
         with atomic_path(path) as temporary:
-            temporary.write_bytes(to_bytes(self.net, about, tensors))
+            temporary.write_bytes(to_bytes(self.net.architecture, arrays, about))
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint.
@@ -245,9 +247,9 @@ class Training:
         if about.get("plan") != asdict(self.plan):
             raise ValueError(f"checkpoint '{path}' is of the plan {about.get('plan')}; expected {asdict(self.plan)}")
         parts: dict[str, dict[str, Tensor]] = {"net": {}, "best": {}, "adam": {}}
-        for name, values in read_tensors(path).items():
+        for name, array in read_tensors(path).items():
             part, _, rest = name.partition(".")
-            parts[part][rest] = values
+            parts[part][rest] = torch.from_numpy(array.copy())
         self.net.load_state_dict(parts["net"])
         state: dict[int, dict[str, Tensor]] = {}
         for name, values in parts["adam"].items():

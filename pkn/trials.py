@@ -46,7 +46,7 @@ def make_trial(task: str, noise: tuple[float, ...] = NOISE_LEVELS) -> Trial:
         ]
         return Trial(cases, pkn.denoise, peers.denoisers())
     if task == "upsample":
-        cases = [Case(f"x2, noise {level}", level / 255, partial(reduced, sigma=level / 255)) for level in (0, 10)]
+        cases = [Case(f"x2, noise {level}", level / 255, partial(reduced, sigma=level / 255), 2) for level in (0, 10)]
         return Trial(cases, partial(pkn.upsample, scale=2), peers.upsamplers())
     if task == "deconvolve":
         return Trial([Case("blurred", 0.0, blurred)], pkn.deconvolve, peers.deconvolvers())
@@ -55,7 +55,7 @@ def make_trial(task: str, noise: tuple[float, ...] = NOISE_LEVELS) -> Trial:
 
 def net_method(trial: Trial, net: str, channels: int) -> Method:
     """A network's method, with its number of parameters."""
-    parameters = sum(p.numel() for p in find_net(net, channels).parameters())
+    parameters = find_net(net, channels).architecture.parameters
 
     def mend(given: np.ndarray, truth: Truth) -> np.ndarray:
         return trial.verb(given, net, channel_axis=axis_of(given))

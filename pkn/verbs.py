@@ -1,15 +1,17 @@
 """What users do: verbs on arrays."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 import pkn
 from pkn.bundled import find_net
 from pkn.filters import AnisotropicUpsampling, IsotropicGaussian
-from pkn.filters._door import check_dtype, check_image, check_mask, to_planes
+from pkn.filters._door import check_dtype, check_image, check_mask, from_planes, to_planes
 from pkn.parameter_maps import ParameterMaps
+
+if TYPE_CHECKING:
+    from pkn.nets import Predictor
 
 DEFAULT_NET = "pyramid"
 FILL_RADIUS = 8
@@ -65,10 +67,16 @@ def denoise(
     (512, 512, 3)
     """
     check_dtype(dtype)
-    maps = predict_maps(image, net, strength=strength, sigma=sigma, channel_axis=channel_axis, mask=mask)
-    if isinstance(maps.filter, AnisotropicUpsampling):
+    image = check_image(image, channel_axis)
+    network, values, _ = _predict(image, net, strength, sigma, channel_axis, mask)
+    flt = network.filter
+    if isinstance(flt, AnisotropicUpsampling):
         raise ValueError(f"net is {net!r}, which enlarges images; expected one that filters them, or pkn.upsample")
-    return maps.apply(image, mask=mask, dtype=dtype)
+    planes = to_planes(image, channel_axis)
+    arrays = (array.astype(planes.dtype, copy=False) for array in values.values())
+    maps = flt.Maps(*(array.reshape(1, -1, *array.shape[-2:]) for array in arrays))
+    out, _ = flt.forward(planes, maps, check_mask(mask, *planes.shape[2:]), keep=False)
+    return from_planes(out, channel_axis, dtype, image.dtype)
 
 
 def predict_maps(
@@ -88,48 +96,47 @@ def predict_maps(
         Named maps with filter, units and provenance; ``apply`` them, edit them, save them, plot them.
     """
     image = check_image(image, channel_axis)
+    network, values, provenance = _predict(image, net, strength, sigma, channel_axis, mask)
+    named = {name: array.reshape(network.filter.plane_shape(name) + array.shape[-2:]) for name, array in values.items()}
+    return ParameterMaps(network.filter, named, channel_axis, provenance)
+
+
+def _predict(
+    image: np.ndarray, net: Any, strength: Any, sigma: Any, channel_axis: int | None, mask: Any
+) -> "tuple[Predictor, dict[str, np.ndarray], dict[str, Any]]":
+    """The network, its maps by name in their order with the user's strength, and how they came about."""
     planes = to_planes(image, channel_axis).astype(np.float32, copy=False)
-    height, width = planes.shape[2:]
-    power = _check_strength(strength, (height, width))
-    sigma = _check_sigma(sigma, (height, width))
-    valid = np.all(np.isfinite(planes), axis=1, keepdims=False)
+    size = planes.shape[2:]
+    power, sigma = _check_strength(strength, size), _check_sigma(sigma, size)
+    valid = np.all(np.isfinite(planes), axis=1)
     if mask is not None:
-        valid = valid & np.asarray(check_mask(mask, height, width))
+        valid &= np.asarray(check_mask(mask, *size))
     network = find_net(net, planes.shape[1])
-    values, level = _run(network, planes if valid.all() else _fill(planes, valid), sigma)
+    seen = planes if valid.all() else _fill(planes, valid)
+    level = _noise_level(network, seen) if sigma is None else sigma
+    each = network.filter.plane_shape
+    maps = network(seen, level)._asdict()
+    values = {name: array.reshape(each(name) + array.shape[-2:]) for name, array in maps.items()}
     if not (np.ndim(power) == 0 and power == 1):
         values = network.filter.strengthen(values, power)
     provenance = {
         "pkn": pkn.__version__,
         "net": net if isinstance(net, str) else str(getattr(net, "name", net.__class__.__name__)),
-        "sigma": level,
+        "sigma": float(level.mean()),
         "sigma_given": sigma is not None,
         "strength": float(power) if np.ndim(power) == 0 else "map",
     }
-    return ParameterMaps(network.filter, values, channel_axis, provenance)
+    return network, values, provenance
 
 
-def _run(network: Any, planes: np.ndarray, sigma: np.ndarray | None) -> tuple[dict[str, np.ndarray], float]:
-    """The network's maps, and the noise level that it was told (the mean over all pixels)."""
-    with torch.inference_mode():
-        tensor = torch.from_numpy(planes)
-        level = _noise_level(network, planes) if sigma is None else torch.from_numpy(sigma)
-        maps = network(tensor, level)
-    values = {}
-    for name, array in zip(maps._fields, maps, strict=True):
-        each = network.filter.plane_shape(name)
-        values[name] = array.numpy().reshape(each + array.shape[-2:])
-    return values, float(level.mean())
-
-
-def _noise_level(network: Any, planes: np.ndarray) -> torch.Tensor:
+def _noise_level(network: Any, planes: np.ndarray) -> np.ndarray:
     """As the network was trained: one level (1,), or for a camera's noise a map (1, 1, H, W)."""
     from pkn.nets import estimate_sigma
     from pkn.noise import SMALLEST, estimate_noise
 
     if network.noise == "white" or min(planes.shape[2:]) < SMALLEST:
-        return estimate_sigma(torch.from_numpy(planes))
-    return torch.from_numpy(estimate_noise(planes[0], channel_axis=0).sigma_map[None, None])
+        return estimate_sigma(planes)
+    return estimate_noise(planes[0], channel_axis=0).sigma_map[None, None]
 
 
 def _fill(planes: np.ndarray, valid: np.ndarray) -> np.ndarray:

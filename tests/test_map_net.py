@@ -6,13 +6,15 @@ import torch
 
 from pkn.filters import FILTERS, Bilateral
 from pkn.nets import MapNet, estimate_sigma
-from pkn.nets._map_net import is_guide
+from pkn.nets._architecture import is_guide
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", FILTERS)
 def test_every_filter_has_a_network_of_under_20000_parameters(kind, channels):
-    assert sum(p.numel() for p in MapNet(kind(), channels).parameters()) < 20_000
+    net = MapNet(kind(), channels)
+    assert net.architecture.parameters == sum(p.numel() for p in net.parameters()) < 20_000
+    assert net.architecture.shapes() == {name: tuple(values.shape) for name, values in net.state_dict().items()}
 
 
 @pytest.mark.parametrize("kind", FILTERS)
@@ -58,10 +60,10 @@ def test_brightness_changes_no_map():
 def test_noise_estimate_on_a_smooth_image(level):
     y, x = np.mgrid[:256, :256] / 256
     noisy = 0.3 * np.sin(3 * x + 5 * y) + 0.5 + level / 255 * np.random.default_rng(0).standard_normal((256, 256))
-    estimate = estimate_sigma(torch.tensor(noisy[None, None])) * 255
+    estimate = estimate_sigma(noisy[None, None])[0] * 255
     assert float(estimate) == pytest.approx(level, rel=0.03)
 
 
 def test_noise_estimate_does_not_depend_on_the_rest_of_the_batch():
-    images = torch.rand(3, 3, 40, 50) * torch.tensor([0.1, 0.2, 0.3]).reshape(3, 1, 1, 1)
-    assert torch.equal(estimate_sigma(images)[1:2], estimate_sigma(images[1:2]))
+    images = np.random.default_rng(0).random((3, 3, 40, 50)) * np.array([0.1, 0.2, 0.3]).reshape(3, 1, 1, 1)
+    assert np.array_equal(estimate_sigma(images)[1:2], estimate_sigma(images[1:2]))

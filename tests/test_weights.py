@@ -11,7 +11,8 @@ from safetensors.torch import save
 
 from pkn.filters import Bilateral
 from pkn.nets import MapNet, load_net, read_header
-from pkn.nets._weights import architecture, to_bytes
+from pkn.nets._map_net import weights_of
+from pkn.nets._weights import described, to_bytes
 
 
 @pytest.fixture
@@ -22,14 +23,14 @@ def net():
 
 def write(path, net, tensors=None, header=None):
     tensors = net.state_dict() if tensors is None else tensors
-    header = {"architecture": architecture(net), "about": {}} if header is None else header
+    header = {"architecture": described(net.architecture), "about": {}} if header is None else header
     path.write_bytes(save(tensors, {"pkn": json.dumps(header)}))
     return path
 
 
 def test_round_trip(tmp_path, net):
     path = tmp_path / "net.safetensors"
-    path.write_bytes(to_bytes(net, {"seed": 7}))
+    path.write_bytes(to_bytes(net.architecture, weights_of(net), {"seed": 7}))
     again = load_net(path)
     image = torch.rand(1, 1, 9, 10)
     assert read_header(path)["about"] == {"seed": 7}
@@ -46,8 +47,8 @@ def changed(net, **tensors):
     [
         ("missing", lambda net: {k: v for k, v in net.state_dict().items() if k != "heads.0.bias"}),
         ("too many", lambda net: changed(net, extra=torch.zeros(1))),
-        ("expected torch.float32 of shape", lambda net: changed(net, **{"heads.0.bias": torch.zeros(3)})),
-        ("expected torch.float32 of shape", lambda net: changed(net, **{"heads.0.bias": torch.zeros(2).double()})),
+        ("expected float32 of shape", lambda net: changed(net, **{"heads.0.bias": torch.zeros(3)})),
+        ("expected float32 of shape", lambda net: changed(net, **{"heads.0.bias": torch.zeros(2).double()})),
         ("not finite", lambda net: changed(net, **{"heads.0.bias": torch.tensor([0.0, float("nan")])})),
         ("not finite", lambda net: changed(net, **{"heads.0.bias": torch.tensor([0.0, float("inf")])})),
     ],
@@ -75,7 +76,7 @@ def test_wrong_tensors_are_refused(tmp_path, net, name, tensors):
     ],
 )
 def test_an_architecture_that_cannot_be_is_refused(tmp_path, net, change):
-    header = {"architecture": {**architecture(net), **change}, "about": {}}
+    header = {"architecture": {**described(net.architecture), **change}, "about": {}}
     with pytest.raises(ValueError, match=r"cannot load .* as weights"):
         load_net(write(tmp_path / "x.safetensors", net, header=header))
 
@@ -104,7 +105,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path, content):
 
 
 def test_a_truncated_file_is_refused_at_every_length(tmp_path, net):
-    whole = to_bytes(net, {})
+    whole = to_bytes(net.architecture, weights_of(net), {})
     path = tmp_path / "x.safetensors"
     for size in np.linspace(0, len(whole) - 1, 40, dtype=int):
         path.write_bytes(whole[:size])

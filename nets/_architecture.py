@@ -1,0 +1,101 @@
+"""What a network is, without its weights: what it takes to build it, in torch or out of it."""
+
+import math
+from dataclasses import dataclass
+
+from pkn.filters import Filter, Pyramid
+
+NOISES = ("white", "camera")
+SIGMA_FLOOR = 2 / 255  # below this, noise no longer sets the scale of what the network sees
+FEATURE_SIDE = 5  # of the linear features that a guide is made of
+RGB_PYRAMID_WIDTH, WIDTH = 20, 24  # what leaves a network under 20,000 parameters
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network's filter and sizes.
+
+    Parameters
+    ----------
+    filter : Filter
+        Whose maps it predicts.
+    channels : {1, 3}
+        Of the images it sees.
+    down : {2, 4}
+        It works at 1 / down of the image's resolution.
+    width : int
+        Channels of its convolutions; 0 for the usual number, 24, or 20 for pyramids of RGB images.
+    depth : int
+        Number of 3 x 3 convolutions.
+    noise : {"white", "camera"}
+        What the network was trained for, and so how the noise level is estimated for it.
+    """
+
+    filter: Filter
+    channels: int
+    down: int = 2
+    width: int = 0
+    depth: int = 4
+    noise: str = "white"
+
+    def __post_init__(self) -> None:
+        if self.noise not in NOISES:
+            raise ValueError(f"noise is {self.noise!r}; expected one of {', '.join(NOISES)}")
+        if not self.width:
+            wide = self.channels == 1 or not isinstance(self.filter, Pyramid)
+            object.__setattr__(self, "width", WIDTH if wide else RGB_PYRAMID_WIDTH)
+
+    @property
+    def settings(self) -> dict[str, int | str]:
+        """All but the filter and the channels."""
+        return {"down": self.down, "width": self.width, "depth": self.depth, "noise": self.noise}
+
+    @property
+    def names(self) -> list[list[str]]:
+        """Names of the maps of each level of a pyramid; of all other filters, one list of all names."""
+        names = list(self.filter.Maps._fields)  # type: ignore[attr-defined]
+        if not isinstance(self.filter, Pyramid):
+            return [names]
+        return [[name for name in names if self.filter.level_of(name) == level] for level in range(self.filter.levels)]
+
+    def written(self, level: int) -> list[str]:
+        """Maps of a level that the network's head writes."""
+        return [name for name in self.names[level] if not is_guide(name)]
+
+    def guides(self, level: int) -> list[str]:
+        """Maps of a level that are linear features of the image."""
+        return [name for name in self.names[level] if is_guide(name)]
+
+    def planes(self, level: int) -> list[int]:
+        """Planes of each map that the level's head writes."""
+        return [math.prod(self.filter.plane_shape(name)) for name in self.written(level)]
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of all weights, by their names."""
+        width = self.width
+        shapes: dict[str, tuple[int, ...]] = {}
+        for level in range(len(self.names)):
+            planes = sum(self.planes(level))
+            shapes |= {
+                f"stems.{level}.weight": (width, self.channels * self.down**2, 3, 3),
+                f"stems.{level}.bias": (width,),
+                f"scales.{level}.weight": (width, 1, 1, 1),
+                f"heads.{level}.weight": (planes, width, 1, 1),
+                f"heads.{level}.bias": (planes,),
+            }
+            for name in self.guides(level):
+                features = math.prod(self.filter.plane_shape(name))
+                shapes[f"features.{name}.weight"] = (features, self.channels, FEATURE_SIDE, FEATURE_SIDE)
+        for layer in range(1, 2 * self.depth - 1, 2):
+            shapes |= {f"trunk.{layer}.weight": (width, width, 3, 3), f"trunk.{layer}.bias": (width,)}
+        return shapes
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights."""
+        return sum(math.prod(shape) for shape in self.shapes().values())
+
+
+def is_guide(name: str) -> bool:
+    """Whether a map is a guide, made by linear features of the image."""
+    return name.partition("_")[0] == "guide"
