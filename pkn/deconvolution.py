@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import pkn
+from pkn._arguments import check_sigma, check_strength, fill_gaps
 from pkn._reblur_design import spectrum_of, wiener_design
 from pkn.blur_estimation import blur_of
 from pkn.filters import Reblur
 from pkn.filters._door import FULL_RANGE, check_dtype, check_image, check_mask, from_planes, to_planes
+from pkn.gaussians import wave_numbers_of
 from pkn.parameter_maps import ParameterMaps
-from pkn.verbs import _check_sigma, _check_strength, _fill, predict_maps
+from pkn.verbs import predict_maps
 
 DEFAULT_NET = "reblur"
 ALPHA, BETA = 2.0, 3.0  # Polyblur's
@@ -142,7 +144,7 @@ def _check(image: np.ndarray, channel_axis: int | None, mask: Any, strength: Any
     """Planes with NaN where a pixel doesn't count, where they do (1, H, W), and the strength."""
     planes = to_planes(image, channel_axis)
     height, width = planes.shape[2:]
-    power, valid = _check_strength(strength, (height, width)), check_mask(mask, height, width)
+    power, valid = check_strength(strength, (height, width)), check_mask(mask, height, width)
     seen = np.isfinite(planes).all(1)
     if valid is not None:
         seen = seen & valid
@@ -220,26 +222,19 @@ def _reblur(
         design = wiener_design(undone, sigma, spectrum, radius, LIKELY if known is None else (1.0,))
         covariance, polynomial = design.covariance, (design.gain, design.slope, design.curvature)
     flt = Reblur(radius)
-    values = np.asarray((*_wave_numbers(covariance), *polynomial), planes.dtype)
+    values = np.asarray((*wave_numbers_of(covariance), *polynomial), planes.dtype)
     return flt, dict(zip(flt.ranges, values, strict=True)), undone
-
-
-def _wave_numbers(covariance: np.ndarray) -> tuple[float, float, float]:
-    """kx, ky and rho of a Gaussian."""
-    precision = np.linalg.inv(covariance)
-    kx, ky = math.sqrt(precision[1, 1]), math.sqrt(precision[0, 0])
-    return kx, ky, precision[0, 1] / (kx * ky)
 
 
 def _noise_level(sigma: Any, planes: np.ndarray, seen: np.ndarray, dtype: np.dtype[Any]) -> float:
     """The noise given (its root mean square); or estimated, and at least that of rounding to integers."""
-    given = _check_sigma(sigma, planes.shape[2:])
+    given = check_sigma(sigma, planes.shape[2:])
     if given is not None:
         return float(np.sqrt(np.mean(given.astype(np.float64) ** 2)))
     from pkn.nets import estimate_sigma
 
     single = planes.astype(np.float32, copy=False)
-    estimated = float(estimate_sigma(single if seen.all() else _fill(single, seen))[0])
+    estimated = float(estimate_sigma(single if seen.all() else fill_gaps(single, seen))[0])
     return max(estimated, 1 / (FULL_RANGE[dtype] * math.sqrt(12)) if dtype in FULL_RANGE else 0.0)
 
 

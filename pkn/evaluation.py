@@ -8,9 +8,9 @@ import numpy as np
 
 from pkn.bundled import COLOURS, bundled_names, find_net, weights_folder
 from pkn.global_settings import best_global, has_global
+from pkn.image_folders import read_folder
 from pkn.measuring import Case, Method, Row, mean_psnr, measure
 from pkn.nets import read_header
-from pkn.training import read_folder
 from pkn.trials import NOISE_LEVELS, Trial, make_trial, net_method
 
 TUNING_IMAGES = 12

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from pkn.training import as_fraction
+from pkn.image_folders import as_fraction
 
 Truth = dict[str, Any]  # what is known of how an image was spoilt, by name: sigma, blur, ...
 

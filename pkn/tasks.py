@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pkn.filters import AnisotropicGaussian, AnisotropicGaussianMaps, IsotropicGaussian, IsotropicGaussianMaps
+from pkn.gaussians import wave_numbers
 from pkn.nets import MapNet
 from pkn.noise import SMOOTHING, add_camera_noise, draw_camera_noise
 
@@ -128,14 +129,6 @@ class Upsample:
 
     def mend(self, net: MapNet, given: Tensor, **settings: Any) -> Tensor:
         return net.denoise(given)
-
-
-def wave_numbers(along: Any, across: Any, angle: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``kx``, ``ky`` and ``rho`` of a Gaussian with sigmas (px) along and across a direction (radians from x to y)."""
-    x, y = np.cos(angle), np.sin(angle)
-    xx, yy = (x / along) ** 2 + (y / across) ** 2, (y / along) ** 2 + (x / across) ** 2
-    xy = x * y * (1 / np.square(along) - 1 / np.square(across))
-    return np.sqrt(xx), np.sqrt(yy), xy / np.sqrt(xx * yy)
 
 
 def _error(image: Tensor, clean: Tensor) -> Tensor:

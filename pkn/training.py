@@ -12,14 +12,12 @@ from torch import Tensor
 import pkn
 from pkn._files import atomic_path
 from pkn.filters import FILTERS, Filter, NonLocalMeans, Pyramid
-from pkn.images import read_image
+from pkn.image_folders import as_fraction
 from pkn.nets import MapNet, read_header
 from pkn.nets._map_net import weights_of
 from pkn.nets._weights import read_tensors, to_bytes
 from pkn.tasks import Task, make_task
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601 luma
 CHECKS = 12  # validations in a run
 LARGEST_GRADIENT = 0.05  # its norm; a typical one
 
@@ -74,44 +72,6 @@ def seconds_per_step(flt: Filter, channels: int) -> float:
         return 0.03 + 3e-4 * (2 + channels) / 3 * (2 * flt.radius + 1) ** 2
     each_tap = 8e-4 if isinstance(flt, NonLocalMeans) else 2e-5 * channels
     return 0.034 + each_tap * (2 * flt.radius + 1) ** 2
-
-
-def read_folder(folder: str | Path, channels: int) -> list[np.ndarray]:
-    """All images under a folder as uint8 or float32 arrays (H, W, C); grey ones only where ``channels`` is 1.
-
-    Raises
-    ------
-    ValueError
-        If there are none.
-    """
-    images = []
-    for path in sorted(Path(folder).rglob("*")):
-        if path.suffix.lower() not in SUFFIXES:
-            continue
-        for page in read_image(path).pages:
-            if page.ndim == 2 and channels == 1:
-                images.append(page[..., None])
-            elif page.ndim == 3 and channels == 3:
-                images.append(page)
-            elif page.ndim == 3:
-                grey = page @ GREY
-                images.append((np.rint(grey) if page.dtype.kind == "u" else grey).astype(page.dtype)[..., None])
-    if not images:
-        raise ValueError(f"folder '{folder}' holds no {'RGB ' if channels == 3 else ''}image; expected {SUFFIXES}")
-    return images
-
-
-def folder_names(folder: str | Path) -> str:
-    """Names of the folders under ``folder`` (or its own) that hold images."""
-    holders = {path.parent for path in Path(folder).resolve().rglob("*") if path.suffix.lower() in SUFFIXES}
-    return ", ".join(sorted(holder.name for holder in holders))
-
-
-def as_fraction(image: np.ndarray) -> np.ndarray:
-    """float32; integers as fractions of their full range."""
-    if image.dtype.kind == "u":
-        return image * np.float32(1 / np.iinfo(image.dtype).max)
-    return image.astype(np.float32)
 
 
 def draw_batch(images: list[np.ndarray], plan: TrainingPlan, step: int) -> tuple[np.ndarray, np.random.Generator]:

@@ -11,9 +11,9 @@ import pkn
 from pkn import peers
 from pkn.bundled import find_net
 from pkn.filters import AnisotropicGaussian
+from pkn.gaussians import wave_numbers
 from pkn.measuring import Case, Method, Truth, axis_of
 from pkn.noise import add_camera_noise
-from pkn.tasks import wave_numbers
 
 NOISE_LEVELS = (15.0, 25.0, 50.0)  # of 255
 CAMERAS = ((0.002, 2), (0.01, 5), (0.03, 10))  # gain, read noise of 255

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import pkn
+from pkn._arguments import check_sigma, check_strength, fill_gaps
 from pkn.bundled import find_net
-from pkn.filters import AnisotropicUpsampling, IsotropicGaussian
+from pkn.filters import AnisotropicUpsampling
 from pkn.filters._door import check_dtype, check_image, check_mask, from_planes, to_planes
 from pkn.parameter_maps import ParameterMaps
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from pkn.nets import Predictor
 
 DEFAULT_NET = "pyramid"
-FILL_RADIUS = 8
 
 
 def denoise(
@@ -107,12 +107,12 @@ def _predict(
     """The network, its maps by name in their order with the user's strength, and how they came about."""
     planes = to_planes(image, channel_axis).astype(np.float32, copy=False)
     size = planes.shape[2:]
-    power, sigma = _check_strength(strength, size), _check_sigma(sigma, size)
+    power, sigma = check_strength(strength, size), check_sigma(sigma, size)
     valid = np.all(np.isfinite(planes), axis=1)
     if mask is not None:
         valid &= np.asarray(check_mask(mask, *size))
     network = find_net(net, planes.shape[1])
-    seen = planes if valid.all() else _fill(planes, valid)
+    seen = planes if valid.all() else fill_gaps(planes, valid)
     level = _noise_level(network, seen) if sigma is None else sigma
     each = network.filter.plane_shape
     maps = network(seen, level)._asdict()
@@ -137,40 +137,3 @@ def _noise_level(network: Any, planes: np.ndarray) -> np.ndarray:
     if network.noise == "white" or min(planes.shape[2:]) < SMALLEST:
         return estimate_sigma(planes)
     return estimate_noise(planes[0], channel_axis=0).sigma_map[None, None]
-
-
-def _fill(planes: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """What the network sees where pixels are invalid: a blur of their surroundings, or the mean where that is empty."""
-    image = np.moveaxis(planes[0], 0, -1)
-    around = IsotropicGaussian(radius=FILL_RADIUS)(image, sigma=FILL_RADIUS / 2, channel_axis=-1, mask=valid[0])
-    mean = image[valid[0]].mean(0)
-    filled = np.where(valid[0][..., None], image, np.where(np.isnan(around), mean, around))
-    return np.ascontiguousarray(np.moveaxis(filled, -1, 0)[None], np.float32)
-
-
-def _check_strength(strength: Any, size: tuple[int, int]) -> Any:
-    power = np.asarray(strength)
-    if power.dtype.kind not in "fiu":
-        raise TypeError(f"strength has dtype {power.dtype}; expected a number or an array of numbers")
-    if power.shape not in ((), size):
-        raise ValueError(f"strength has shape {power.shape}; expected a number or the image's {size}")
-    if not (power.min() >= 0 and np.isfinite(power).all()):
-        came = f"{power}" if power.ndim == 0 else f"an array from {power.min()} to {power.max()}"
-        raise ValueError(f"strength is {came}; expected numbers of at least 0")
-    return power.astype(np.float32)
-
-
-def _check_sigma(sigma: Any, size: tuple[int, ...] = ()) -> np.ndarray | None:
-    """None, or float32 of shape (1,) or (1, 1, H, W)."""
-    if sigma is None:
-        return None
-    level = np.asarray(sigma)
-    if level.dtype.kind not in "fiu" or level.shape not in ((), size):
-        came = f"{level.dtype} of shape {level.shape}" if level.ndim else repr(sigma)
-        raise ValueError(
-            f"sigma is {came}; expected None, a noise level, or one for each pixel {size}, in image values"
-        )
-    if not (level.min() >= 0 and np.isfinite(level).all()):
-        came = f"{level.min():g} to {level.max():g}" if level.ndim else f"{level:g}"
-        raise ValueError(f"sigma is {came}; expected noise levels of at least 0 in image values")
-    return level.astype(np.float32).reshape((1, 1, *size) if level.ndim else (1,))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ from pkn.cli._shared import DATA, OUTPUT
 @click.option("--device", default="cpu", show_default=True)
 def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int | None, **settings: Any) -> None:
     """Train a network on any folder of images. The same seed and length give the same network."""
+    if not find_spec("torch"):
+        raise ValueError("torch isn't installed; expected it for training: pip install 'pkn[train]'")
     from pkn.filters import FILTERS
-    from pkn.training import Training, TrainingPlan, checkpoint_path, folder_names, read_folder, seconds_per_step
+    from pkn.image_folders import folder_names, read_folder
+    from pkn.training import Training, TrainingPlan, checkpoint_path, seconds_per_step
 
     if out.suffix != ".safetensors":
         raise ValueError(f"--out is '{out}'; expected a name that ends in .safetensors")
