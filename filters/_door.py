@@ -31,25 +31,50 @@ def check_image(image: Any, channel_axis: int | None) -> np.ndarray:
     return image
 
 
+def planar(image: np.ndarray, channel_axis: int | None) -> np.ndarray:
+    """The image seen as (C, H, W), nothing copied."""
+    return image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
+
+
+def to_floats(planes: np.ndarray) -> np.ndarray:
+    """Contiguous, in float64 if the planes are, else float32; integers as fractions of their full range."""
+    dtype = np.dtype(np.float64 if planes.dtype == np.float64 else np.float32)
+    if planes.dtype in FULL_RANGE:
+        return np.multiply(planes, dtype.type(1 / FULL_RANGE[planes.dtype]), dtype=dtype, order="C")
+    return np.ascontiguousarray(planes, dtype)
+
+
 def to_planes(image: np.ndarray, channel_axis: int | None) -> np.ndarray:
-    """(1, C, H, W) in float64 if the image is, else float32; integers as fractions of their full range."""
-    dtype = np.dtype(np.float64 if image.dtype == np.float64 else np.float32)
-    planes = image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
-    if image.dtype in FULL_RANGE:
-        return np.multiply(planes, dtype.type(1 / FULL_RANGE[image.dtype]), dtype=dtype, order="C")[None]
-    return np.ascontiguousarray(planes, dtype)[None]
+    """(1, C, H, W) as floats: see :func:`to_floats`."""
+    return to_floats(planar(image, channel_axis))[None]
 
 
 def from_planes(planes: np.ndarray, channel_axis: int | None, dtype: Any, source: np.dtype[Any]) -> np.ndarray:
     """The way back: ``dtype`` None keeps the float type, "same" is the source's; integers are rounded and clipped."""
     image = planes[0, 0] if channel_axis is None else np.moveaxis(planes[0], 0, channel_axis)
+    return rounded(image, target_dtype(dtype, source))
+
+
+def target_dtype(dtype: Any, source: np.dtype[Any]) -> np.dtype[Any]:
+    """What a result's ``dtype`` means for an image of dtype ``source``."""
     if dtype is None:
-        return image
-    target = source if isinstance(dtype, str) and dtype == "same" else np.dtype(dtype)
+        return np.dtype(np.float64 if source == np.float64 else np.float32)
+    return source if isinstance(dtype, str) and dtype == "same" else np.dtype(dtype)
+
+
+def rounded(values: np.ndarray, target: np.dtype[Any]) -> np.ndarray:
+    """Floats as ``target``: for integers of [0, 1], clipped, in steps of the full range."""
     if target in FULL_RANGE:
-        full = FULL_RANGE[target]
-        return np.rint(np.clip(np.nan_to_num(image), 0, 1) * full).astype(target)
-    return image.astype(target, copy=False)
+        return np.rint(np.clip(np.nan_to_num(values), 0, 1) * FULL_RANGE[target]).astype(target)
+    return values.astype(target, copy=False)
+
+
+def all_finite(image: np.ndarray) -> bool:
+    """Whether no value is NaN or infinite; by parts, so that large images cost no memory."""
+    if image.dtype in FULL_RANGE:
+        return True
+    rows = max(1, STRIP * len(image) // image.size)
+    return all(np.isfinite(image[start : start + rows]).all() for start in range(0, len(image), rows))
 
 
 def extremes(values: np.ndarray) -> tuple[float, float]:

@@ -180,7 +180,7 @@ class Filter:
             return np.ascontiguousarray(value, planes.dtype).reshape(shape)
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
-        """The maps with the filter's effect scaled: 0 is the identity, 1 leaves them as they are."""
+        """The maps (all, or of one level) with the filter's effect scaled: 0 is the identity, 1 changes nothing."""
         tiny = np.float32(1e-15)
         power = {name: self.ranges[name].strength for name in maps}
         factor = {0: np.float32(1), 1: np.asarray(strength), -1: 1 / np.maximum(strength, tiny)}

@@ -59,6 +59,12 @@ def double(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return out[..., : size[1]]
 
 
+def blend(fine: np.ndarray, coarse: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``coarse + share (fine - coarse)``, exact for a share of 0 and 1; and the difference."""
+    step = fine - coarse
+    return np.where(share < 0.5, coarse + share * step, fine - (1 - share) * step), step
+
+
 def double_adjoint(v_image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The transpose of :func:`double` of an image of ``size``."""
     for axis in (-2, -1):

@@ -117,10 +117,8 @@ class Pyramid(Filter):
                 out = fine
                 continue
             coarse = _levels.double(out, fine.shape[-2:])
-            step, share = fine - coarse, getattr(maps, f"blend_{level}")
-            out = np.where(
-                share < 0.5, coarse + share * step, fine - (1 - share) * step
-            )  # exact for a share of 0 and 1
+            share = getattr(maps, f"blend_{level}")
+            out, step = _levels.blend(fine, coarse, share)
             if gaps:  # where one level saw nothing, the other has its say
                 out = np.where(np.isnan(fine), coarse, np.where(np.isnan(coarse), fine, out))
                 share = np.where(np.isnan(fine), 0, np.where(np.isnan(coarse), 1, share))
@@ -154,11 +152,11 @@ class Pyramid(Filter):
         power: Any = np.asarray(strength, np.float32)
         changed = dict(maps)
         for level in range(self.levels):
-            names = {name: f"{name}_{level}" for name in JointBilateralMaps._fields}
-            own = self.single.strengthen({name: maps[full] for name, full in names.items()}, power)
+            names = {name: full for name in JointBilateralMaps._fields if (full := f"{name}_{level}") in maps}
+            own = self.single.strengthen({name: maps[full] for name, full in names.items()}, power) if names else {}
             changed |= {names[name]: values for name, values in own.items()}
-            if level < self.levels - 1:
-                changed[f"blend_{level}"] = maps[f"blend_{level}"] ** power
+            if (blend := f"blend_{level}") in maps:
+                changed[blend] = maps[blend] ** power
             power = _levels.halve(power) if power.ndim else power
         return changed
 

@@ -33,6 +33,7 @@ class Predictor:
     def __init__(self, architecture: Architecture, weights: dict[str, np.ndarray]) -> None:
         self.architecture, self.weights = architecture, weights
         self.filter, self.channels, self.noise = architecture.filter, architecture.channels, architecture.noise
+        self.width = architecture.width + -architecture.width % GROUP  # of what is found: whole groups
         levels = range(len(architecture.names))
         self._stems = [_differences(weights[f"stems.{level}.weight"]) for level in levels]
         self._starts = [
@@ -59,27 +60,47 @@ class Predictor:
 
     def _maps_of(self, image: np.ndarray, sigma: np.ndarray) -> dict[str, np.ndarray]:
         """Maps (planes, H, W) of image (C, H, W); ``sigma`` (1, 1) or (H, W)."""
-        images, sigmas = [image], [sigma.astype(np.float32)]
+        images, sigmas = [image], [sigma.astype(np.float32, copy=False)]
         while len(images) < len(self.architecture.names):
             images.append(halve(images[-1]))
             sigmas.append(halve(sigmas[-1]) if sigma.size > 1 else sigmas[-1])
         maps: dict[str, np.ndarray] = {}
         found = np.empty((0, 0, 0), np.float32)
         for level in reversed(range(len(images))):
-            scale = sigmas[level] + np.float32(SIGMA_FLOOR)
-            raw, found = self._look(level, images[level], scale, found)
-            maps |= self._written(level, raw, images[level].shape[1:])
-            maps |= self._guides(level, images[level])
+            here, found = self.look(level, images[level], sigmas[level], found)
+            maps |= here
         return maps
 
-    def _look(
+    def look(
+        self, level: int, image: np.ndarray, sigma: np.ndarray, coarser: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """One level's maps (planes, H, W) by name, and what was found, (width, H / down, W / down).
+
+        Parameters
+        ----------
+        level : int
+        image : array of shape (C, H, W)
+            On that level.
+        sigma : array of shape (1, 1) or (H, W)
+        coarser : array
+            What was found on the next coarser level; empty on the coarsest. What is found on level 0 isn't kept.
+        """
+        raw, found = self._found(level, image, sigma + np.float32(SIGMA_FLOOR), coarser)
+        return {**self._written(level, raw, image.shape[1:]), **self._guides(level, image)}, found
+
+    @property
+    def margin(self) -> int:
+        """Pixels of a level around a part of it that its maps depend on, but for what coarser levels found."""
+        return max(self.architecture.down * (self.architecture.depth + 1), FEATURE_SIDE // 2)
+
+    def _found(
         self, level: int, image: np.ndarray, scale: np.ndarray, coarser: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """What the level's head writes, at 1 / down of the resolution; and what was found, for the next finer level."""
+        """What the level's head writes, at 1 / down of the resolution; and what was found."""
         down, depth = self.architecture.down, self.architecture.depth
         size = tuple(-(-side // down) for side in image.shape[1:])
         raw = np.empty((len(self._heads[level][1]), *size), np.float32)
-        width = len(self._stems[level])
+        width = self.width
         found = np.empty((width, *size) if level else (width, 0, 0), np.float32)
         noise = np.log2(_means(scale, down) / np.float32(0.1))
         columns = _tile_columns(size[1], 2 * depth - 2) + 2

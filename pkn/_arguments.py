@@ -18,7 +18,7 @@ def fill_gaps(planes: np.ndarray, valid: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(filled, -1, 0)[None], np.float32)
 
 
-def check_strength(strength: Any, size: tuple[int, int]) -> Any:
+def check_strength(strength: Any, size: tuple[int, ...] = ()) -> Any:
     power = np.asarray(strength)
     if power.dtype.kind not in "fiu":
         raise TypeError(f"strength has dtype {power.dtype}; expected a number or an array of numbers")

@@ -8,7 +8,18 @@ import pkn
 from pkn._arguments import check_sigma, check_strength, fill_gaps
 from pkn.bundled import find_net
 from pkn.filters import AnisotropicUpsampling
-from pkn.filters._door import check_dtype, check_image, check_mask, from_planes, to_planes
+from pkn.filters._door import (
+    all_finite,
+    check_dtype,
+    check_image,
+    check_mask,
+    from_planes,
+    planar,
+    rounded,
+    target_dtype,
+    to_floats,
+    to_planes,
+)
 from pkn.parameter_maps import ParameterMaps
 
 if TYPE_CHECKING:
@@ -68,15 +79,44 @@ def denoise(
     """
     check_dtype(dtype)
     image = check_image(image, channel_axis)
-    network, values, _ = _predict(image, net, strength, sigma, channel_axis, mask)
-    flt = network.filter
-    if isinstance(flt, AnisotropicUpsampling):
+    network = find_net(net, planar(image, channel_axis).shape[0])
+    if isinstance(network.filter, AnisotropicUpsampling):
         raise ValueError(f"net is {net!r}, which enlarges images; expected one that filters them, or pkn.upsample")
+    plain = np.ndim(strength) == 0 and np.ndim(sigma) == 0 and mask is None and network.noise == "white"
+    if plain and image.dtype != np.float64 and all_finite(image):
+        return _denoise_by_tiles(image, network, strength, sigma, channel_axis, dtype)
+    values, _ = _predict(image, network, strength, sigma, channel_axis, mask)
     planes = to_planes(image, channel_axis)
     arrays = (array.astype(planes.dtype, copy=False) for array in values.values())
-    maps = flt.Maps(*(array.reshape(1, -1, *array.shape[-2:]) for array in arrays))
-    out, _ = flt.forward(planes, maps, check_mask(mask, *planes.shape[2:]), keep=False)
+    maps = network.filter.Maps(*(array.reshape(1, -1, *array.shape[-2:]) for array in arrays))
+    out, _ = network.filter.forward(planes, maps, check_mask(mask, *planes.shape[2:]), keep=False)
     return from_planes(out, channel_axis, dtype, image.dtype)
+
+
+def _denoise_by_tiles(
+    image: np.ndarray, network: "Predictor", strength: Any, sigma: Any, channel_axis: int | None, dtype: Any
+) -> np.ndarray:
+    """The same bits in little memory, for images without gaps: neither floats nor maps of the whole are ever held."""
+    from pkn.nets._tiles import filter_by_tiles
+
+    power, given = float(check_strength(strength)), check_sigma(sigma)
+    seen = planar(image, channel_axis)
+    result = np.empty(image.shape, target_dtype(dtype, image.dtype))
+    target = planar(result, channel_axis)
+    level = _noise_level(network, seen[None]) if given is None else given
+
+    def write(part: tuple[slice, slice], values: np.ndarray) -> None:
+        target[:, *part] = rounded(values, result.dtype)
+
+    filter_by_tiles(
+        network,
+        lambda part: to_floats(seen[:, *part]).astype(np.float32, copy=False),
+        (seen.shape[1], seen.shape[2]),
+        level,
+        power,
+        write,
+    )
+    return result
 
 
 def predict_maps(
@@ -96,37 +136,36 @@ def predict_maps(
         Named maps with filter, units and provenance; ``apply`` them, edit them, save them, plot them.
     """
     image = check_image(image, channel_axis)
-    network, values, provenance = _predict(image, net, strength, sigma, channel_axis, mask)
-    named = {name: array.reshape(network.filter.plane_shape(name) + array.shape[-2:]) for name, array in values.items()}
-    return ParameterMaps(network.filter, named, channel_axis, provenance)
+    network = find_net(net, planar(image, channel_axis).shape[0])
+    values, level = _predict(image, network, strength, sigma, channel_axis, mask)
+    provenance = {
+        "pkn": pkn.__version__,
+        "net": net if isinstance(net, str) else str(getattr(net, "name", net.__class__.__name__)),
+        "sigma": level,
+        "sigma_given": sigma is not None,
+        "strength": float(strength) if np.ndim(strength) == 0 else "map",
+    }
+    return ParameterMaps(network.filter, values, channel_axis, provenance)
 
 
 def _predict(
-    image: np.ndarray, net: Any, strength: Any, sigma: Any, channel_axis: int | None, mask: Any
-) -> "tuple[Predictor, dict[str, np.ndarray], dict[str, Any]]":
-    """The network, its maps by name in their order with the user's strength, and how they came about."""
+    image: np.ndarray, network: "Predictor", strength: Any, sigma: Any, channel_axis: int | None, mask: Any
+) -> tuple[dict[str, np.ndarray], float]:
+    """The network's maps by name in their order, with the user's strength; and the mean noise level it was told."""
     planes = to_planes(image, channel_axis).astype(np.float32, copy=False)
     size = planes.shape[2:]
-    power, sigma = check_strength(strength, size), check_sigma(sigma, size)
+    power, given = check_strength(strength, size), check_sigma(sigma, size)
     valid = np.all(np.isfinite(planes), axis=1)
     if mask is not None:
         valid &= np.asarray(check_mask(mask, *size))
-    network = find_net(net, planes.shape[1])
     seen = planes if valid.all() else fill_gaps(planes, valid)
-    level = _noise_level(network, seen) if sigma is None else sigma
+    level = _noise_level(network, seen) if given is None else given
     each = network.filter.plane_shape
     maps = network(seen, level)._asdict()
     values = {name: array.reshape(each(name) + array.shape[-2:]) for name, array in maps.items()}
     if not (np.ndim(power) == 0 and power == 1):
         values = network.filter.strengthen(values, power)
-    provenance = {
-        "pkn": pkn.__version__,
-        "net": net if isinstance(net, str) else str(getattr(net, "name", net.__class__.__name__)),
-        "sigma": float(level.mean()),
-        "sigma_given": sigma is not None,
-        "strength": float(power) if np.ndim(power) == 0 else "map",
-    }
-    return network, values, provenance
+    return values, float(level.mean())
 
 
 def _noise_level(network: Any, planes: np.ndarray) -> np.ndarray:
