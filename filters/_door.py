@@ -17,7 +17,9 @@ def check_image(image: Any, channel_axis: int | None) -> np.ndarray:
     if image.dtype not in FULL_RANGE and image.dtype not in FLOATS:
         raise TypeError(f"image has dtype {image.dtype}; expected uint8, uint16, float16, float32 or float64")
     if channel_axis is None and image.ndim != 2:
-        hint = " (for colour give channel_axis, e.g. channel_axis=-1)" if image.ndim == 3 else ""
+        hint = (
+            " (for colour give channel_axis=-1, for stacks pkn.denoise takes stack_axes=0)" if image.ndim == 3 else ""
+        )
         raise ValueError(f"image has shape {image.shape}; expected (H, W) when channel_axis is None{hint}")
     if channel_axis is not None:
         if image.ndim != 3:

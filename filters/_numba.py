@@ -8,8 +8,9 @@ bits for any number of threads, because a strip never writes what another one re
 import hashlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,23 +67,39 @@ _thread = threading.local()
 os.register_at_fork(after_in_child=_pools.clear)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Kernels called from this thread run on it alone: for workers of others' pools."""
+    before = _thread.__dict__.get("alone", False)
+    _thread.alone = True
+    try:
+        yield
+    finally:
+        _thread.alone = before
+
+
+def threads() -> int:
+    """How many threads a kernel may use."""
+    return 1 if _thread.__dict__.get("alone") else numba.get_num_threads()
+
+
 def run_strips(task: Callable[[int, int, int], None], batch: int, rows: int, strip: int) -> None:
     """Call ``task(n, start, stop)`` for every strip of at most ``strip`` rows of every image.
 
-    They run on ``numba.get_num_threads()`` threads, at least four strips for each if they aren't too small.
+    They run on :func:`threads` threads, at least four strips for each if they aren't too small.
     """
-    strip = min(strip, max(8, batch * rows // (4 * numba.get_num_threads())))
+    count = threads()
+    strip = min(strip, max(8, batch * rows // (4 * count)))
     strips = [(n, y, min(y + strip, rows)) for n in range(batch) for y in range(0, rows, strip)]
-    threads = min(numba.get_num_threads(), len(strips))
-    if threads > 1 and threads not in _pools:
-        _pools[threads] = ThreadPoolExecutor(threads - 1, thread_name_prefix="pkn")
     rest = iter(strips)  # which all threads draw from: taking the next one is a single step under the GIL
 
     def work() -> None:
         for strip in rest:
             task(*strip)
 
-    helpers = [_pools[threads].submit(work) for _ in range(threads - 1)]
+    if count > 1 and count not in _pools:
+        _pools[count] = ThreadPoolExecutor(count - 1, thread_name_prefix="pkn")
+    helpers = [_pools[count].submit(work) for _ in range(min(count, len(strips)) - 1)]
     try:
         work()
     finally:

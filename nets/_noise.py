@@ -1,5 +1,7 @@
 """The library's own estimate of the level of white noise."""
 
+import math
+
 import numpy as np
 
 from pkn.filters._door import to_floats
@@ -13,22 +15,38 @@ def estimate_sigma(image: np.ndarray) -> np.ndarray:
 
     The residual of a 3 x 3 mask that is blind to planes and edges along the axes (Immerkaer, "Fast noise variance
     estimation", 1996), by its median absolute value, which is robust to the texture that remains. Integers are read as
-    fractions of their full range; a large image isn't copied.
+    fractions of their full range; of a large image only some rows are looked at.
     """
-    height, width = image.shape[-2:]
-    step = max(1, round((height * width / SAMPLES) ** 0.5))
-    at = np.arange(0, height, step)
-    parts = [
-        _residuals(image, at[first : first + ROWS], np.arange(0, width, step)) for first in range(0, at.size, ROWS)
-    ]
+    size = image.shape[-2:]
+    rows = sampled_rows(size)
+    return sigma_of_rows(image if rows.size == size[0] else image[..., rows, :], size)
+
+
+def sampled_rows(size: tuple[int, ...]) -> np.ndarray:
+    """The rows of an image of ``size`` that an estimate looks at: some, and their neighbours."""
+    rows = np.arange(0, size[0], _step(size))
+    return np.unique(np.clip(rows[:, None] + np.arange(-1, 2), 0, size[0] - 1))
+
+
+def sigma_of_rows(rows: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """The estimate for an image of ``size`` from its sampled rows, (N, C, rows, W)."""
+    known, step = sampled_rows(size), _step(size)
+    at = np.arange(0, size[0], step)
+    parts = [_residuals(rows, known, at[first : first + ROWS], step) for first in range(0, at.size, ROWS)]
     residuals = np.concatenate(parts, axis=-2)
-    deviation = np.median(np.abs(residuals).reshape(len(image), -1), axis=1) / 0.6745
+    deviation = np.median(np.abs(residuals).reshape(len(rows), -1), axis=1) / 0.6745
     return np.asarray(deviation / 6, residuals.dtype)  # 6 is the mask's norm, what noise of deviation 1 leaves
 
 
-def _residuals(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """What the mask leaves at some rows and columns; the edge is repeated."""
-    above, here, below = (to_floats(image[..., np.clip(rows + k, 0, image.shape[-2] - 1), :]) for k in (-1, 0, 1))
+def _step(size: tuple[int, ...]) -> int:
+    return max(1, round(math.sqrt(size[0] * size[1] / SAMPLES)))
+
+
+def _residuals(rows: np.ndarray, known: np.ndarray, at: np.ndarray, step: int) -> np.ndarray:
+    """What the mask leaves around the rows ``at`` and every ``step``-th column; the edge is repeated."""
+    places = (np.searchsorted(known, np.clip(at + k, 0, known[-1])) for k in (-1, 0, 1))
+    above, here, below = (to_floats(rows[..., place, :]) for place in places)
     lines = above - 2 * here + below
-    left, here, right = (lines[..., np.clip(columns + k, 0, image.shape[-1] - 1)] for k in (-1, 0, 1))
+    columns = np.arange(0, rows.shape[-1], step)
+    left, here, right = (lines[..., np.clip(columns + k, 0, rows.shape[-1] - 1)] for k in (-1, 0, 1))
     return np.asarray(left - 2 * here + right)

@@ -121,7 +121,7 @@ def halo(predictor: Predictor) -> int:
 
 def alignment(predictor: Predictor) -> int:
     """Where parts of an image must begin, at multiples of this, for their maps not to shift."""
-    return predictor.architecture.down * 2 ** (len(predictor.architecture.names) - 1)
+    return int(predictor.architecture.down * 2 ** (len(predictor.architecture.names) - 1))
 
 
 def _rounded_up(number: int, step: int) -> int:

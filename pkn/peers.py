@@ -21,11 +21,11 @@ def denoisers() -> dict[str, list[Method]]:
     found = {
         "noisy": [Method("noisy", lambda given, truth: given)],
         "wavelet (scikit-image)": [Method("wavelet (scikit-image)", _wavelet)],
-        name: [Method(name, partial(_tv, weight=w), setting=f"weight {w:g} sigma") for w in (0.7, 1.0, 1.4)],
+        name: [Method(name, partial(_tv, weight=w), setting=f"weight {w:g} sigma") for w in (0.35, 0.5, 0.7, 1.0)],
     }
     if find_spec("cv2"):
         name = "NLM (OpenCV)"
-        found[name] = [Method(name, partial(_opencv_nlm, h=h), setting=f"h {h:g} sigma") for h in (0.7, 0.9, 1.1)]
+        found[name] = [Method(name, partial(_opencv_nlm, h=h), setting=f"h {h:g} sigma") for h in (0.5, 0.7, 0.9, 1.1)]
     if find_spec("bm3d"):
         found["BM3D"] = [Method("BM3D", _bm3d)]
     return found

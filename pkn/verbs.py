@@ -1,5 +1,7 @@
 """What users do: verbs on arrays."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from pkn.filters._door import (
     to_planes,
 )
 from pkn.parameter_maps import ParameterMaps
+from pkn.stacks import denoise_dask, denoise_stack, is_dask, order_of
 
 if TYPE_CHECKING:
     from pkn.nets import Predictor
@@ -35,18 +38,20 @@ def denoise(
     strength: Any = 1.0,
     sigma: Any = None,
     channel_axis: int | None = None,
+    stack_axes: int | Sequence[int] = (),
     mask: Any = None,
     dtype: Any = None,
-) -> np.ndarray:
+) -> Any:
     """Denoise an image: a network sets a classical filter's parameters for every pixel, the filter does the rest.
 
-    The same as ``pkn.predict_maps(image, net, ...).apply(image, ...)``, bit for bit.
+    The same as ``pkn.predict_maps(image, net, ...).apply(image, ...)``, bit for bit, but in little memory.
 
     Parameters
     ----------
-    image : array of shape (H, W), or three-dimensional with ``channel_axis``
+    image : array of shape (H, W), and channels and stacks where ``channel_axis`` and ``stack_axes`` say
         uint8 and uint16 are read as fractions of their full range, floats as they are (a noise level of about 0 to 0.2
-        is what the networks know). Pixels that are not finite carry no weight.
+        is what the networks know). Pixels that are not finite carry no weight. A Dask array (of finite values, with
+        ``strength`` and ``sigma`` numbers and no mask) gives a Dask array: nothing is computed yet.
     net : str, path or MapNet
         A bundled name (``pkn nets`` lists them; grey or RGB is chosen by the channels), a ``.safetensors`` file, or a
         network.
@@ -56,6 +61,8 @@ def denoise(
         Standard deviation of the noise in image values, or at each pixel; estimated from the image by default.
     channel_axis : int, optional
         Axis of the channels; None means that the image is grey.
+    stack_axes : int or sequence of int, optional
+        Axes along which images are stacked, such as time or depth; each image is denoised by itself.
     mask : bool array of shape (H, W), optional
         Pixels that are False carry no weight.
     dtype : dtype or "same", optional
@@ -63,7 +70,7 @@ def denoise(
 
     Returns
     -------
-    array of the image's shape
+    array of the image's shape, NumPy's or Dask's as the image is
 
     Raises
     ------
@@ -78,10 +85,11 @@ def denoise(
     (512, 512, 3)
     """
     check_dtype(dtype)
+    if is_dask(image) or not (isinstance(stack_axes, Sequence) and len(stack_axes) == 0):
+        options = {"strength": strength, "sigma": sigma, "mask": mask, "dtype": dtype}
+        return _denoise_stack(image, net, channel_axis, stack_axes, options)
     image = check_image(image, channel_axis)
-    network = find_net(net, planar(image, channel_axis).shape[0])
-    if isinstance(network.filter, AnisotropicUpsampling):
-        raise ValueError(f"net is {net!r}, which enlarges images; expected one that filters them, or pkn.upsample")
+    network = _filtering_net(net, planar(image, channel_axis).shape[0])
     plain = np.ndim(strength) == 0 and np.ndim(sigma) == 0 and mask is None and network.noise == "white"
     if plain and image.dtype != np.float64 and all_finite(image):
         return _denoise_by_tiles(image, network, strength, sigma, channel_axis, dtype)
@@ -91,6 +99,28 @@ def denoise(
     maps = network.filter.Maps(*(array.reshape(1, -1, *array.shape[-2:]) for array in arrays))
     out, _ = network.filter.forward(planes, maps, check_mask(mask, *planes.shape[2:]), keep=False)
     return from_planes(out, channel_axis, dtype, image.dtype)
+
+
+def _denoise_stack(
+    image: Any, net: Any, channel_axis: int | None, stack_axes: int | Sequence[int], options: dict[str, Any]
+) -> Any:
+    image = image if is_dask(image) else np.asarray(image)
+    order, colour = order_of(image.ndim, channel_axis, stack_axes), channel_axis is not None
+    if not is_dask(image):
+        return denoise_stack(image, order, colour, options["dtype"], partial(denoise, net=net, **options))
+    network = _filtering_net(net, image.shape[channel_axis] if channel_axis is not None else 1)
+    if options.pop("mask") is not None or np.ndim(options["strength"]) or np.ndim(options["sigma"]):
+        raise TypeError("a mask or a map was given for a Dask array; expected strength and sigma as numbers, no mask")
+    if network.noise != "white" and options["sigma"] is None:
+        raise ValueError(f"net is {net!r}, whose noise level is a map; expected a network for white noise, or sigma")
+    return denoise_dask(image, order, colour, network=network, **options)
+
+
+def _filtering_net(net: Any, channels: int) -> "Predictor":
+    network = find_net(net, channels)
+    if isinstance(network.filter, AnisotropicUpsampling):
+        raise ValueError(f"net is {net!r}, which enlarges images; expected one that filters them, or pkn.upsample")
+    return network
 
 
 def _denoise_by_tiles(
