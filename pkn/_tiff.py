@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage, TiffWriter
@@ -21,49 +21,55 @@ _UNIT_NUMBERS = {unit: number for number, unit in _UNITS.items()}
 
 
 def read_tiff(file: BinaryIO, max_pixels: int) -> ImageFile:
-    with _quiet_tifffile(), TiffFile(file) as tif:
+    with quiet_tifffile(), TiffFile(file) as tif:
         every = [page for page in tif.pages if isinstance(page, TiffPage)]
         pages = [page for page in every if not page.is_reduced]
         if not pages:
             raise ValueError("it has no page of full resolution")
-        _check_chain(tif, every[-1])
+        check_chain(tif, every[-1])
         for page in pages:
-            _check_header(page, max_pixels, tif.filehandle.size)
+            check_header(page, max_pixels, tif.filehandle.size)
         decoded = [_pixels(page) for page in pages]
         return ImageFile(
             tuple(pixels for pixels, _ in decoded),
             tuple(alpha for _, alpha in decoded),
             profile=pages[0].iccprofile,
             exif=read_exif(file, tif, pages[0]),
-            resolution=_resolution(pages[0]),
+            resolution=resolution_of(pages[0]),
         )
 
 
 def write_tiff(path: Path, image: ImageFile) -> None:
     size = sum(page.nbytes for page in image.pages)
-    x, y, unit = image.resolution or (1, 1, "none")
     with TiffWriter(path, bigtiff=size > 2**30) as writer:  # plain TIFF ends at 2**32; alpha may double the size
         for pixels, alpha in zip(image.pages, image.alpha, strict=True):
-            samples = with_alpha(pixels, alpha)
             writer.write(
-                samples,
-                photometric="minisblack" if pixels.ndim == 2 else "rgb",
-                planarconfig="contig" if samples.ndim == 3 else None,
+                with_alpha(pixels, alpha),
                 extrasamples=None if alpha is None else ["unassalpha"],
                 compression="zlib",
                 predictor=True,
                 contiguous=False,
-                metadata=None,
-                software=False,
-                resolution=(x, y),
-                resolutionunit=_UNIT_NUMBERS[unit],
-                iccprofile=image.profile,
-                extratags=exif_tags(image.exif),
+                **page_tags(image, pixels.ndim == 3 or alpha is not None),
             )
 
 
+def page_tags(image: ImageFile, several_samples: bool) -> dict[str, Any]:
+    """What tifffile is told of a page, besides its samples."""
+    x, y, unit = image.resolution or (1, 1, "none")
+    return {
+        "photometric": "minisblack" if image.channel_axis is None else "rgb",
+        "planarconfig": "contig" if several_samples else None,
+        "metadata": None,
+        "software": False,
+        "resolution": (x, y),
+        "resolutionunit": _UNIT_NUMBERS[unit],
+        "iccprofile": image.profile,
+        "extratags": exif_tags(image.exif),
+    }
+
+
 @contextmanager
-def _quiet_tifffile() -> Iterator[None]:
+def quiet_tifffile() -> Iterator[None]:
     """Keep tifffile from logging about a damaged file, which gets one error of ours."""
 
     def nothing(record: logging.LogRecord) -> bool:  # one for each call, so that threads don't remove each other's
@@ -77,7 +83,7 @@ def _quiet_tifffile() -> Iterator[None]:
         logger.removeFilter(nothing)
 
 
-def _check_chain(tif: TiffFile, last: TiffPage) -> None:
+def check_chain(tif: TiffFile, last: TiffPage) -> None:
     """Raise where the last page read names a further one: tifffile passes over a file cut off there."""
     layout, handle = tif.tiff, tif.filehandle
     handle.seek(last.offset)
@@ -88,7 +94,7 @@ def _check_chain(tif: TiffFile, last: TiffPage) -> None:
         raise ValueError("the file is cut off or damaged (a page is missing)")
 
 
-def _check_header(page: TiffPage, max_pixels: int, file_size: int) -> None:
+def check_header(page: TiffPage, max_pixels: int, file_size: int) -> None:
     check_size(page.imagewidth, page.imagelength, max_pixels)
     check_size(page.tilewidth, page.tilelength, max_pixels)
     parts = list(zip(page.dataoffsets, page.databytecounts, strict=False))
@@ -141,7 +147,7 @@ def _unpremultiplied(pixels: Array, alpha: Array) -> Array:
     return (exact if floating else np.rint(exact.clip(0, top))).astype(pixels.dtype)
 
 
-def _resolution(page: TiffPage) -> Resolution | None:
+def resolution_of(page: TiffPage) -> Resolution | None:
     (x, y), unit = page.resolution, _UNITS.get(page.resolutionunit)
     if unit is None or min(x, y) <= 0 or (x, y) == (1, 1):  # tifffile says (1, 1) where there is none
         return None

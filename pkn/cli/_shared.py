@@ -1,6 +1,8 @@
 """What the commands share: arguments, reading images, progress."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,17 @@ def progress(items: Any, what: str) -> Any:
     from rich.progress import track
 
     return track(items, description=what, console=Console(stderr=True))
+
+
+@contextmanager
+def parts_progress() -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error for ``tell(done, total)``."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("parts", total=1.0)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def table_console() -> Any:
