@@ -116,10 +116,10 @@ class Pyramid(Filter):
             if level == self.levels - 1:
                 out = fine
                 continue
-            coarse = _levels.double(out, fine.shape[-2:])
-            share = getattr(maps, f"blend_{level}")
-            out, step = _levels.blend(fine, coarse, share)
+            share, coarser = getattr(maps, f"blend_{level}"), out
+            out, step = _levels.blend(fine, coarser, share, keep or gaps)
             if gaps:  # where one level saw nothing, the other has its say
+                coarse = _levels.double(coarser, fine.shape[-2:])
                 out = np.where(np.isnan(fine), coarse, np.where(np.isnan(coarse), fine, out))
                 share = np.where(np.isnan(fine), 0, np.where(np.isnan(coarse), 1, share))
             blended.append((step, share))

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from pkn.filters import Filter, Pyramid
-from pkn.filters._levels import blend, double, halve, level_size
+from pkn.filters._levels import blend, halve, level_size
 from pkn.nets._architecture import FEATURE_SIDE
 from pkn.nets._predictor import Predictor
 
-TILE = 768  # pixels; margins make it dearer by a tenth, twice the side would take four times the memory
+TILE = 768  # pixels a side, for RGB; margins make tiles dearer, twice the side would take four times the memory
 
 Part = tuple[slice, slice]
 Read = Callable[[Part], np.ndarray]
@@ -71,7 +71,8 @@ def _filter_level(
     margin = _rounded_up(_own_halo(predictor), step)
     folded = tuple(-(-side // down) for side in size)
     kept = np.empty((predictor.width, *folded) if level else (predictor.width, 0, 0), np.float32)
-    for part in tiles(size, TILE):
+    side = TILE if predictor.channels > 1 else _rounded_up(TILE * 4 // 3, step)
+    for part in tiles(size, side):
         wide = widened(part, margin, size)
         image = read(wide)
         maps, here = predictor.look(level, image, sigma.reshape(1, 1), _scaled_part(found, wide, step))
@@ -79,8 +80,7 @@ def _filter_level(
         names = [name for name in predictor.architecture.names[level] if not name.startswith("blend")]
         fine, _ = flt.forward(image[None], flt.Maps(*(maps[name][None] for name in names)), keep=False)
         if coarser is not None:
-            below = double(_scaled_part(coarser, wide, 2)[None], image.shape[1:])
-            fine, _ = blend(fine, below, maps[f"blend_{level}"][None])
+            fine, _ = blend(fine, _scaled_part(coarser, wide, 2)[None], maps[f"blend_{level}"][None])
         inner = tuple(
             slice(each.start - around.start, each.stop - around.start) for each, around in zip(part, wide, strict=True)
         )
