@@ -1,4 +1,4 @@
-"""Whole processes: import, and a first denoise with a cold and a warm kernel cache. `python benchmarks/startup.py`."""
+"""Whole processes: import, and a first denoise with a cold and a warm kernel cache."""
 
 import os
 import subprocess
@@ -18,13 +18,10 @@ def seconds(code: str, cache: str) -> float:
     return time.perf_counter() - begin
 
 
-def main() -> None:
+def startup() -> dict[str, float]:
+    """Seconds: import; a whole process that denoises, with an empty and a warm kernel cache."""
     times = [float(subprocess.check_output([sys.executable, "-c", IMPORT])) for _ in range(5)]
-    print(f"import pkn: {np.median(times) * 1e3:.1f} ms")
     with tempfile.TemporaryDirectory() as cache:
-        print(f"process that denoises 512 x 512 grey: {seconds(DENOISE, cache):.2f} s with an empty kernel cache")
-        print(f"the same with a warm cache: {np.median([seconds(DENOISE, cache) for _ in range(5)]):.2f} s")
-
-
-if __name__ == "__main__":
-    main()
+        cold = seconds(DENOISE, cache)
+        warm = float(np.median([seconds(DENOISE, cache) for _ in range(5)]))
+    return {"import": float(np.median(times)), "denoise, cold cache": cold, "denoise, warm cache": warm}

@@ -12,6 +12,7 @@ EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 PYRAMID = {f"{name}.png" for name in Pyramid().Maps._fields}
 WRITES = {
     "demo": {"clean.png", "denoised.png", "noisy.png", "residual.png", "sheet.png", *PYRAMID},
+    "dask_volume": {"clean.zarr", "volume.zarr"},
     "deconvolve": {"deconvolved.png"},
     "denoise_photo": {"denoised.png"},
     "export_maps": {"maps.npz", "maps.tif", "sigma_range.png", "sigma_space.png"},
