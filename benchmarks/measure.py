@@ -14,7 +14,7 @@ import torch
 from benchmarks.table import Pair
 from pkn.filters._numba import fma, kernel
 
-RUNS, PATIENCE = 5, 20.0  # pairs, and seconds after which no further ones are begun
+RUNS, PATIENCE = 3, 8.0  # pairs, and seconds after which no further ones are begun
 PAGE = 4096
 
 
@@ -25,23 +25,23 @@ def measure_pair(pair: Pair, image: np.ndarray, megapixels: float, threads: int,
     torch.set_num_threads(threads)
     ours = pair.ours(image)
     theirs = pair.theirs(image) if megapixels <= pair.largest else None
-    memory = _peak_memory(ours)  # the first call, which compiles
-    memory = min(memory, _peak_memory(ours))
+    memory = peak_memory(ours)  # the first call, which compiles
+    memory = min(memory, peak_memory(ours))
     times, begin = [], time.perf_counter()
     while len(times) < RUNS and (not times or time.perf_counter() - begin < PATIENCE):
         times.append((_seconds(ours), _seconds(theirs) if theirs else np.nan))
     seconds = np.array(times)
     mine, peer = np.median(seconds, 0)
     channels = 1 if image.ndim == 2 else image.shape[-1]
-    rate = pair.taps * megapixels / 1e3 / mine if pair.taps else None
+    rate = float(pair.taps * megapixels / 1e3 / mine) if pair.taps else None
     return {
         "name": pair.name,
         "peer": pair.peer,
         "megapixels": megapixels,
         "channels": channels,
         "threads": threads,
-        "ours": 1e3 * mine / megapixels,
-        "theirs": 1e3 * peer / megapixels if theirs else None,
+        "ours": float(1e3 * mine / megapixels),
+        "theirs": float(1e3 * peer / megapixels) if theirs else None,
         "ratio": float(np.median(seconds[:, 1] / seconds[:, 0])) if theirs else None,
         "gigataps": rate,
         "share": rate * (pair.operations + 4 * (channels - 1)) / peak if rate else None,
@@ -55,7 +55,7 @@ def _seconds(call: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def _peak_memory(call: Callable[[], Any]) -> float:
+def peak_memory(call: Callable[[], Any]) -> float:
     """Megabytes of resident memory that a call takes at most, above what was there (its result included)."""
     done, most = threading.Event(), [0.0]
     before = _resident()
