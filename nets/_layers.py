@@ -18,10 +18,14 @@ column = np.uintp  # signed columns make Numba emit a wraparound test, which tur
 def fold(image, scale, down, y0, x0, tile):
     """Fill ``tile`` (C down^2, rows, columns) from ``image`` (C, H, W) / (4 scale); pixels outside repeat the edge.
 
-    ``y0``, ``x0``: the place of the tile's first row and column among blocks of ``down`` x ``down`` pixels.
+    ``y0``, ``x0``: the place of the tile's first row and column among blocks of ``down`` x ``down`` pixels. ``scale``
+    is (1, 1) or (H, W).
     """
     channels, height, width = image.shape
     rows, columns = -(-height // down), -(-width // down)
+    quarter = tile.dtype.type(0.25)
+    left = max(0, -x0)
+    right = max(left, min(tile.shape[2], width // down - x0))  # from here on, clamped
     for c in range(channels):
         for dy in range(down):
             for r in range(tile.shape[1]):
@@ -29,9 +33,19 @@ def fold(image, scale, down, y0, x0, tile):
                 source, unit = image[c, y], scale[min(y, scale.shape[0] - 1)]
                 for dx in range(down):
                     target = tile[(c * down + dy) * down + dx, r]
-                    for j in range(tile.shape[2]):
-                        x = min(min(max(x0 + j, 0), columns - 1) * down + dx, width - 1)
-                        target[j] = source[x] / (4 * unit[min(x, unit.size - 1)])
+                    if unit.size == 1:
+                        inverse = quarter / unit[0]
+                        inner = source[(x0 + left) * down + dx :: down] if left < right else source
+                        for j in range(right - left):
+                            target[left + j] = inner[j] * inverse
+                        for j in range(left):
+                            target[j] = source[min(dx, width - 1)] * inverse
+                        for j in range(right, tile.shape[2]):
+                            target[j] = source[min(min(x0 + j, columns - 1) * down + dx, width - 1)] * inverse
+                    else:
+                        for j in range(tile.shape[2]):
+                            x = min(min(max(x0 + j, 0), columns - 1) * down + dx, width - 1)
+                            target[j] = source[x] * (quarter / unit[x])
 
 
 @kernel
@@ -191,22 +205,31 @@ def expand(raw, down, low, high, logarithmic, start, stop, out):
 
 @kernel
 def correlate(padded, weight, start, stop, lanes, out):
-    """Fill rows of ``out`` (features, H, W) with ``weight`` (features, C, 5, 5) on ``padded`` (C, H + 4, W + 4)."""
-    sums = local(lanes, padded, 1, BLOCK)
-    acc = sums[0]
+    """Fill rows of ``out`` (features, H, W) with ``weight`` (GROUP n, C, 5, 5) on ``padded`` (C, H + 4, W + 4).
+
+    There are silent features up to a whole group; ``out`` has none of them.
+    """
+    sums = local(lanes, padded, GROUP, BLOCK)
+    a, b, c = sums[0], sums[1], sums[2]
     features, _, width = out.shape
-    for o in range(features):
+    for o in range(0, features, GROUP):
         for y in range(start, stop):
             for x in range(0, width, BLOCK):
                 count = min(BLOCK, width - x)
-                acc[:] = 0
-                for c in range(padded.shape[0]):
+                sums[:] = 0
+                for k in range(padded.shape[0]):
                     for r in range(5):
-                        w = weight[o, c, r]
+                        u, v, w = weight[o, k, r], weight[o + 1, k, r], weight[o + 2, k, r]
+                        u0, u1, u2, u3, u4 = u[0], u[1], u[2], u[3], u[4]
+                        v0, v1, v2, v3, v4 = v[0], v[1], v[2], v[3], v[4]
                         w0, w1, w2, w3, w4 = w[0], w[1], w[2], w[3], w[4]
-                        s = padded[c, y + r, x : x + count + 4]
+                        s = padded[k, y + r, x : x + count + 4]
                         for i in range(count):
                             j = column(i)
-                            t = acc[j] + w0 * s[j] + w1 * s[j + column(1)] + w2 * s[j + column(2)]
-                            acc[j] = t + w3 * s[j + column(3)] + w4 * s[j + column(4)]
-                out[o, y, x : x + count] = acc[:count]
+                            p0, p1, p2 = s[j], s[j + column(1)], s[j + column(2)]
+                            p3, p4 = s[j + column(3)], s[j + column(4)]
+                            a[j] = a[j] + u0 * p0 + u1 * p1 + u2 * p2 + u3 * p3 + u4 * p4
+                            b[j] = b[j] + v0 * p0 + v1 * p1 + v2 * p2 + v3 * p3 + v4 * p4
+                            c[j] = c[j] + w0 * p0 + w1 * p1 + w2 * p2 + w3 * p3 + w4 * p4
+                for g in range(min(GROUP, features - o)):
+                    out[o + g, y, x : x + count] = sums[g, :count]

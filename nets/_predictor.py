@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from pkn.filters import MapRange
-from pkn.filters._border import pad
 from pkn.filters._levels import halve
 from pkn.filters._numba import run_strips, scratch
 from pkn.nets._architecture import FEATURE_SIDE, SIGMA_FLOOR, Architecture
@@ -144,7 +143,8 @@ class Predictor:
         return out
 
     def _guides(self, level: int, image: np.ndarray) -> dict[str, np.ndarray]:
-        padded = pad(image, FEATURE_SIDE // 2, "nearest")
+        around = FEATURE_SIDE // 2
+        padded = np.pad(image, [(0, 0), (around, around), (around, around)], mode="edge")
         return {
             name: _features(padded, self.weights[f"features.{name}.weight"]) for name in self.architecture.guides(level)
         }
@@ -163,6 +163,7 @@ def _stacked(maps: list[np.ndarray]) -> np.ndarray:
 def _features(padded: np.ndarray, weight: np.ndarray) -> np.ndarray:
     side = weight.shape[-1] - 1
     out = np.empty((len(weight), padded.shape[1] - side, padded.shape[2] - side), np.float32)
+    weight = _padded(weight)
 
     def task(n: int, start: int, stop: int) -> None:
         correlate(padded, weight, start, stop, LANES, out)
