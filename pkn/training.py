@@ -11,11 +11,12 @@ from torch import Tensor
 
 import pkn
 from pkn._files import atomic_path
+from pkn.checkpoints import checkpoint_path, load_checkpoint, save_checkpoint
 from pkn.filters import FILTERS, Filter, NonLocalMeans, Pyramid
 from pkn.image_folders import as_fraction
-from pkn.nets import MapNet, read_header
+from pkn.nets import MapNet
 from pkn.nets._map_net import weights_of
-from pkn.nets._weights import read_tensors, to_bytes
+from pkn.nets._weights import described, to_bytes
 from pkn.tasks import Task, make_task
 
 CHECKS = 12  # validations in a run
@@ -182,18 +183,13 @@ class Training:
             "best": {**best, "psnr": {name: round(v, 3) for name, v in best["psnr"].items()}},
         }
         with atomic_path(out) as temporary:
-            temporary.write_bytes(to_bytes(self.net.architecture, weights_of(self.net), about))
+            temporary.write_bytes(to_bytes(described(self.net.architecture), weights_of(self.net), about))
 
     def _save_checkpoint(self, path: Path) -> None:
         assert self.best is not None
-        tensors = {f"net.{name}": values for name, values in self.net.state_dict().items()}
-        tensors |= {f"best.{name}": values for name, values in self.best[1].items()}
-        for number, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"adam.{number}.{name}": values for name, values in state.items()}
-        arrays = {name: values.cpu().numpy() for name, values in tensors.items()}
+        parts = {"net": self.net.state_dict(), "best": self.best[1]}
         about = {"plan": asdict(self.plan), "step": self.step, "best": self.best[0], "history": self.history}
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(to_bytes(self.net.architecture, arrays, about))
+        save_checkpoint(path, described(self.net.architecture), parts, self.optimiser, about)
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint.
@@ -203,24 +199,7 @@ class Training:
         ValueError
             If it is of another plan, or no checkpoint.
         """
-        about = read_header(path)["about"]
-        if about.get("plan") != asdict(self.plan):
-            raise ValueError(f"checkpoint '{path}' is of the plan {about.get('plan')}; expected {asdict(self.plan)}")
-        parts: dict[str, dict[str, Tensor]] = {"net": {}, "best": {}, "adam": {}}
-        for name, array in read_tensors(path).items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = torch.from_numpy(array.copy())
+        about, parts = load_checkpoint(path, asdict(self.plan), self.optimiser)
         self.net.load_state_dict(parts["net"])
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, values in parts["adam"].items():
-            number, _, rest = name.partition(".")
-            state.setdefault(int(number), {})[rest] = values
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
         self.step, self.history = about["step"], about["history"]
         self.best = (about["best"], parts["best"])
-
-
-def checkpoint_path(out: Path) -> Path:
-    """Where a run for ``out`` keeps its state until it is done."""
-    return out.with_name(out.name + ".checkpoint")

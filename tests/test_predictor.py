@@ -11,6 +11,7 @@ import torch
 from pkn.filters import FILTERS, Bilateral, Pyramid
 from pkn.nets import MapNet, Predictor
 from pkn.nets._map_net import weights_of
+from pkn.nets._noise import _median
 
 
 def pair(flt, channels, **settings):
@@ -77,3 +78,13 @@ def test_denoising_needs_no_torch():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert float(out) == 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100, 4097, 250_000])
+@pytest.mark.parametrize("step", [0, 0.1])
+@pytest.mark.parametrize("ordered", [False, True])
+def test_median_is_numpys(size, step, ordered):
+    values = np.abs(np.random.default_rng(size).standard_normal(size)).astype(np.float32)
+    values = np.round(values / step) * step if step else values  # many alike
+    values = np.sort(values) if ordered else values
+    assert _median(values) == np.median(values)

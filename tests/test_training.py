@@ -8,11 +8,12 @@ import torch
 from click.testing import CliRunner
 from skimage import data, io
 
+from pkn.checkpoints import checkpoint_path
 from pkn.cli import main
 from pkn.image_folders import read_folder
 from pkn.nets import load_net, read_header
 from pkn.tasks import TASKS, make_task
-from pkn.training import Training, TrainingPlan, checkpoint_path, draw_batch, validate
+from pkn.training import Training, TrainingPlan, draw_batch, validate
 
 PLAN = TrainingPlan(filter="Bilateral", options={"radius": 2}, channels=1, steps=24, batch=2, size=32, held_back=2)
 

@@ -30,7 +30,7 @@ def write(path, net, tensors=None, header=None):
 
 def test_round_trip(tmp_path, net):
     path = tmp_path / "net.safetensors"
-    path.write_bytes(to_bytes(net.architecture, weights_of(net), {"seed": 7}))
+    path.write_bytes(to_bytes(described(net.architecture), weights_of(net), {"seed": 7}))
     again = load_net(path)
     image = torch.rand(1, 1, 9, 10)
     assert read_header(path)["about"] == {"seed": 7}
@@ -105,7 +105,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path, content):
 
 
 def test_a_truncated_file_is_refused_at_every_length(tmp_path, net):
-    whole = to_bytes(net.architecture, weights_of(net), {})
+    whole = to_bytes(described(net.architecture), weights_of(net), {})
     path = tmp_path / "x.safetensors"
     for size in np.linspace(0, len(whole) - 1, 40, dtype=int):
         path.write_bytes(whole[:size])

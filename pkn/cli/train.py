@@ -31,9 +31,10 @@ def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int 
     """Train a network on any folder of images. The same seed and length give the same network."""
     if not find_spec("torch"):
         raise ValueError("torch isn't installed; expected it for training: pip install 'pkn[train]'")
+    from pkn.checkpoints import checkpoint_path
     from pkn.filters import FILTERS
     from pkn.image_folders import folder_names, read_folder
-    from pkn.training import Training, TrainingPlan, checkpoint_path, seconds_per_step
+    from pkn.training import Training, TrainingPlan, seconds_per_step
 
     if out.suffix != ".safetensors":
         raise ValueError(f"--out is '{out}'; expected a name that ends in .safetensors")
