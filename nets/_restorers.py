@@ -1,0 +1,48 @@
+"""Restorers on disk: networks that samplers ask for the clean image."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from pkn.nets._kernel_predicting import KernelPredictingNet, KernelPredictingSettings
+from pkn.nets._weights import read_header, read_tensors
+
+_BUILDERS: dict[str, Callable[..., nn.Module]] = {
+    "KernelPredictingNet": lambda **settings: KernelPredictingNet(KernelPredictingSettings(**settings))
+}
+
+
+def described(net: Any) -> dict[str, Any]:
+    """What it takes to build a restorer again, for the header of its weights file."""
+    return {"network": type(net).__name__, **asdict(net.settings)}
+
+
+def build_restorer(architecture: Mapping[str, Any]) -> nn.Module:
+    """The network that ``described`` describes, with new weights."""
+    settings = dict(architecture)
+    return _BUILDERS[settings.pop("network")](**settings)
+
+
+def load_restorer(path: str | Path) -> nn.Module:
+    """Read a restorer.
+
+    Raises
+    ------
+    ValueError
+        If the file is none, or a weight is missing, too many, of another shape or not finite.
+    FileNotFoundError
+    """
+    try:
+        net = build_restorer(read_header(path)["architecture"])
+        state = {name: torch.from_numpy(values.astype(np.float32)) for name, values in read_tensors(path).items()}
+        net.load_state_dict(state)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(f"cannot load '{path}' as a restorer: {' '.join(str(error).split())}") from None
+    if not all(bool(values.isfinite().all()) for values in state.values()):
+        raise ValueError(f"cannot load '{path}' as a restorer: not all weights are finite")
+    return net.eval()

@@ -1,0 +1,128 @@
+"""``pkn.sample``: images out of noise, by a network whose every step is a filter."""
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pkn.bundled import weights_folder
+from pkn.nets._kernel_predicting import KernelPredictingNet
+from pkn.nets._restorers import load_restorer
+from pkn.samplers import make_step, trajectory
+
+BATCH = 64  # images at once
+
+
+class SamplerState(NamedTuple):
+    """After a step: the time reached, z and the predicted images, both (n, H, W, C) in [0, 1] but for noise beyond."""
+
+    t: float
+    z: np.ndarray
+    predicted: np.ndarray
+
+
+def sample(
+    model: Any = "cats", n: int = 16, *, steps: int = 64, rng: Any = None, solver: str = "euler", device: str = "cpu"
+) -> np.ndarray:
+    """Draw images.
+
+    Parameters
+    ----------
+    model : str, path or KernelPredictingNet
+        A bundled name, a ``.safetensors`` file of ``pkn train-sampler``, or a network.
+    n : int
+        How many.
+    steps : int
+        Of the sampler; more is better and takes longer.
+    rng : None, int or numpy.random.Generator
+        The same number gives the same images on the same kind of machine.
+    solver : {"euler", "heun", "ancestral"}
+        "euler" as published; "heun" asks the network twice a step; "ancestral" renews part of the noise.
+    device : str
+        Of torch.
+
+    Returns
+    -------
+    ndarray of shape (n, H, W, C), float32
+        In [0, 1].
+
+    Raises
+    ------
+    ValueError
+        For an unknown model or solver, a damaged file, ``n`` or ``steps`` under 1.
+    """
+    parts = [state.predicted for state in last_states(model, n, steps=steps, rng=rng, solver=solver, device=device)]
+    return np.concatenate(parts)
+
+
+def last_states(model: Any, n: int, **options: Any) -> Iterator[SamplerState]:
+    """The final state of each batch, :data:`BATCH` images at most."""
+    options["rng"] = np.random.default_rng(options.get("rng"))
+    net = find_sampler(model)
+    _check_number("n", n)
+    for start in range(0, n, BATCH):
+        *_, last = states(net, min(BATCH, n - start), **options)
+        yield last
+
+
+def states(
+    model: Any, n: int, *, steps: int = 64, rng: Any = None, solver: str = "euler", device: str = "cpu"
+) -> Iterator[SamplerState]:
+    """What :func:`sample` goes through, step by step; all images at once."""
+    _check_number("n", n)
+    _check_number("steps", steps)
+    net = find_sampler(model).to(device)
+    random = np.random.default_rng(rng)
+    step = make_step(solver, torch.Generator().manual_seed(int(random.integers(2**63))))
+    settings = net.settings
+    start = random.standard_normal((n, settings.channels, settings.size, settings.size), np.float32)
+    times = np.linspace(0, 1, steps + 1).tolist()
+
+    def restore(z: Tensor, t: float) -> Tensor:
+        x0: Tensor = net(z, torch.full((len(z),), t, device=z.device))
+        return x0
+
+    with torch.inference_mode():
+        path = trajectory(restore, step, torch.from_numpy(start).to(device), times)
+        for t, (z, x0) in zip(times[1:], path, strict=True):
+            yield SamplerState(t, _picture(z), np.clip(_picture(x0), 0, 1))
+
+
+def find_sampler(model: Any) -> KernelPredictingNet:
+    """The network behind a bundled name or a ``.safetensors`` path.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name (with near misses), a damaged file, or one of another network.
+    """
+    if isinstance(model, KernelPredictingNet):
+        return model
+    path = Path(model) if str(model).endswith(".safetensors") else _bundled(str(model))
+    net = load_restorer(path)
+    if not isinstance(net, KernelPredictingNet):
+        raise ValueError(f"'{path}' is a {type(net).__name__}; expected a KernelPredictingNet")
+    return net
+
+
+def _bundled(name: str) -> Path:
+    paths = {path.stem: path for path in (weights_folder() / "samplers").glob("*.safetensors")}
+    if name not in paths:
+        near = difflib.get_close_matches(name, paths, n=3, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ValueError(f"model is {name!r}; expected one of {', '.join(sorted(paths))} or a .safetensors path{hint}")
+    return paths[name]
+
+
+def _picture(image: Tensor) -> np.ndarray:
+    array: np.ndarray = image.permute(0, 2, 3, 1).cpu().numpy() * np.float32(0.5) + np.float32(0.5)
+    return array
+
+
+def _check_number(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} is {value!r}; expected a whole number, 1 or more")

@@ -1,0 +1,122 @@
+"""Sets of many small images, from a folder, a zip or an npz file: what generative models learn from."""
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pkn._pillow import strict_pillow
+from pkn.image_folders import SUFFIXES
+
+HELD_OUT = 10  # every tenth image is for measuring, never for training
+LARGEST_SIDE = 4096
+MODES = {1: "L", 3: "RGB"}
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images (N, H, W, C), uint8; how many files couldn't be read."""
+
+    images: np.ndarray
+    skipped: int = 0
+
+    @property
+    def training(self) -> np.ndarray:
+        chosen: np.ndarray = self.images[np.arange(len(self.images)) % HELD_OUT != 0]
+        return chosen
+
+    @property
+    def held_out(self) -> np.ndarray:
+        return self.images[::HELD_OUT]
+
+
+def read_set(path: str | Path, *, channels: int = 3, size: int | None = None) -> ImageSet:
+    """Read a folder, a zip of image files, or an npz file with an array ``train_images``.
+
+    Parameters
+    ----------
+    path
+        Read in the order of names. Files that are no images by their suffix are left out; damaged ones are counted.
+    channels : {1, 3}
+    size : int, optional
+        Crop images to squares around their middle and resize them to this side (px); by default they must all have
+        the same size.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, or they have several sizes and ``size`` isn't given.
+    FileNotFoundError
+    """
+    path = Path(path)
+    if path.suffix == ".npz":
+        return ImageSet(_from_array(path, channels, size))
+    images: list[np.ndarray] = []
+    skipped = 0
+    for name, content in _files(path):
+        try:
+            with strict_pillow(), Image.open(BytesIO(content)) as image:
+                if max(image.size) > LARGEST_SIDE:
+                    raise ValueError(f"{name} has {image.size} pixels")
+                images.append(_as_array(image.convert(MODES[channels]), size))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            skipped += 1
+            continue
+        if images[-1].shape != images[0].shape:
+            (height, width), (first, second) = images[-1].shape[:2], images[0].shape[:2]
+            raise ValueError(
+                f"'{path}' holds images of several sizes: '{name}' has {height} x {width} pixels, those before it "
+                f"{first} x {second}; resize them (size=, --resize)"
+            )
+    if images and images[0].shape[0] != images[0].shape[1]:
+        raise ValueError(f"'{path}' holds images of {images[0].shape[:2]} pixels; expected squares (size=, --resize)")
+    if not images:
+        raise ValueError(f"'{path}' holds no image that can be read; expected files {', '.join(SUFFIXES)}")
+    return ImageSet(np.stack(images), skipped)
+
+
+def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+    if path.is_dir():
+        for file in sorted(path.rglob("*")):
+            if file.suffix.lower() in SUFFIXES:
+                yield file.name, file.read_bytes()
+        return
+    if not zipfile.is_zipfile(path):
+        path.open("rb").close()  # a missing file says so itself
+        raise ValueError(f"'{path}' is no folder, zip or npz file of images")
+    with zipfile.ZipFile(path) as archive:
+        for name in sorted(archive.namelist()):
+            if Path(name).suffix.lower() in SUFFIXES:
+                try:
+                    yield name, archive.read(name)
+                except (zipfile.BadZipFile, OSError, EOFError):
+                    yield name, b""  # damaged: no decoder will take it
+
+
+def _as_array(image: Image.Image, size: int | None) -> np.ndarray:
+    if size is not None:
+        side = min(image.size)
+        left, top = ((length - side) // 2 for length in image.size)
+        box = (left, top, left + side, top + side)
+        image = image.resize((size, size), Image.Resampling.LANCZOS, box, reducing_gap=3.0)
+    array = np.asarray(image, np.uint8)
+    return array[..., None] if array.ndim == 2 else array
+
+
+def _from_array(path: Path, channels: int, size: int | None) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as file:
+        if "train_images" not in file.files:
+            raise ValueError(f"'{path}' holds {', '.join(file.files) or 'nothing'}; expected an array train_images")
+        images: np.ndarray = file["train_images"]
+    images = images[..., None] if images.ndim == 3 else images
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in MODES:
+        came = f"{images.dtype} of shape {images.shape}"
+        raise ValueError(f"train_images in '{path}' is {came}; expected uint8 of shape (N, H, W) or (N, H, W, 1 or 3)")
+    if images.shape[3] == channels and size in (None, images.shape[1]):
+        return images
+    pictures = (Image.fromarray(image.squeeze()).convert(MODES[channels]) for image in images)
+    return np.stack([_as_array(picture, size) for picture in pictures])

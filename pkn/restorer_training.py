@@ -1,0 +1,160 @@
+"""Training networks that predict clean images from degraded ones: the restorers of samplers."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+import pkn
+from pkn._files import atomic_path
+from pkn.checkpoints import checkpoint_path, load_checkpoint, save_checkpoint
+from pkn.nets._weights import to_bytes
+
+AVERAGED = 50  # steps whose mean loss is one point of the curve
+LARGEST_GRADIENT = 1.0
+
+Objective = Callable[[nn.Module, Tensor, np.random.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class RestorerPlan:
+    """What decides a run, but for its length: it can be taken up again, and made longer.
+
+    Parameters
+    ----------
+    network : dict
+        Architecture, as in the header of a weights file.
+    objective : dict
+        What is minimised, for the record.
+    data : str
+        Name of the images.
+    seed : int
+    batch : int
+    rate : float
+        Learning rate of AdamW, after a linear rise over ``warm_up`` steps.
+    decay : float
+        Weight decay.
+    averaging : float
+        Of the exponential moving average of weights, which is what is kept.
+    """
+
+    network: dict[str, Any]
+    objective: dict[str, Any]
+    data: str
+    seed: int = 0
+    batch: int = 32
+    rate: float = 3e-4
+    decay: float = 1e-2
+    warm_up: int = 200
+    averaging: float = 0.999
+
+
+class RestorerTraining:
+    """One run on images (N, H, W, C), uint8; ``objective(net, clean, random)`` is a loss for clean ones in [-1, 1]."""
+
+    def __init__(
+        self, plan: RestorerPlan, net: nn.Module, images: np.ndarray, objective: Objective, half: bool = False
+    ) -> None:
+        self.plan, self.images, self.objective, self.half = plan, images, objective, half
+        self.device = next(net.parameters()).device
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        averaging = get_ema_multi_avg_fn(plan.averaging)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(net, multi_avg_fn=averaging)
+        self.optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=plan.decay)
+        self.step, self.minutes = 0, 0.0
+        self.curve: list[tuple[int, float, float]] = []  # step, minutes, mean loss
+        self._losses: list[float] = []
+
+    def run(
+        self,
+        out: Path,
+        minutes: float,
+        steps: int | None = None,
+        check_every: float = 5.0,
+        told: Callable[["RestorerTraining", float | None], None] = lambda *_: None,
+    ) -> None:
+        """Train until ``minutes`` (of all parts of the run) or ``steps`` are over, and write the averaged network.
+
+        ``told(self, loss)`` hears of each step; with loss None every ``check_every`` minutes, after a checkpoint.
+        """
+        checked = self.minutes
+        while self.minutes < minutes and (steps is None or self.step < steps):
+            start = time.monotonic()
+            loss = self._advance()
+            self.minutes += (time.monotonic() - start) / 60
+            told(self, loss)
+            if self.minutes - checked >= check_every:
+                checked = self.minutes
+                self._save(checkpoint_path(out))
+                told(self, None)
+        self._write(out)
+        checkpoint_path(out).unlink(missing_ok=True)
+
+    def _advance(self) -> float:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.plan.rate * min(1.0, (self.step + 1) / self.plan.warm_up)
+        random = np.random.default_rng((self.plan.seed, self.step))
+        clean = draw_images(self.images, self.plan.batch, random).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            loss = self.objective(self.net, clean, random)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.net.parameters(), LARGEST_GRADIENT)
+        self.optimiser.step()
+        self.average.update_parameters(self.net)
+        self.step += 1
+        self._losses.append(float(loss.detach()))
+        if len(self._losses) == AVERAGED:
+            self.curve.append((self.step, round(self.minutes, 3), float(np.mean(self._losses))))
+            self._losses.clear()
+        return float(loss.detach())
+
+    @property
+    def last_loss(self) -> float:
+        """Mean over the last steps."""
+        return float(np.mean(self._losses)) if self._losses else self.curve[-1][2]
+
+    def _write(self, out: Path) -> None:
+        about = {**self._about(), "pkn": pkn.__version__, "images": len(self.images)}
+        state = self.average.module.state_dict()
+        arrays = {name: values.detach().cpu().numpy() for name, values in state.items()}
+        with atomic_path(out) as temporary:
+            temporary.write_bytes(to_bytes(self.plan.network, arrays, about))
+
+    def _save(self, path: Path) -> None:
+        parts: dict[str, Mapping[str, Tensor]] = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "losses": {"recent": torch.tensor(self._losses)},
+        }
+        save_checkpoint(path, self.plan.network, parts, self.optimiser, self._about())
+
+    def _about(self) -> dict[str, Any]:
+        return {"plan": asdict(self.plan), "step": self.step, "minutes": self.minutes, "curve": self.curve}
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint.
+
+        Raises
+        ------
+        ValueError
+            If it is of another plan, or no checkpoint.
+        """
+        about, parts = load_checkpoint(path, asdict(self.plan), self.optimiser)
+        self.net.load_state_dict(parts["net"])
+        self.average.load_state_dict(parts["average"])
+        self._losses = parts["losses"]["recent"].tolist()
+        self.step, self.minutes = about["step"], about["minutes"]
+        self.curve = [(step, minutes, loss) for step, minutes, loss in about["curve"]]
+
+
+def draw_images(images: np.ndarray, number: int, random: np.random.Generator) -> Tensor:
+    """Images (number, C, H, W) in [-1, 1] at random."""
+    chosen = images[random.integers(len(images), size=number)].transpose(0, 3, 1, 2)
+    return torch.from_numpy(chosen / np.float32(127.5) - np.float32(1))
