@@ -11,6 +11,7 @@ import pkn
 from pkn.plots import plot_sheet, save_figure
 
 SIGMA = 25 / 255
+SHOWN = ("ky_0", "sigma_range_0", "blend_0", "blend_1")  # of the maps; all are written
 
 
 def psnr(image: np.ndarray, truth: np.ndarray) -> float:
@@ -38,7 +39,7 @@ def main(folder: Path) -> None:
         path = folder / f"{name.split()[0]}.png"
         io.imsave(path, np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8), check_contrast=False)
     maps.to_png(folder)
-    save_figure(plot_sheet(pictures, maps), folder / "sheet.png")
+    save_figure(plot_sheet(pictures, maps, SHOWN), folder / "sheet.png")
 
     height, width = clean.shape[:2]
     print(f"photograph {width} x {height}, RGB, noise 25/255 (estimated {maps.provenance['sigma'] * 255:.1f}/255)")

@@ -1,5 +1,6 @@
 """Pictures of parameter maps: white where more denoising happens, a colour bar with the unit."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ def draw_map(axes: Axes, values: np.ndarray, name: str, limits: MapRange) -> Non
     shown = axes.imshow(image, cmap="gray_r" if narrows else "gray", norm=norm, interpolation="nearest")
     bar = axes.figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.03)
     for ticks in (bar.ax.yaxis.set_major_formatter, bar.ax.yaxis.set_minor_formatter):
-        ticks(FormatStrFormatter("%.2g"))
+        ticks(FormatStrFormatter("%.3g"))
     bar.set_label(f"{name} [{limits.unit}]" if limits.unit else name)
     axes.set_title(f"{name}: {limits.meaning}" if limits.meaning else name, fontsize="medium")
     axes.set_axis_off()
@@ -95,13 +96,14 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, dpi=110)
 
 
-def plot_sheet(pictures: dict[str, np.ndarray], maps: "ParameterMaps") -> Figure:
-    """Pictures (each (H, W) or (H, W, 3), 0 to 1), then the maps, in rows of at most six."""
-    figure, places = _grid(len(pictures) + len(maps), maps)
+def plot_sheet(pictures: dict[str, np.ndarray], maps: "ParameterMaps", names: Sequence[str] = ()) -> Figure:
+    """Pictures (each (H, W) or (H, W, 3), 0 to 1), then the maps (all, or those of ``names``), in rows of at most six."""
+    names = names or list(maps)
+    figure, places = _grid(len(pictures) + len(names), maps)
     for place, (title, picture) in zip(places, pictures.items(), strict=False):
         place.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         place.set_title(title, fontsize="medium")
-    for place, name in zip(places[len(pictures) :], maps, strict=False):
+    for place, name in zip(places[len(pictures) :], names, strict=True):
         draw_map(place, maps[name], name, maps.ranges[name])
     return figure
 
