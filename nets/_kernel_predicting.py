@@ -31,8 +31,9 @@ class KernelPredictingSettings:
         Side of the (square) images, px; a multiple of ``2 ** len(decoder)``, which is the side of a patch.
     channels : int
         Of the images.
-    width, blocks, heads : int
-        Of the transformer.
+    width, blocks, heads, hidden : int
+        Of the transformer; ``hidden`` features has its SwiGLU. (341, two thirds of the width, gives the published
+        25.8 million weights.)
     decoder : tuple of int
         Channels at each level on the way up, coarsest first: so many levels has the pyramid.
     head_width : int
@@ -54,6 +55,7 @@ class KernelPredictingSettings:
     width: int = 512
     blocks: int = 16
     heads: int = 8
+    hidden: int = 341
     decoder: tuple[int, ...] = (256, 128, 64)
     head_width: int = 32
     embedding: int = 16
@@ -89,7 +91,7 @@ class KernelPredictingSettings:
 
 SETTINGS = {
     "published": KernelPredictingSettings(),
-    "small": KernelPredictingSettings(width=256, blocks=6, decoder=(128, 64, 32), head_width=16),
+    "small": KernelPredictingSettings(width=256, blocks=6, hidden=672, decoder=(128, 64, 32), head_width=16),
 }
 
 
@@ -121,7 +123,7 @@ class KernelPredictingNet(nn.Module):
         self.look = nn.Conv2d(s.channels, s.embedding, 1)
         self.time = nn.Linear(s.embedding, s.embedding)
         self.patches = nn.Conv2d(s.embedding, s.width, s.patch, s.patch)
-        self.blocks = nn.ModuleList(Block(s.width, s.heads) for _ in range(s.blocks))
+        self.blocks = nn.ModuleList(Block(s.width, s.heads, s.hidden) for _ in range(s.blocks))
         self.norm = nn.RMSNorm(s.width)
         steps = zip((s.width, *s.decoder), s.decoder, strict=False)
         self.ups = nn.ModuleList(_Residual(before, after) for before, after in steps)
@@ -161,6 +163,10 @@ class KernelPredictingNet(nn.Module):
             [blend.sigmoid() for _, _, blend in parts],
             None if self.drift is None else self.drift(z).float(),
         )
+
+    def weights(self, logits: Tensor) -> Tensor:
+        """Kernels (N, K * K, H, W) of their logits."""
+        return logits.tanh() if self.settings.normalization == "tanh" else logits.softmax(1)
 
     def apply(self, z: Tensor, maps: KernelMaps) -> Tensor:  # type: ignore[override]
         """Filter z: down the pyramid by kernels and means of 2 x 2 pixels, up again by Gaussians and blends."""

@@ -10,13 +10,12 @@ ROTARY_BASE = 100.0  # the slowest pair turns by 1/100 rad a token: grids are te
 class Block(nn.Module):
     """Attention, then SwiGLU (Shazeer 2020, arXiv 2002.05202), each added to what came in."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, hidden: int) -> None:
         super().__init__()
         self.heads = heads
         self.before_attention, self.before_gate = nn.RMSNorm(width), nn.RMSNorm(width)
         self.query_key_value = nn.Linear(width, 3 * width, bias=False)
         self.mix = nn.Linear(width, width, bias=False)
-        hidden = 8 * width // 3 // 32 * 32  # as many weights as two layers of 4 x width
         self.gate = nn.Linear(width, 2 * hidden, bias=False)
         self.out = nn.Linear(hidden, width, bias=False)
 

@@ -18,7 +18,10 @@ BATCH = 64  # images at once
 
 
 class SamplerState(NamedTuple):
-    """After a step: the time reached, z and the predicted images, both (n, H, W, C) in [0, 1] but for noise beyond."""
+    """A step: its time, z there, and the images predicted from z, which after the last step are the result.
+
+    Both are (n, H, W, C), images in [0, 1]; the noise in z goes beyond.
+    """
 
     t: float
     z: np.ndarray
@@ -86,10 +89,11 @@ def states(
         x0: Tensor = net(z, torch.full((len(z),), t, device=z.device))
         return x0
 
+    z = torch.from_numpy(start).to(device)
     with torch.inference_mode():
-        path = trajectory(restore, step, torch.from_numpy(start).to(device), times)
-        for t, (z, x0) in zip(times[1:], path, strict=True):
+        for t, (later, x0) in zip(times, trajectory(restore, step, z, times), strict=False):
             yield SamplerState(t, _picture(z), np.clip(_picture(x0), 0, 1))
+            z = later
 
 
 def find_sampler(model: Any) -> KernelPredictingNet:

@@ -97,7 +97,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def plot_sheet(pictures: dict[str, np.ndarray], maps: "ParameterMaps", names: Sequence[str] = ()) -> Figure:
-    """Pictures (each (H, W) or (H, W, 3), 0 to 1), then the maps (all, or those of ``names``), in rows of at most six."""
+    """Pictures (each (H, W) or (H, W, 3), 0 to 1), then maps (all, or those of ``names``), in rows of at most six."""
     names = names or list(maps)
     figure, places = _grid(len(pictures) + len(names), maps)
     for place, (title, picture) in zip(places, pictures.items(), strict=False):

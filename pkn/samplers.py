@@ -40,15 +40,18 @@ def heun(restore: Restore, z: Tensor, t: float, s: float) -> tuple[Tensor, Tenso
     return z + (slope + other) / 2 * (s - t), x0
 
 
-def ancestral(generator: torch.Generator, renewed: float = 0.3) -> Step:
-    """Euler's step in which a share ``renewed`` of the noise's variance is drawn anew: errors of earlier steps fade."""
+def ancestral(generator: torch.Generator) -> Step:
+    """Euler's step with as much of the noise drawn anew as the way from s back to t would have added.
+
+    The sampler of Ho et al. 2020 (arXiv 2006.11239), here for straight paths: errors of earlier steps fade.
+    """
 
     def step(restore: Restore, z: Tensor, t: float, s: float) -> tuple[Tensor, Tensor]:
         x0 = restore(z, t)
         old = (z - t * x0) / (1 - t)
         new = torch.randn(z.shape, generator=generator, dtype=z.dtype).to(z.device)
-        noise = (1 - renewed) ** 0.5 * old + renewed**0.5 * new
-        return s * x0 + (1 - s) * noise, x0
+        kept = t / s * (1 - s) / (1 - t)
+        return s * x0 + (1 - s) * (kept * old + (1 - kept**2) ** 0.5 * new), x0
 
     return step
 

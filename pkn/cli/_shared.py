@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ def net_options(function: Any) -> Any:
     return click.option("--sigma", type=float, help="Noise level as a fraction of full range; estimated by default.")(
         function
     )
+
+
+def require_torch(purpose: str) -> None:
+    """One clear error where torch is needed and isn't there."""
+    if not find_spec("torch"):
+        raise ValueError(f"torch isn't installed; expected it for {purpose}: pip install 'pkn[train]'")
 
 
 def read(path: Path, max_pixels: int | None) -> Any:

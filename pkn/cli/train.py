@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pkn.cli._shared import DATA, OUTPUT
+from pkn.cli._shared import DATA, OUTPUT, require_torch
 
 
 @click.command("train")
@@ -29,8 +28,7 @@ from pkn.cli._shared import DATA, OUTPUT
 @click.option("--device", default="cpu", show_default=True)
 def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int | None, **settings: Any) -> None:
     """Train a network on any folder of images. The same seed and length give the same network."""
-    if not find_spec("torch"):
-        raise ValueError("torch isn't installed; expected it for training: pip install 'pkn[train]'")
+    require_torch("training")
     from pkn.checkpoints import checkpoint_path
     from pkn.filters import FILTERS
     from pkn.image_folders import folder_names, read_folder

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pkn.cli._shared import OUTPUT
+from pkn.cli._shared import OUTPUT, require_torch
 
 IMAGES = click.Path(exists=True, path_type=Path)
 SHEET = 36  # samples
@@ -40,8 +40,7 @@ SHEET = 36  # samples
 @click.option("--device", default="auto", show_default=True, help="Of torch; auto is a GPU if there is one.")
 def command(data: Path, out: Path, **given: Any) -> None:
     """Train a generative kernel-predicting network on any set of small images of one size."""
-    if not find_spec("torch"):
-        raise ValueError("torch isn't installed; expected it for training: pip install 'pkn[train]'")
+    require_torch("training")
     import torch
 
     from pkn.checkpoints import checkpoint_path

@@ -1,0 +1,47 @@
+"""``pkn sample``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pkn.cli._shared import FOLDER, OUTPUT, parts_progress, require_torch
+
+
+@click.command("sample")
+@click.argument("model")
+@click.argument("out", type=OUTPUT)
+@click.option("--n", "-n", default=16, show_default=True, help="Number of images.")
+@click.option("--steps", default=64, show_default=True, help="Steps of the sampler.")
+@click.option("--rng", default=0, show_default=True, help="Seed.")
+@click.option("--solver", default="euler", show_default=True, help="euler, heun or ancestral.")
+@click.option("--frames", type=OUTPUT, help="Write the way there as an animated .gif.")
+@click.option("--explain", type=FOLDER, help="Write what each step does to one image to DIR.")
+@click.option("--int8", is_flag=True, help="Compute the filter network's layers in int8.")
+@click.option("--device", default="cpu", show_default=True, help="Of torch.")
+def command(
+    model: str, out: Path, n: int, frames: Path | None, explain: Path | None, int8: bool, **options: Any
+) -> None:
+    """Draw images from MODEL, a bundled name or .safetensors file, as one sheet OUT."""
+    require_torch("sampling")
+    from pkn.explanation import write_explanation
+    from pkn.generation import find_sampler, states
+    from pkn.nets._quantization import quantized
+    from pkn.sheets import sheet, write_film, write_sheet
+
+    if frames is not None and frames.suffix.lower() != ".gif":
+        raise ValueError(f"--frames is '{frames}'; expected a name that ends in .gif")
+    net = find_sampler(model)
+    net = quantized(net) if int8 else net
+    film = []
+    with parts_progress() as tell:
+        for done, state in enumerate(states(net, n, **options), 1):
+            tell(done, options["steps"])
+            if frames is not None:
+                film.append(sheet(state.predicted))
+    write_sheet(out, state.predicted)
+    if frames is not None:
+        write_film(frames, film)
+    if explain is not None:
+        write_explanation(net, explain, **options)
+    click.echo(f"{out}: {n} images, {options['steps']} steps of {options['solver']}")
