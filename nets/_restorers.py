@@ -1,5 +1,6 @@
 """Restorers on disk: networks that samplers ask for the clean image."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +19,8 @@ _BUILDERS: dict[str, Callable[..., nn.Module]] = {
 
 
 def described(net: Any) -> dict[str, Any]:
-    """What it takes to build a restorer again, for the header of its weights file."""
-    return {"network": type(net).__name__, **asdict(net.settings)}
+    """What it takes to build a restorer again, for the header of its weights file; as JSON reads it."""
+    return {"network": type(net).__name__, **json.loads(json.dumps(asdict(net.settings)))}
 
 
 def build_restorer(architecture: Mapping[str, Any]) -> nn.Module:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pkn.blur_estimation import estimate_blur
     from pkn.deconvolution import deconvolve
+    from pkn.generation import sample
     from pkn.noise import estimate_noise
     from pkn.parameter_maps import ParameterMaps
     from pkn.upsampling import upsample
@@ -27,6 +28,7 @@ __all__ = [
     "estimate_blur",
     "estimate_noise",
     "predict_maps",
+    "sample",
     "upsample",
 ]
 
@@ -37,6 +39,7 @@ _HOMES = {
     "estimate_blur": "pkn.blur_estimation",
     "estimate_noise": "pkn.noise",
     "predict_maps": "pkn.verbs",
+    "sample": "pkn.generation",
     "upsample": "pkn.upsampling",
 }
 

@@ -101,8 +101,7 @@ def _as_array(image: Image.Image, size: int | None) -> np.ndarray:
     if size is not None:
         side = min(image.size)
         left, top = ((length - side) // 2 for length in image.size)
-        box = (left, top, left + side, top + side)
-        image = image.resize((size, size), Image.Resampling.LANCZOS, box, reducing_gap=3.0)
+        image = image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.LANCZOS)
     array = np.asarray(image, np.uint8)
     return array[..., None] if array.ndim == 2 else array
 
