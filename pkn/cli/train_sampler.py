@@ -21,6 +21,7 @@ SHEET = 36  # samples
 @click.option("--minutes", default=60.0, show_default=True, help="Length of the run; resumed, of all its parts.")
 @click.option("--steps", type=int, help="Or its length in steps, if that comes first.")
 @click.option("--batch", default=32, show_default=True, help="Images in a step.")
+@click.option("--threads", default=2, show_default=True, help="That share a batch among them.")
 @click.option("--rate", default=3e-4, show_default=True, help="Learning rate.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--grey", is_flag=True, help="Learn grey images (by default RGB).")
@@ -60,12 +61,14 @@ def command(data: Path, out: Path, **given: Any) -> None:
     if images.skipped:
         click.echo(f"{data}: {images.skipped} damaged files left out", err=True)
     size, channels = images.images.shape[2:]
+    torch.set_num_threads(1)
     torch.manual_seed(given["seed"])
     net = KernelPredictingNet(SETTINGS[given["config"]].for_images(size, channels)).to(device)
     plan = RestorerPlan(
         network=described(net),
         objective={"error": "squared", "perceptual": Path(given["perceptual"]).name},
         data=data.name,
+        parts=given["threads"],
         **{name: given[name] for name in ("seed", "batch", "rate")},
     )
     loss = objective(None if perceptual is None else perceptual.to(device))
