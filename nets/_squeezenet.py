@@ -20,6 +20,7 @@ FIRES = {
     12: 64,
 }  # squeezed channels, by layer; torchvision's numbers
 POOLS = (2, 5, 8)
+SMALLEST = 17  # px; below, nothing is left of an image after the pools
 
 
 class SqueezeNet(nn.Module):
@@ -42,7 +43,15 @@ class SqueezeNet(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Features at ``TAPS``."""
+        """Features at ``TAPS``.
+
+        Raises
+        ------
+        ValueError
+            If the image is too small for them.
+        """
+        if min(image.shape[2:]) < SMALLEST:
+            raise ValueError(f"images have {tuple(image.shape[2:])} pixels; expected {SMALLEST} or more for SqueezeNet")
         found, taps = (image.flip(1) + 1) * 127.5 - self.mean, []
         for number, layer in enumerate(self.features):
             found = layer(found)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import pkn
 from pkn.frechet import frechet_distance
-from pkn.generation import BATCH, last_states, states
+from pkn.generation import BATCH, last_states
 from pkn.image_sets import ImageSet
 from pkn.nets._kernel_predicting import KernelPredictingNet
 from pkn.nets._squeezenet import SqueezeNet
@@ -19,6 +19,7 @@ from pkn.noising import interpolate
 BLUR = 3.0  # px, of the yardstick
 MIDDLE = 0.5  # time at which denoising is measured
 LOW = 1 / 8  # cycles per pixel: what is called low frequency
+NEIGHBOURS = 3  # of each kind, for a sample
 SPECTRUM_TIMES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 Embed = Callable[[np.ndarray], np.ndarray]
@@ -30,7 +31,8 @@ def embedder(backbone: SqueezeNet) -> Embed:
     def embed(images: np.ndarray) -> np.ndarray:
         parts = [images[first : first + BATCH] for first in range(0, len(images), BATCH)]
         with torch.inference_mode():
-            return np.concatenate([backbone.embed(_tensor(_as_bytes(part))).numpy() for part in parts])
+            tensors = (_tensor(_as_bytes(part)) for part in parts)
+            return np.concatenate([backbone.embed(part.expand(-1, 3, -1, -1)).numpy() for part in tensors])
 
     return embed
 
@@ -68,7 +70,7 @@ def denoising(net: KernelPredictingNet, images: ImageSet, n: int, seed: int = 0)
     axis = -1 if given.shape[-1] == 3 else None
     each = [image if axis else image[..., 0] for image in given]
     with torch.inference_mode():
-        ours = torch.cat([net(part, torch.full((len(part),), MIDDLE)) for part in z.split(BATCH)])
+        ours = torch.cat([net(part, torch.full((len(part),), MIDDLE)) for part in torch.split(z, BATCH)])
     results: dict[str, Any] = {
         "noisy": given,
         "sampler's network": _pictures(ours),
@@ -105,12 +107,12 @@ def low_share(image: Tensor) -> float:
     return float(energy[radius < LOW].sum() / energy.sum())
 
 
-def neighbours(samples: np.ndarray, images: ImageSet, embed: Embed, number: int = 3) -> np.ndarray:
+def neighbours(samples: np.ndarray, images: ImageSet, embed: Embed) -> np.ndarray:
     """Rows for a sheet: each sample, its nearest training images by pixels, and its nearest by features."""
     training = images.training
     pairs = [(samples.reshape(len(samples), -1), (training / np.float32(255)).reshape(len(training), -1))]
     pairs.append((embed(samples), embed(training)))
-    orders = [np.argsort(_squares(*pair), 1)[:, :number] for pair in pairs]
+    orders = [np.argsort(_squares(*pair), 1)[:, :NEIGHBOURS] for pair in pairs]
     near = [_as_bytes(training[order]) for order in orders]
     rows = np.concatenate([_as_bytes(samples)[:, None], *near], 1)
     return rows.reshape(-1, *rows.shape[2:])
@@ -126,13 +128,10 @@ def steps_and_quality(
             yield solver, number, number * predictions, distance
 
 
-def film(net: KernelPredictingNet, n: int, **options: Any) -> list[np.ndarray]:
-    """The predicted images after each step."""
-    return [state.predicted for state in states(net, n, **options)]
-
-
 def _squares(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    squares: np.ndarray = np.square(first).sum(1)[:, None] - 2 * first @ second.T + np.square(second).sum(1)
+    """Squared distances (N, M) of rows (N, D) and (M, D)."""
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    squares: np.ndarray = np.square(a).sum(1)[:, None] - 2 * a @ b.T + np.square(b).sum(1)
     return squares
 
 

@@ -1,0 +1,121 @@
+"""``pkn evaluate-sampler``."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pkn.cli._shared import OUTPUT, require_torch, table_console
+
+SHOWN = 16  # samples in the sheet of neighbours
+CURVE = (4, 8, 16, 32, 64)
+SOLVERS = {"euler": 1, "heun": 2, "ancestral": 1}  # predictions a step takes
+
+
+def _distance(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
+    from pkn.sampler_evaluation import distance_of_samples, yardsticks
+
+    rows = list(yardsticks(images, given["n"], embed))
+    start = time.perf_counter()
+    distance = distance_of_samples(net, images, given["n"], embed, rng=0, steps=given["steps"])
+    rows.insert(0, (f"samples, {given['steps']} Euler steps", distance))
+    _table(f"Fréchet distance to held-out images, {given['n']} each", ["", "distance"], rows)
+    click.echo(f"{1e3 * (time.perf_counter() - start) / given['n']:.0f} ms a sample")
+
+
+def _int8(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
+    from pkn.nets._quantization import quantized
+    from pkn.sampler_evaluation import distance_of_samples
+
+    rows = []
+    for name, each in (("float32", net), ("int8", quantized(net))):
+        size = sum(values.numel() * values.element_size() for values in each.state_dict().values()) / 1e6
+        distance = distance_of_samples(each, images, given["n"], embed, rng=0, steps=given["steps"])
+        rows.append((name, f"{size:.2f} MB", distance))
+    _table("Quantised", ["weights", "size", "distance"], rows)
+
+
+def _denoising(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
+    from pkn.sampler_evaluation import denoising
+
+    number = min(given["denoised"], len(images.held_out))
+    rows = list(denoising(net, images, number))
+    _table(f"Denoising at t = 0.5, {number} held-out images", ["", "PSNR, dB"], rows)
+
+
+def _spectrum(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
+    from pkn.sampler_evaluation import LOW, drift_spectrum
+
+    if net.drift is None:
+        return
+    rows = [(f"{t:g}", *values) for t, values in drift_spectrum(net, images, 64)]
+    columns = ["t", "drift's energy over the filtered image's", f"drift's under {LOW:g}/px", "filtered image's"]
+    _table("Drift", columns, rows)
+
+
+def _curve(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
+    from pkn.sampler_evaluation import steps_and_quality
+
+    rows = list(steps_and_quality(net, images, given["n"], embed, SOLVERS, CURVE))
+    _table("Steps and quality", ["solver", "steps", "predictions", "distance"], rows)
+
+
+def _neighbours(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
+    from pkn.generation import sample
+    from pkn.sampler_evaluation import NEIGHBOURS, neighbours
+    from pkn.sheets import write_sheet
+
+    if given["sheet"] is not None:
+        drawn = sample(net, SHOWN, steps=given["steps"], rng=0)
+        write_sheet(given["sheet"], neighbours(drawn, images, embed), 1 + 2 * NEIGHBOURS)
+        click.echo(f"{given['sheet']}: samples, the nearest by pixels, the nearest by features")
+
+
+def _table(title: str, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
+    from rich.table import Table
+
+    table = Table(*columns, title=title)
+    for row in rows:
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
+    table_console().print(table)
+
+
+MEASURES = {
+    "distance": _distance,
+    "int8": _int8,
+    "denoising": _denoising,
+    "spectrum": _spectrum,
+    "curve": _curve,
+    "neighbours": _neighbours,
+}
+
+
+@click.command("evaluate-sampler")
+@click.argument("model")
+@click.option("--data", type=click.Path(exists=True, path_type=Path), required=True, help="What it was trained on.")
+@click.option("--features", type=click.Path(exists=True, path_type=Path), required=True, help=".npz of SqueezeNet 1.1.")
+@click.option("--n", "-n", default=2000, show_default=True, help="Samples for a Fréchet distance.")
+@click.option("--steps", default=64, show_default=True, help="Steps of the sampler.")
+@click.option("--only", multiple=True, help=f"Some of {', '.join(MEASURES)}; by default all.")
+@click.option("--denoised", default=200, show_default=True, help="Held-out images to denoise.")
+@click.option("--neighbours", "sheet", type=OUTPUT, help="Write samples beside their nearest training images.")
+def command(model: str, data: Path, features: Path, only: tuple[str, ...], **given: Any) -> None:
+    """Measure a sampler against images it never saw: every tenth of DATA.
+
+    Fréchet distances are taken between features of SqueezeNet; they are no FID, and none like it elsewhere.
+    """
+    require_torch("sampling")
+    from pkn.generation import find_sampler
+    from pkn.image_sets import read_set
+    from pkn.nets._squeezenet import load_squeezenet
+    from pkn.sampler_evaluation import embedder
+
+    if unknown := set(only) - MEASURES.keys():
+        raise ValueError(f"--only is {unknown.pop()!r}; expected some of {', '.join(MEASURES)}")
+    net = find_sampler(model)
+    size = net.settings.size
+    images = read_set(data, channels=net.settings.channels, size=size)
+    embed = embedder(load_squeezenet(features))
+    for name in only or MEASURES:
+        MEASURES[name](net, images, embed, given)
