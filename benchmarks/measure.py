@@ -29,9 +29,9 @@ def measure_pair(pair: Pair, image: np.ndarray, megapixels: float, threads: int,
     memory = min(memory, peak_memory(ours))
     times, begin = [], time.perf_counter()
     while len(times) < RUNS and (not times or time.perf_counter() - begin < PATIENCE):
-        times.append((_seconds(ours), _seconds(theirs) if theirs else np.nan))
-    seconds = np.array(times)
-    mine, peer = np.median(seconds, 0)
+        times.append((seconds(ours), seconds(theirs) if theirs else np.nan))
+    taken = np.array(times)
+    mine, peer = np.median(taken, 0)
     channels = 1 if image.ndim == 2 else image.shape[-1]
     rate = float(pair.taps * megapixels / 1e3 / mine) if pair.taps else None
     return {
@@ -42,14 +42,15 @@ def measure_pair(pair: Pair, image: np.ndarray, megapixels: float, threads: int,
         "threads": threads,
         "ours": float(1e3 * mine / megapixels),
         "theirs": float(1e3 * peer / megapixels) if theirs else None,
-        "ratio": float(np.median(seconds[:, 1] / seconds[:, 0])) if theirs else None,
+        "ratio": float(np.median(taken[:, 1] / taken[:, 0])) if theirs else None,
         "gigataps": rate,
         "share": rate * (pair.operations + 4 * (channels - 1)) / peak if rate else None,
         "memory": memory,
     }
 
 
-def _seconds(call: Callable[[], Any]) -> float:
+def seconds(call: Callable[[], Any]) -> float:
+    """What a call takes."""
     begin = time.perf_counter()
     call()
     return time.perf_counter() - begin
@@ -93,7 +94,7 @@ def multiply_add_peak(threads: int) -> float:
             worker.join()
 
     run()
-    return threads * rounds * start.shape[1] / min(_seconds(run) for _ in range(5)) / 1e9
+    return threads * rounds * start.shape[1] / min(seconds(run) for _ in range(5)) / 1e9
 
 
 @kernel

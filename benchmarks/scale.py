@@ -1,7 +1,6 @@
 """How cost grows: image size, Dask workers, and a training step beside its twin. `python -m benchmarks.scale`."""
 
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 from dask.distributed import Client, LocalCluster, wait
 
 import pkn
-from benchmarks.measure import peak_memory
+from benchmarks.measure import peak_memory, seconds
 from benchmarks.table import photograph
 from pkn.filters import Pyramid
 from pkn.large_tiff import denoise_large, open_large
@@ -29,10 +28,10 @@ def main() -> None:
             image = photograph(*size, channels)
             call = _denoise(image)
             call()
-            seconds = min(_seconds(call) for _ in range(3))
+            least = min(seconds(call) for _ in range(3))
             memory = peak_memory(call) - image.nbytes / 1e6
             print(
-                f"pkn.denoise, {channels} channels, {megapixels:g} MP: {1e3 * seconds / megapixels:.1f} ms/MP, "
+                f"pkn.denoise, {channels} channels, {megapixels:g} MP: {1e3 * least / megapixels:.1f} ms/MP, "
                 f"{memory:.0f} MB beyond input and output ({memory / (image.nbytes / 1e6):.2f} times the input)"
             )
     large_file()
@@ -48,9 +47,9 @@ def large_file() -> None:
         tifffile.imwrite(source, np.tile(part, (10, 10)))
         opened = open_large(source)
         assert opened is not None
-        seconds: list[float] = []
-        memory = peak_memory(lambda: seconds.append(_seconds(lambda: denoise_large(opened, target, "pyramid"))))
-        print(f"TIFF of 200 MP, grey, file to file: {1e3 * seconds[0] / 200.2:.1f} ms/MP, {memory:.0f} MB")
+        taken: list[float] = []
+        memory = peak_memory(lambda: taken.append(seconds(lambda: denoise_large(opened, target, "pyramid"))))
+        print(f"TIFF of 200 MP, grey, file to file: {1e3 * taken[0] / 200.2:.1f} ms/MP, {memory:.0f} MB")
 
 
 def dask_workers() -> None:
@@ -64,7 +63,7 @@ def dask_workers() -> None:
             lazy = da.random.default_rng(0).random((4096, 4096), np.float32, chunks=1024).persist()
             wait(lazy)
             client.run(_denoise(small))  # compiles
-            times[workers] = min(_seconds(lambda lazy=lazy: pkn.denoise(lazy).sum().compute()) for _ in range(3))
+            times[workers] = min(seconds(lambda lazy=lazy: pkn.denoise(lazy).sum().compute()) for _ in range(3))
     print(f"Dask, 16 MP: one worker {times[1]:.2f} s, two {times[2]:.2f} s, {times[1] / times[2]:.2f} times as fast")
 
 
@@ -77,7 +76,7 @@ def training_step() -> None:
         _map_net.apply_filter = apply
         step = _step(net, image)
         step()
-        times[name] = np.median([_seconds(step) for _ in range(5)])
+        times[name] = np.median([seconds(step) for _ in range(5)])
     _map_net.apply_filter = _bridge.apply_filter
     print(
         f"training step, 8 crops of 128 x 128: core {1e3 * times['core']:.0f} ms, twin {1e3 * times['twin']:.0f} ms, "
@@ -91,12 +90,6 @@ def _step(net: MapNet, image: torch.Tensor) -> Callable[[], None]:
 
 def _denoise(image: np.ndarray) -> Callable[[], Any]:
     return lambda: pkn.denoise(image, channel_axis=None if image.ndim == 2 else -1)
-
-
-def _seconds(call: Callable[[], Any]) -> float:
-    begin = time.perf_counter()
-    call()
-    return time.perf_counter() - begin
 
 
 if __name__ == "__main__":

@@ -1,0 +1,67 @@
+"""What the parts of the sampler's network are worth: `python -m benchmarks.ablation cats64.zip squeezenet.npz`.
+
+Small networks on images of 32 x 32 pixels, the same number of steps each, by squared error alone.
+"""
+
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pkn.image_sets import ImageSet, read_set
+from pkn.nets._kernel_predicting import SETTINGS, KernelPredictingNet
+from pkn.nets._restorers import described, load_restorer
+from pkn.nets._squeezenet import load_squeezenet
+from pkn.noising import interpolate, objective
+from pkn.restorer_training import RestorerPlan, RestorerTraining
+from pkn.sampler_evaluation import distance_of_samples, embedder
+
+SIZE, STEPS, SAMPLES = 32, 1500, 500
+TIMES = (0.1, 0.3, 0.5, 0.7, 0.9)
+WHOLE = replace(SETTINGS["small"], size=SIZE, width=128, blocks=3, hidden=336)
+VARIANTS: dict[str, dict[str, Any]] = {
+    "whole": {},
+    "without drift": {"drift": 0},
+    "without pyramid": {"pyramid": False},
+    "positive kernels that sum to 1": {"normalization": "softmax"},
+    "positive kernels, without drift": {"normalization": "softmax", "drift": 0},
+}
+
+
+def main(data: str, features: str, steps: int = STEPS) -> None:
+    torch.set_num_threads(1)
+    images, embed = read_set(data, size=SIZE), embedder(load_squeezenet(features))
+    print(f"| {steps} steps | {' | '.join(f'dB at t = {t:g}' for t in TIMES)} | Fréchet distance |")
+    print("|---" * (len(TIMES) + 2) + "|")
+    for name, change in VARIANTS.items():
+        net = trained(replace(WHOLE, **change), images, steps)
+        distance = distance_of_samples(net, images, SAMPLES, embed, rng=0, steps=32)
+        print(f"| {name} | {' | '.join(f'{psnr(net, images, t):.2f}' for t in TIMES)} | {distance:.1f} |", flush=True)
+
+
+def trained(settings: Any, images: ImageSet, steps: int) -> Any:
+    torch.manual_seed(0)
+    net = KernelPredictingNet(settings)
+    plan = RestorerPlan(described(net), {"error": "squared"}, "", parts=2, rate=1e-3, averaging=0.995)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "net.safetensors")
+        RestorerTraining(plan, net, images.training, objective(None), half=True).run(out, float("inf"), steps)
+        return load_restorer(out)
+
+
+def psnr(net: Any, images: ImageSet, t: float) -> float:
+    """Of the predicted held-out images."""
+    random = np.random.default_rng(0)
+    clean = torch.from_numpy(images.held_out.transpose(0, 3, 1, 2) / np.float32(127.5) - 1)
+    z = interpolate(clean, torch.from_numpy(random.standard_normal(clean.shape, np.float32)), t)
+    with torch.inference_mode():
+        error = ((net(z, torch.full((len(z),), t)) - clean) / 2).square().mean((1, 2, 3))
+    return float(-10 * error.log10().mean())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))
