@@ -1,5 +1,6 @@
 """The one bridge from torch to the filters."""
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -25,10 +26,24 @@ class _FilterFunction(torch.autograd.Function):
         return None, None if v_image is None else torch.from_numpy(v_image), *v_tensors
 
 
+@cache
+def single_on(device: str) -> _twin.Single:
+    """What computes single filters on a kind of device that is not the CPU."""
+    if device == "cuda":
+        try:
+            from pkn.nets import _triton  # here: compilers are slow to import, and rarely wanted
+
+            return _triton.single
+        except ImportError:
+            pass
+    return _twin.single
+
+
 def apply_filter(flt: Filter, image: Tensor, maps: Any) -> Tensor:
     """Filter a batch of images; differentiable in the image and in every map.
 
-    Tensors on the CPU go through the Numba core, others through a twin in plain torch.
+    Tensors on the CPU go through the Numba core, on a CUDA device through Triton kernels, if Triton is installed, and
+    all others through a twin in plain torch.
 
     Parameters
     ----------
@@ -50,6 +65,6 @@ def apply_filter(flt: Filter, image: Tensor, maps: Any) -> Tensor:
                 f"expected {image.dtype} of shape (N, planes, H, W) for an image of shape {tuple(image.shape)}"
             )
     if image.device.type != "cpu":
-        return _twin.apply(flt, image, maps)
+        return _twin.apply(flt, image, maps, single_on(image.device.type))
     out: Tensor = _FilterFunction.apply(flt, image, *maps)  # type: ignore[no-untyped-call]
     return out

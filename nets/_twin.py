@@ -1,9 +1,11 @@
-"""The filters once more, in plain torch: for tensors that are not on the CPU, and the gradients' oracle in tests.
+"""The filters once more, in plain torch: for devices that have no kernels, and the gradients' oracle in tests.
 
-Readable first: one tap after another, autograd does the rest. A new filter adds its energy here.
+Readable first: one tap after another, autograd does the rest. A new filter adds its energy here. Filters made of
+filters are put together here for all devices but the CPU, from whatever computes single ones.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -34,13 +36,20 @@ from pkn.filters.reblur import polynomial
 def pad(image: Tensor, radius: int, mode: str) -> Tensor:
     """The borders of :func:`pkn.filters._border.pad`, differentiable."""
     for axis in (-2, -1):
-        index = torch.from_numpy(border_index(image.shape[axis], radius, mode)).to(image.device)
+        index = _border(image.shape[axis], radius, mode, image.device)
         image = image.index_select(axis, index.clamp_min(0))
-        image = image * (index != OUTSIDE).to(image.dtype).reshape((-1, 1) if axis == -2 else (-1,))
+        if mode == "constant":
+            image = image * (index != OUTSIDE).to(image.dtype).reshape((-1, 1) if axis == -2 else (-1,))
     return image
 
 
-def _inverse_square(sigma: Tensor) -> Tensor:
+@lru_cache(maxsize=64)
+def _border(size: int, radius: int, mode: str, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):  # what inference keeps must do for training too
+        return torch.from_numpy(border_index(size, radius, mode)).to(device)
+
+
+def inverse_square(sigma: Tensor) -> Tensor:
     return torch.reciprocal(torch.clamp_min(sigma * sigma, SMALLEST))
 
 
@@ -49,18 +58,20 @@ def _quadratic(maps: Any, dr: Any, dc: Any) -> Tensor:
     return form
 
 
+Single = Callable[[Filter, Tensor, Any], Tensor]
+
 # Natural-log energies by maps type, of (maps, tap, dr, dc, d2): maps (N, planes, H, W), d2 (N, 1, H, W).
 ENERGIES: dict[type, Callable[[Any, int, int, int, Tensor], Tensor]] = {
     BilateralMaps: lambda maps, tap, dr, dc, d2: (
-        -(dr * dr + dc * dc) / 2 * _inverse_square(maps.sigma_space) - d2 / 2 * _inverse_square(maps.sigma_range)
+        -(dr * dr + dc * dc) / 2 * inverse_square(maps.sigma_space) - d2 / 2 * inverse_square(maps.sigma_range)
     ),
-    IsotropicGaussianMaps: lambda maps, tap, dr, dc, d2: -(dr * dr + dc * dc) / 2 * _inverse_square(maps.sigma),
+    IsotropicGaussianMaps: lambda maps, tap, dr, dc, d2: -(dr * dr + dc * dc) / 2 * inverse_square(maps.sigma),
     AnisotropicGaussianMaps: lambda maps, tap, dr, dc, d2: -_quadratic(maps, dr, dc) / 2,
     AnisotropicBilateralMaps: lambda maps, tap, dr, dc, d2: (
-        -_quadratic(maps, dr, dc) / 2 - d2 / 2 * _inverse_square(maps.sigma_range)
+        -_quadratic(maps, dr, dc) / 2 - d2 / 2 * inverse_square(maps.sigma_range)
     ),
     JointBilateralMaps: lambda maps, tap, dr, dc, d2: (
-        -_quadratic(maps, dr, dc) / 2 - d2 / 2 * _inverse_square(maps.sigma_range)
+        -_quadratic(maps, dr, dc) / 2 - d2 / 2 * inverse_square(maps.sigma_range)
     ),
     SoftmaxMaps: lambda maps, tap, dr, dc, d2: (
         maps.logits[:, tap : tap + 1] - maps.logits.amax(1, keepdim=True).detach()
@@ -69,19 +80,12 @@ ENERGIES: dict[type, Callable[[Any, int, int, int, Tensor], Tensor]] = {
 }
 
 
-def apply(flt: Filter, image: Tensor, maps: Any) -> Tensor:
-    """``flt`` on image (N, C, H, W) with maps (N, planes, H, W)."""
+def single(flt: Filter, image: Tensor, maps: Any) -> Tensor:
+    """``flt``, which is not made of other filters, on image (N, C, H, W) with maps (N, planes, H, W)."""
     if isinstance(flt, NonLocalMeans):
         return _non_local_means(flt, image, maps)
-    if isinstance(flt, Reblur | IsotropicReblur):
-        return _reblur(flt, image, maps)
-    if isinstance(flt, ReblurUpsampling):
-        sharp = _reblur(flt.reblur, image, flt.reblur.Maps(*maps[3:]))
-        return _upsampling(flt, sharp, AnisotropicGaussianMaps(*maps[:3]))
     if isinstance(flt, AnisotropicUpsampling):
         return _upsampling(flt, image, maps)
-    if isinstance(flt, Pyramid):
-        return _pyramid(flt, image, maps)
     energy, signed = ENERGIES[type(maps)], isinstance(maps, TanhMaps)
     height, width = image.shape[-2:]
     window, side = pad(image, flt.radius, flt.border), 2 * flt.radius + 1
@@ -99,14 +103,27 @@ def apply(flt: Filter, image: Tensor, maps: Any) -> Tensor:
     return total if signed else image + total / mass
 
 
-def _pyramid(flt: Pyramid, image: Tensor, maps: Any) -> Tensor:
+def apply(flt: Filter, image: Tensor, maps: Any, single: Single = single) -> Tensor:
+    """``flt`` on image (N, C, H, W) with maps (N, planes, H, W); ``single`` computes what isn't made of others."""
+    if isinstance(flt, Reblur | IsotropicReblur):
+        return _reblur(flt, image, maps, single)
+    if isinstance(flt, ReblurUpsampling):
+        sharp = _reblur(flt.reblur, image, flt.reblur.Maps(*maps[3:]), single)
+        enlarge = AnisotropicUpsampling(flt.radius, flt.border, flt.scale)
+        return single(enlarge, sharp, AnisotropicGaussianMaps(*maps[:3]))
+    if isinstance(flt, Pyramid):
+        return _pyramid(flt, image, maps, single)
+    return single(flt, image, maps)
+
+
+def _pyramid(flt: Pyramid, image: Tensor, maps: Any, single: Single) -> Tensor:
     images = [image]
     for _ in range(flt.levels - 1):
         extra = (0, images[-1].shape[-1] % 2, 0, images[-1].shape[-2] % 2)
         images.append(F.avg_pool2d(F.pad(images[-1], extra, mode="replicate"), 2))
     out = None
     for level in reversed(range(flt.levels)):
-        fine = apply(flt.single, images[level], flt.maps_of(maps, level))
+        fine = single(flt.single, images[level], flt.maps_of(maps, level))
         if out is not None:
             coarse = F.interpolate(out, scale_factor=2, mode="bilinear")[..., : fine.shape[-2], : fine.shape[-1]]
             fine = torch.lerp(coarse, fine, getattr(maps, f"blend_{level}"))
@@ -119,7 +136,7 @@ def _upsampling(flt: AnisotropicUpsampling, image: Tensor, maps: Any) -> Tensor:
     """Without the underflow guard of the core: no weight may vanish everywhere."""
     rows, columns = flt.axes(*image.shape[2:])
     size = rows.near.size, columns.near.size
-    maps = type(maps)(*(_resampled(values, size) for values in maps))
+    maps = type(maps)(*(resampled(values, size) for values in maps))
     window = pad(image, flt.radius, flt.border)
     near_y, near_x = (torch.from_numpy(axis.near).to(image.device) for axis in (rows, columns))
     part_y, part_x = (torch.from_numpy(axis.part).to(image) for axis in (rows, columns))
@@ -134,15 +151,17 @@ def _upsampling(flt: AnisotropicUpsampling, image: Tensor, maps: Any) -> Tensor:
     return total / mass
 
 
-def _resampled(values: Tensor, size: tuple[int, int]) -> Tensor:
+def resampled(values: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(values, size, mode="bilinear", align_corners=False)
 
 
-def _reblur(flt: Reblur | IsotropicReblur, image: Tensor, maps: Any) -> Tensor:
-    out, power = torch.zeros_like(image), image
-    for a in polynomial(*maps[-3:]):
+def _reblur(flt: Reblur | IsotropicReblur, image: Tensor, maps: Any, single: Single) -> Tensor:
+    first, *others = polynomial(*maps[-3:])
+    out: Tensor = first * image
+    power = image
+    for a in others:
+        power = single(flt.blur, power, flt.blur_maps(maps))
         out = out + a * power
-        power = apply(flt.blur, power, flt.blur_maps(maps))
     return out
 
 
@@ -157,7 +176,7 @@ def _non_local_means(flt: NonLocalMeans, image: Tensor, maps: Any) -> Tensor:
             shifted = window[..., r : r + height + 2 * patch, c : c + width + 2 * patch]
             squares = (shifted - centre).square().sum(1, keepdim=True)
             distance = (F.avg_pool2d(squares, side, 1) - 2 * maps.sigma**2).clamp_min(0)
-            w = torch.exp(-distance * _inverse_square(maps.h))
+            w = torch.exp(-distance * inverse_square(maps.h))
             there = shifted[..., patch : patch + height, patch : patch + width]
             total = total + w * (there - image)
             mass = mass + w

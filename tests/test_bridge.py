@@ -1,11 +1,13 @@
 """The bridge to torch: the Numba core and its plain-torch twin are the same function, with the same gradients."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 
 from pkn.filters import FILTERS, FreeKernel, NonLocalMeans
-from pkn.nets import _twin, apply_filter
+from pkn.nets import _bridge, _twin, apply_filter
 
 CASES = [NonLocalMeans(2, patch_radius=1) if kind is NonLocalMeans else kind(1) for kind in FILTERS]
 CASES += [FreeKernel(1, normalization="tanh")]
@@ -49,6 +51,20 @@ def test_a_tensor_elsewhere_takes_the_twin():
     out = apply_filter(flt, image, flt.Maps(*(torch.empty((1, 1, 5, 6), device="meta") for _ in flt.ranges)))
     assert out.device.type == "meta"
     assert out.shape == image.shape
+
+
+def test_a_gpu_without_triton_takes_the_twin(monkeypatch):
+    monkeypatch.delattr("pkn.nets._triton", raising=False)
+    monkeypatch.setitem(sys.modules, "pkn.nets._triton", None)
+    assert _bridge.single_on.__wrapped__("cuda") is _twin.single
+
+
+def test_the_twin_trains_after_inference():
+    flt = CASES[0]
+    image, maps = torch.ones((1, 1, 3, 11)), flt.Maps(*(torch.ones((1, 1, 3, 11)) for _ in flt.ranges))
+    with torch.inference_mode():
+        _twin.apply(flt, image, maps)
+    _twin.apply(flt, image.requires_grad_(), maps).sum().backward()
 
 
 @pytest.mark.parametrize(("shape", "dtype"), [((1, 1, 5, 5), torch.float32), ((1, 1, 5, 6), torch.float64)])

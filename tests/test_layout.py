@@ -127,3 +127,11 @@ def test_filters_need_no_torch():
         "print([n for n in sys.modules if n.startswith(('torch.', 'pkn.nets', 'pkn.verbs'))])"
     )
     assert run(code) == ["[]"]
+
+
+def test_triton_waits_for_a_gpu():
+    code = (
+        "import sys, torch; before = set(sys.modules); import pkn, pkn.filters, pkn.nets; pkn.nets.apply_filter;"
+        "print([n for n in set(sys.modules) - before if n.split('.')[0] == 'triton'])"
+    )
+    assert run(code) == ["[]"]
