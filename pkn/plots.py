@@ -90,6 +90,17 @@ def write_maps(maps: "ParameterMaps", folder: Path) -> list[Path]:
     return paths
 
 
+def curve_figure(curve: Sequence[tuple[int, float, float]]) -> Figure:
+    """Loss over steps, of points (step, minutes, loss)."""
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.plot([step for step, _, _ in curve], [loss for _, _, loss in curve])
+    axes.set(xlabel="steps", ylabel="loss", yscale="log")
+    axes.grid(alpha=0.3)
+    return figure
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Whole or not at all."""
     with atomic_path(path) as temporary:

@@ -68,7 +68,7 @@ def command(data: Path, out: Path, **given: Any) -> None:
         network=described(net),
         objective={"error": "squared", "perceptual": Path(given["perceptual"]).name},
         data=data.name,
-        parts=given["threads"],
+        parts=given["threads"] if device == "cpu" else 1,
         **{name: given[name] for name in ("seed", "batch", "rate")},
     )
     loss = objective(None if perceptual is None else perceptual.to(device))
@@ -112,6 +112,7 @@ def _progress(minutes: float, out: Path) -> Iterator[Callable[[Any, float | None
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from pkn.generation import sample
+    from pkn.plots import curve_figure, save_figure
     from pkn.sheets import write_sheet
 
     columns = (
@@ -131,5 +132,6 @@ def _progress(minutes: float, out: Path) -> Iterator[Callable[[Any, float | None
                 )
                 images = sample(training.average.module, SHEET, steps=32, rng=0, device=training.device.type)
                 write_sheet(out.with_name(out.stem + "-samples.png"), images)
+                save_figure(curve_figure(training.curve), out.with_name(out.stem + "-curve.png"))
 
         yield tell
