@@ -6,6 +6,7 @@ bits for any number of threads, because a strip never writes what another one re
 """
 
 import hashlib
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -109,7 +110,7 @@ def run_strips(task: Callable[[int, int, int], None], batch: int, rows: int, str
 
 def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
     """The calling thread's own memory, used again and again: fresh pages cost as much as a small window's sums."""
-    size = int(np.prod(shape)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     held = _thread.__dict__.get(name)
     if held is None or held.nbytes < size:
         held = _thread.__dict__[name] = np.empty(size, np.uint8)
