@@ -1,17 +1,19 @@
 """Samplers: from a start x, step by step, to an image, by a restorer ``restore(x, t)`` that predicts the clean one.
 
-A step ``step(restore, x, t, s) -> (x at s, predicted image)`` is all that tells samplers apart. States between noise
-and image are z = t x + (1 - t) noise, as in "Generating Cats with KPN Filtering" (2025); t runs from 0 to 1.
+A step ``step(restore, x, t, s) -> (x at s, predicted image)`` is all that tells samplers apart; times run as the
+restorer and the degradation understand them. Those that take ``degrade(x0, t)`` are for any degradation (Bansal et al.
+2022, arXiv 2208.09392), the others for noise that is mixed in.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 Restore = Callable[[Tensor, float], Tensor]
+Degrade = Callable[[Tensor, Any], Tensor]
 Step = Callable[[Restore, Tensor, float, float], tuple[Tensor, Tensor]]
 
 
@@ -22,44 +24,85 @@ def trajectory(restore: Restore, step: Step, x: Tensor, times: Sequence[float]) 
         yield x, x0
 
 
-def euler(restore: Restore, z: Tensor, t: float, s: float) -> tuple[Tensor, Tensor]:
-    """Z + (x0 - z) / (1 - t) (s - t), as published: the noise that is estimated stays, and its share falls to 1 - s."""
-    x0 = restore(z, t)
-    return z + (x0 - z) / (1 - t) * (s - t), x0
+def naive(degrade: Degrade) -> Step:
+    """D(x0, s): Algorithm 1 of Bansal et al. The restorer's errors are degraded, never mended."""
+
+    def step(restore: Restore, x: Tensor, t: float, s: float) -> tuple[Tensor, Tensor]:
+        x0 = restore(x, t)
+        return degrade(x0, s), x0
+
+    return step
+
+
+def improved(degrade: Degrade) -> Step:
+    """X - D(x0, t) + D(x0, s): Algorithm 2 of Bansal et al.
+
+    Where D is linear in t, D(x, t) = x + t e, the result doesn't depend on the restorer at all.
+    """
+
+    def step(restore: Restore, x: Tensor, t: float, s: float) -> tuple[Tensor, Tensor]:
+        x0 = restore(x, t)
+        return x - degrade(x0, t) + degrade(x0, s), x0
+
+    return step
+
+
+class Mixture(NamedTuple):
+    """States signal(t) x + noise(t) z, with z ~ N(0, I)."""
+
+    signal: Callable[[Any], Any]
+    noise: Callable[[Any], Any]
+
+
+STRAIGHT = Mixture(lambda t: t, lambda t: 1 - t)  # "Generating Cats with KPN Filtering", 2025: t = 1 is the image
+
+
+def deterministic(mixture: Mixture) -> Step:
+    """The noise that is estimated stays, in the share that is left at s (DDIM: Song et al. 2020, arXiv 2010.02502).
+
+    It is Algorithm 2 with that noise, and on ``STRAIGHT`` Euler's step as published: z + (x0 - z) (s - t)/(1 - t).
+    """
+
+    def step(restore: Restore, x: Tensor, t: float, s: float) -> tuple[Tensor, Tensor]:
+        x0 = restore(x, t)
+        noise = (x - mixture.signal(t) * x0) / mixture.noise(t)
+        return mixture.signal(s) * x0 + mixture.noise(s) * noise, x0
+
+    return step
+
+
+def ancestral(mixture: Mixture, generator: torch.Generator) -> Step:
+    """As much of the noise is drawn anew as the way from s back to t adds (DDPM: Ho et al. 2020, arXiv 2006.11239)."""
+
+    def step(restore: Restore, x: Tensor, t: float, s: float) -> tuple[Tensor, Tensor]:
+        x0 = restore(x, t)
+        old = (x - mixture.signal(t) * x0) / mixture.noise(t)
+        new = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
+        kept = mixture.signal(t) / mixture.signal(s) * mixture.noise(s) / mixture.noise(t)
+        return mixture.signal(s) * x0 + mixture.noise(s) * (kept * old + (1 - kept**2) ** 0.5 * new), x0
+
+    return step
 
 
 def heun(restore: Restore, z: Tensor, t: float, s: float) -> tuple[Tensor, Tensor]:
-    """The mean of the slopes at both ends of an Euler step; the last step, where the second slope is 0 / 0, is Euler's.
+    """On ``STRAIGHT``, the mean of the slopes at both ends; the last step, where the second is 0 / 0, is Euler's.
 
     Two predictions a step (Karras et al. 2022, arXiv 2206.00364, Algorithm 1, here for straight paths).
     """
-    there, x0 = euler(restore, z, t, s)
+    there, x0 = deterministic(STRAIGHT)(restore, z, t, s)
     if s >= 1:
         return there, x0
     slope, other = (x0 - z) / (1 - t), (restore(there, s) - there) / (1 - s)
     return z + (slope + other) / 2 * (s - t), x0
 
 
-def ancestral(generator: torch.Generator) -> Step:
-    """Euler's step with as much of the noise drawn anew as the way from s back to t would have added.
-
-    The sampler of Ho et al. 2020 (arXiv 2006.11239), here for straight paths: errors of earlier steps fade.
-    """
-
-    def step(restore: Restore, z: Tensor, t: float, s: float) -> tuple[Tensor, Tensor]:
-        x0 = restore(z, t)
-        old = (z - t * x0) / (1 - t)
-        new = torch.randn(z.shape, generator=generator, dtype=z.dtype).to(z.device)
-        kept = t / s * (1 - s) / (1 - t)
-        return s * x0 + (1 - s) * (kept * old + (1 - kept**2) ** 0.5 * new), x0
-
-    return step
-
-
 def make_step(name: str, generator: torch.Generator) -> Step:
-    """The step of a solver named ``"euler"``, ``"heun"`` or ``"ancestral"``."""
-    steps: dict[str, Any] = {"euler": euler, "heun": heun, "ancestral": ancestral(generator)}
+    """The step of a solver named ``"euler"``, ``"heun"`` or ``"ancestral"`` on ``STRAIGHT``."""
+    steps: dict[str, Step] = {
+        "euler": deterministic(STRAIGHT),
+        "heun": heun,
+        "ancestral": ancestral(STRAIGHT, generator),
+    }
     if name not in steps:
         raise ValueError(f"solver is {name!r}; expected one of {', '.join(steps)}")
-    chosen: Step = steps[name]
-    return chosen
+    return steps[name]

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from pkn.samplers import ancestral, euler, heun, make_step, trajectory
+from pkn.samplers import STRAIGHT, Mixture, ancestral, deterministic, heun, improved, make_step, naive, trajectory
 
 MEAN, SPREAD = 0.3, 0.5
+ROUND = Mixture(lambda t: np.sin(np.pi / 2 * t), lambda t: np.cos(np.pi / 2 * t))  # of constant variance
 
 
 def posterior_mean(z, t):
@@ -20,7 +21,21 @@ def end(step, x, steps, restore=posterior_mean):
     return z, x0
 
 
-@pytest.mark.parametrize("step", [euler, heun, ancestral(torch.Generator().manual_seed(1))])
+def generator(seed=1):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        deterministic(STRAIGHT),
+        heun,
+        ancestral(STRAIGHT, generator()),
+        deterministic(ROUND),
+        ancestral(ROUND, generator()),
+    ],
+    ids=["euler", "heun", "ancestral", "ddim", "ddpm"],
+)
 @pytest.mark.parametrize("steps", [1, 2, 7])
 def test_a_perfect_restorer_gives_the_image(step, steps):
     truth = torch.randn(2, 3, 4, 4, dtype=torch.float64)
@@ -29,7 +44,7 @@ def test_a_perfect_restorer_gives_the_image(step, steps):
     torch.testing.assert_close(x0, truth)
 
 
-@pytest.mark.parametrize(("step", "order"), [(euler, 1), (heun, 2)])
+@pytest.mark.parametrize(("step", "order"), [(deterministic(STRAIGHT), 1), (heun, 2)])
 def test_order_of_convergence_to_the_exact_flow(step, order):
     start = torch.linspace(-2, 2, 9, dtype=torch.float64)
     exact = MEAN + SPREAD * start  # the flow that carries N(0, 1) to N(MEAN, SPREAD^2) is linear
@@ -40,7 +55,7 @@ def test_order_of_convergence_to_the_exact_flow(step, order):
 
 def test_ancestral_draws_from_the_distribution():
     start = torch.randn(100_000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    z, _ = end(ancestral(torch.Generator().manual_seed(1)), start, 200)
+    z, _ = end(ancestral(STRAIGHT, generator()), start, 200)
     assert float(z.mean()) == pytest.approx(MEAN, abs=0.01)
     assert float(z.std()) == pytest.approx(SPREAD, abs=0.01)
 
@@ -55,3 +70,65 @@ def test_the_generator_decides_what_is_renewed():
 def test_unknown_solver():
     with pytest.raises(ValueError, match="solver is 'rk4'; expected one of euler, heun, ancestral"):
         make_step("rk4", torch.Generator())
+
+
+def test_euler_is_the_published_formula():
+    z, x0 = torch.randn(2, 5)
+    there, _ = deterministic(STRAIGHT)(lambda z, t: x0, z, 0.3, 0.45)
+    torch.testing.assert_close(there, z + (x0 - z) / (1 - 0.3) * 0.15)
+
+
+def test_ddpm_and_ddim_draw_from_the_distribution():
+    start = torch.randn(100_000, dtype=torch.float64, generator=generator(0))
+
+    def known(z, t):
+        signal, noise = ROUND.signal(t), ROUND.noise(t)
+        return MEAN + signal * SPREAD**2 * (z - signal * MEAN) / ((signal * SPREAD) ** 2 + noise**2)
+
+    for step in (deterministic(ROUND), ancestral(ROUND, generator())):
+        z, _ = end(step, start, 200, known)
+        assert float(z.mean()) == pytest.approx(MEAN, abs=0.01)
+        assert float(z.std()) == pytest.approx(SPREAD, abs=0.01)
+
+
+TRUTH, DIRECTION = torch.linspace(-1, 1, 6, dtype=torch.float64), torch.tensor([1.0, -2, 3, 0, 1, 5]).double()
+COLD = [8, 7, 5, 2, 1, 0]  # times of a cold run: 0 is the image
+
+
+def linear(x, t):
+    return x + t * DIRECTION
+
+
+def wrong(x, t):
+    """A restorer that is off, and the more so the later."""
+    return TRUTH + torch.sin(3 * x) + 0.1 * t
+
+
+@pytest.mark.parametrize("algorithm", [naive, improved])
+@pytest.mark.parametrize("degrade", [linear, lambda x, t: x * 0.9**t, lambda x, t: x + torch.sin(t * x)])
+def test_both_algorithms_recover_the_image_with_a_perfect_restorer(algorithm, degrade):
+    x = degrade(TRUTH, torch.tensor(8.0))
+    for (x, x0), s in zip(  # noqa: B020
+        trajectory(lambda x, t: TRUTH, algorithm(lambda x, t: degrade(x, torch.tensor(float(t)))), x, COLD),
+        COLD[1:],
+        strict=True,
+    ):
+        torch.testing.assert_close(x, degrade(TRUTH, torch.tensor(float(s))))
+        torch.testing.assert_close(x0, TRUTH)
+
+
+def test_algorithm_2_needs_no_restorer_where_degradation_is_linear():
+    path = trajectory(wrong, improved(linear), linear(TRUTH, 8), COLD)
+    for (x, _), s in zip(path, COLD[1:], strict=True):
+        torch.testing.assert_close(x, linear(TRUTH, s))
+    *_, (x, _) = trajectory(wrong, naive(linear), linear(TRUTH, 8), COLD)
+    assert float((x - TRUTH).abs().max()) > 0.3
+
+
+def test_hot_diffusion_is_algorithm_2_with_the_noise_that_is_estimated():
+    x, x0 = torch.randn(2, 7, dtype=torch.float64, generator=generator())
+    t, s = 0.4, 0.6
+    noise = (x - ROUND.signal(t) * x0) / ROUND.noise(t)
+    cold = improved(lambda x, t: ROUND.signal(t) * x + ROUND.noise(t) * noise)
+    ours, _ = deterministic(ROUND)(lambda x, t: x0, x, t, s)
+    torch.testing.assert_close(ours, cold(lambda x, t: x0, x, t, s)[0])
