@@ -20,7 +20,7 @@ from pkn.noising import interpolate, objective
 from pkn.restorer_training import RestorerPlan, RestorerTraining
 from pkn.sampler_evaluation import distance_of_samples, embedder
 
-SIZE, STEPS, SAMPLES = 32, 1500, 500
+SIZE, STEPS, SAMPLES = 32, 1000, 500
 TIMES = (0.1, 0.3, 0.5, 0.7, 0.9)
 WHOLE = replace(SETTINGS["small"], size=SIZE, width=128, blocks=3, hidden=336)
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -39,7 +39,7 @@ def main(data: str, features: str, steps: int = STEPS) -> None:
     print("|---" * (len(TIMES) + 2) + "|")
     for name, change in VARIANTS.items():
         net = trained(replace(WHOLE, **change), images, steps)
-        distance = distance_of_samples(net, images, SAMPLES, embed, rng=0, steps=32)
+        distance = distance_of_samples(net, images, SAMPLES, embed, rng=0, steps=32, threads=2)
         print(f"| {name} | {' | '.join(f'{psnr(net, images, t):.2f}' for t in TIMES)} | {distance:.1f} |", flush=True)
 
 

@@ -2,6 +2,8 @@
 
 import difflib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pkn.bundled import weights_folder
+from pkn.filters._numba import one_thread
 from pkn.nets._kernel_predicting import KernelPredictingNet
 from pkn.nets._restorers import load_restorer
 from pkn.samplers import make_step, trajectory
@@ -42,7 +45,7 @@ def sample(
     steps : int
         Of the sampler; more is better and takes longer.
     rng : None, int or numpy.random.Generator
-        The same number gives the same images on the same kind of machine.
+        The same number gives the same images, to rounding; an image doesn't depend on how many are drawn.
     solver : {"euler", "heun", "ancestral"}
         "euler" as published; "heun" asks the network twice a step; "ancestral" renews part of the noise.
     device : str
@@ -62,34 +65,49 @@ def sample(
     return np.concatenate(parts)
 
 
-def last_states(model: Any, n: int, **options: Any) -> Iterator[SamplerState]:
-    """The final state of each batch, :data:`BATCH` images at most."""
-    options["rng"] = np.random.default_rng(options.get("rng"))
+def last_states(model: Any, n: int, rng: Any = None, threads: int = 1, **options: Any) -> Iterator[SamplerState]:
+    """The final state of each batch, :data:`BATCH` images at most; as many at a time as there are ``threads``."""
+    _check_number("n", n)
     net = find_sampler(model)
+    randoms = np.random.default_rng(rng).spawn(n)
+    batches = [randoms[first : first + BATCH] for first in range(0, n, BATCH)]
+
+    def last(batch: list[np.random.Generator]) -> SamplerState:
+        with one_thread() if threads > 1 else nullcontext():
+            *_, state = _states(net, batch, **options)
+        return state
+
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(last, batches)
+
+
+def states(model: Any, n: int, *, rng: Any = None, **options: Any) -> Iterator[SamplerState]:
+    """What :func:`sample` goes through, step by step; all images at once. Each is decided by ``rng`` and its place."""
     _check_number("n", n)
-    for start in range(0, n, BATCH):
-        *_, last = states(net, min(BATCH, n - start), **options)
-        yield last
+    return _states(find_sampler(model), np.random.default_rng(rng).spawn(n), **options)
 
 
-def states(
-    model: Any, n: int, *, steps: int = 64, rng: Any = None, solver: str = "euler", device: str = "cpu"
+def _states(
+    net: KernelPredictingNet,
+    randoms: list[np.random.Generator],
+    *,
+    steps: int = 64,
+    solver: str = "euler",
+    device: str = "cpu",
 ) -> Iterator[SamplerState]:
-    """What :func:`sample` goes through, step by step; all images at once."""
-    _check_number("n", n)
     _check_number("steps", steps)
-    net = find_sampler(model).to(device)
-    random = np.random.default_rng(rng)
-    step = make_step(solver, torch.Generator().manual_seed(int(random.integers(2**63))))
+    net = net.to(device)
     settings = net.settings
-    start = random.standard_normal((n, settings.channels, settings.size, settings.size), np.float32)
-    times = np.linspace(0, 1, steps + 1).tolist()
+    size = settings.channels, settings.size, settings.size
+
+    def noise() -> Tensor:
+        return torch.from_numpy(np.stack([random.standard_normal(size, np.float32) for random in randoms])).to(device)
 
     def restore(z: Tensor, t: float) -> Tensor:
         x0: Tensor = net(z, torch.full((len(z),), t, device=z.device))
         return x0
 
-    z = torch.from_numpy(start).to(device)
+    z, step, times = noise(), make_step(solver, noise), np.linspace(0, 1, steps + 1).tolist()
     with torch.inference_mode():
         for t, (later, x0) in zip(times, trajectory(restore, step, z, times), strict=False):
             yield SamplerState(t, _picture(z), np.clip(_picture(x0), 0, 1))

@@ -1,6 +1,6 @@
 """How good a sampler is: Fréchet distances, denoising, the drift's spectrum, nearest training images."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -119,13 +119,13 @@ def neighbours(samples: np.ndarray, images: ImageSet, embed: Embed) -> np.ndarra
 
 
 def steps_and_quality(
-    net: KernelPredictingNet, images: ImageSet, n: int, embed: Embed, solvers: dict[str, int], steps: tuple[int, ...]
-) -> Iterator[tuple[str, int, int, float]]:
-    """Solver, steps, predictions of the network, Fréchet distance; ``solvers`` has the predictions a step takes."""
-    for solver, predictions in solvers.items():
-        for number in steps:
-            distance = distance_of_samples(net, images, n, embed, rng=0, steps=number, solver=solver)
-            yield solver, number, number * predictions, distance
+    net: KernelPredictingNet, images: ImageSet, n: int, embed: Embed, steps: Mapping[str, Sequence[int]], **options: Any
+) -> Iterator[tuple[str, int, float]]:
+    """Solver, number of steps, Fréchet distance; ``steps`` has the numbers to try by the solver's name."""
+    for solver, numbers in steps.items():
+        for number in numbers:
+            options |= {"solver": solver, "steps": number}
+            yield solver, number, distance_of_samples(net, images, n, embed, rng=0, **options)
 
 
 def _squares(first: np.ndarray, second: np.ndarray) -> np.ndarray:

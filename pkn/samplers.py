@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 Restore = Callable[[Tensor, float], Tensor]
@@ -71,15 +70,17 @@ def deterministic(mixture: Mixture) -> Step:
     return step
 
 
-def ancestral(mixture: Mixture, generator: torch.Generator) -> Step:
-    """As much of the noise is drawn anew as the way from s back to t adds (DDPM: Ho et al. 2020, arXiv 2006.11239)."""
+def ancestral(mixture: Mixture, noise: Callable[[], Tensor]) -> Step:
+    """As much of the noise is drawn anew as the way from s back to t adds (DDPM: Ho et al. 2020, arXiv 2006.11239).
+
+    ``noise()`` draws it, of the state's shape.
+    """
 
     def step(restore: Restore, x: Tensor, t: float, s: float) -> tuple[Tensor, Tensor]:
         x0 = restore(x, t)
         old = (x - mixture.signal(t) * x0) / mixture.noise(t)
-        new = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
         kept = mixture.signal(t) / mixture.signal(s) * mixture.noise(s) / mixture.noise(t)
-        return mixture.signal(s) * x0 + mixture.noise(s) * (kept * old + (1 - kept**2) ** 0.5 * new), x0
+        return mixture.signal(s) * x0 + mixture.noise(s) * (kept * old + (1 - kept**2) ** 0.5 * noise()), x0
 
     return step
 
@@ -96,12 +97,12 @@ def heun(restore: Restore, z: Tensor, t: float, s: float) -> tuple[Tensor, Tenso
     return z + (slope + other) / 2 * (s - t), x0
 
 
-def make_step(name: str, generator: torch.Generator) -> Step:
+def make_step(name: str, noise: Callable[[], Tensor]) -> Step:
     """The step of a solver named ``"euler"``, ``"heun"`` or ``"ancestral"`` on ``STRAIGHT``."""
     steps: dict[str, Step] = {
         "euler": deterministic(STRAIGHT),
         "heun": heun,
-        "ancestral": ancestral(STRAIGHT, generator),
+        "ancestral": ancestral(STRAIGHT, noise),
     }
     if name not in steps:
         raise ValueError(f"solver is {name!r}; expected one of {', '.join(steps)}")

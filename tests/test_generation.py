@@ -60,14 +60,14 @@ def test_images_are_decided_by_the_seed(weights):
     assert first.shape == (2, 24, 24, 3)
     assert first.dtype == np.float32
     assert 0 <= first.min() <= first.max() <= 1
-    np.testing.assert_array_equal(first, again)
-    assert np.abs(first - other).max() > 0
+    np.testing.assert_allclose(first, again, atol=1e-5)  # torch's convolutions may differ in the last bits
+    assert np.abs(first - other).max() > 0.01
 
 
 def test_the_last_state_is_the_sample():
     net = network()
     *_, last = states(net, 2, steps=4, rng=1)
-    np.testing.assert_array_equal(last.predicted, pkn.sample(net, 2, steps=4, rng=1))
+    np.testing.assert_allclose(last.predicted, pkn.sample(net, 2, steps=4, rng=1), atol=1e-5)
     assert last.t == 0.75
 
 
@@ -197,3 +197,11 @@ def test_images_too_small_for_features():
     assert len(net(torch.zeros(1, 3, 17, 17))) == 7
     with pytest.raises(ValueError, match=r"images have \(16, 20\) pixels; expected 17 or more"):
         net(torch.zeros(1, 3, 16, 20))
+
+
+@pytest.mark.parametrize("solver", ["euler", "ancestral"])
+def test_an_image_is_decided_by_seed_and_place_alone(monkeypatch, solver):
+    whole = pkn.sample(network(), 4, steps=2, rng=3, solver=solver)
+    monkeypatch.setattr("pkn.generation.BATCH", 3)
+    parts = pkn.sample(network(), 5, steps=2, rng=3, solver=solver)
+    np.testing.assert_allclose(parts[:4], whole, atol=1e-5)

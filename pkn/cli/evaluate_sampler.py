@@ -1,6 +1,7 @@
 """``pkn evaluate-sampler``."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,12 @@ import click
 from pkn.cli._shared import OUTPUT, require_torch, table_console
 
 SHOWN = 16  # samples in the sheet of neighbours
-CURVE = (4, 8, 16, 32, 64)
-SOLVERS = {"euler": 1, "heun": 2, "ancestral": 1}  # predictions a step takes
+CURVE = {"euler": (8, 16, 32, 64), "heun": (4, 8, 16, 32), "ancestral": (8, 16, 32, 64)}  # steps
+
+
+def _chosen(given: dict[str, Any]) -> dict[str, Any]:
+    """Options of the sampler."""
+    return {name: given[name] for name in ("steps", "threads")}
 
 
 def _distance(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
@@ -18,7 +23,7 @@ def _distance(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
 
     rows = list(yardsticks(images, given["n"], embed))
     start = time.perf_counter()
-    distance = distance_of_samples(net, images, given["n"], embed, rng=0, steps=given["steps"])
+    distance = distance_of_samples(net, images, given["n"], embed, rng=0, **_chosen(given))
     rows.insert(0, (f"samples, {given['steps']} Euler steps", distance))
     _table(f"Fréchet distance to held-out images, {given['n']} each", ["", "distance"], rows)
     click.echo(f"{1e3 * (time.perf_counter() - start) / given['n']:.0f} ms a sample")
@@ -31,7 +36,7 @@ def _int8(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
     rows = []
     for name, each in (("float32", net), ("int8", quantized(net))):
         size = sum(values.numel() * values.element_size() for values in each.state_dict().values()) / 1e6
-        distance = distance_of_samples(each, images, given["n"], embed, rng=0, steps=given["steps"])
+        distance = distance_of_samples(each, images, given["n"], embed, rng=0, **_chosen(given))
         rows.append((name, f"{size:.2f} MB", distance))
     _table("Quantised", ["weights", "size", "distance"], rows)
 
@@ -57,8 +62,9 @@ def _spectrum(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
 def _curve(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
     from pkn.sampler_evaluation import steps_and_quality
 
-    rows = list(steps_and_quality(net, images, given["n"], embed, SOLVERS, CURVE))
-    _table("Steps and quality", ["solver", "steps", "predictions", "distance"], rows)
+    rows = list(steps_and_quality(net, images, given["curve_n"], embed, CURVE, threads=given["threads"]))
+    title = f"Steps and quality, {given['curve_n']} samples each; Heun's predict twice a step"
+    _table(title, ["solver", "steps", "distance"], rows)
 
 
 def _neighbours(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
@@ -72,7 +78,7 @@ def _neighbours(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> Non
         click.echo(f"{given['sheet']}: samples, the nearest by pixels, the nearest by features")
 
 
-def _table(title: str, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
+def _table(title: str, columns: list[str], rows: Sequence[tuple[Any, ...]]) -> None:
     from rich.table import Table
 
     table = Table(*columns, title=title)
@@ -97,6 +103,8 @@ MEASURES = {
 @click.option("--features", type=click.Path(exists=True, path_type=Path), required=True, help=".npz of SqueezeNet 1.1.")
 @click.option("--n", "-n", default=2000, show_default=True, help="Samples for a Fréchet distance.")
 @click.option("--steps", default=64, show_default=True, help="Steps of the sampler.")
+@click.option("--curve-n", default=400, show_default=True, help="Samples for each point of the curve.")
+@click.option("--threads", default=2, show_default=True, help="Batches drawn at a time, each on one core.")
 @click.option("--only", multiple=True, help=f"Some of {', '.join(MEASURES)}; by default all.")
 @click.option("--denoised", default=200, show_default=True, help="Held-out images to denoise.")
 @click.option("--neighbours", "sheet", type=OUTPUT, help="Write samples beside their nearest training images.")
@@ -105,7 +113,9 @@ def command(model: str, data: Path, features: Path, only: tuple[str, ...], **giv
 
     Fréchet distances are taken between features of SqueezeNet; they are no FID, and none like it elsewhere.
     """
-    require_torch("sampling")
+    require_torch("measuring")
+    import torch
+
     from pkn.generation import find_sampler
     from pkn.image_sets import read_set
     from pkn.nets._squeezenet import load_squeezenet
@@ -113,6 +123,7 @@ def command(model: str, data: Path, features: Path, only: tuple[str, ...], **giv
 
     if unknown := set(only) - MEASURES.keys():
         raise ValueError(f"--only is {unknown.pop()!r}; expected some of {', '.join(MEASURES)}")
+    torch.set_num_threads(1)
     net = find_sampler(model)
     size = net.settings.size
     images = read_set(data, channels=net.settings.channels, size=size)
