@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pkn.filters._numba import kernel
+from pkn.filters._numba import kernel, run_strips
 
 
 class Axis(NamedTuple):
@@ -55,13 +55,30 @@ def resample_rows(values, n, rows, columns, start, most, out):
             target[x] = a + columns.blend[x] * (b - a)
 
 
-def resample_adjoint(v_out: np.ndarray, rows: Axis, columns: Axis) -> np.ndarray:
-    """The transpose of the interpolation: cotangents (..., out_H, out_W) back to the input's (..., H, W)."""
-    for axis, places in ((-1, columns), (-2, rows)):
-        v_out = np.moveaxis(v_out, axis, -1)
-        starts = np.flatnonzero(np.diff(places.left, prepend=-1))  # every pixel is left of one, as the scale is >= 1
-        v_in = np.add.reduceat(v_out * (1 - places.blend), starts, -1)
-        v_right = np.add.reduceat(v_out * places.blend, starts, -1)
-        v_in[..., 1:] += v_right[..., :-1]  # of the last, which is right of itself, blend is 0
-        v_out = np.moveaxis(v_in, -1, axis)
-    return np.ascontiguousarray(v_out)
+def resample_adjoint(v_out: np.ndarray, rows: Axis, columns: Axis, size: tuple[int, int]) -> np.ndarray:
+    """The transpose of the interpolation: cotangents (N, K, out_H, out_W) back to the input's (N, K, H, W)."""
+    batch, planes = v_out.shape[:2]
+    v_in = np.zeros((batch, planes, *size), v_out.dtype)
+
+    def task(n: int, start: int, stop: int) -> None:
+        for k in range(start, stop):
+            _lay_back(v_out[n, k], rows, columns, v_in[n, k])
+
+    run_strips(task, batch, planes, planes)
+    return v_in
+
+
+@kernel
+def _lay_back(v_out, rows, columns, v_in):
+    line = np.empty(v_in.shape[1], v_in.dtype)
+    for y in range(v_out.shape[0]):
+        line[:] = 0
+        for x in range(v_out.shape[1]):
+            share = columns.blend[x] * v_out[y, x]
+            line[columns.left[x]] += v_out[y, x] - share
+            line[columns.right[x]] += share
+        above, below, t = v_in[rows.left[y]], v_in[rows.right[y]], rows.blend[y]
+        for x in range(line.size):
+            share = t * line[x]
+            above[x] += line[x] - share
+            below[x] += share

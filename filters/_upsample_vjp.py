@@ -159,7 +159,7 @@ def vjp(
     run_strips(task, out.shape[0], out.shape[2], 2 * STRIP_ROWS)
     v_image = _gather(residuals, v_out, grid, border, most) if image_too else None
     columns = Axis(*(values[: grid.width] for values in grid.columns))
-    return v_image, resample_adjoint(v_maps, grid.rows, columns)
+    return v_image, resample_adjoint(v_maps, grid.rows, columns, image.shape[2:])
 
 
 def _gather(residuals: Residuals, v_out: np.ndarray, grid: Grid, border: str, most: float) -> np.ndarray:

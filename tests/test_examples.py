@@ -16,6 +16,7 @@ WRITES = {
     "deconvolve": {"deconvolved.png"},
     "denoise_photo": {"denoised.png"},
     "export_maps": {"maps.npz", "maps.tif", "sigma_range.png", "sigma_space.png"},
+    "sample_cats": {"cats.gif", "cats.png", "explained.png"},
     "upsample": {"upsampled.png"},
 }
 
