@@ -15,7 +15,7 @@ CURVE = {"euler": (8, 16, 32, 64), "heun": (4, 8, 16, 32), "ancestral": (8, 16, 
 
 def _chosen(given: dict[str, Any]) -> dict[str, Any]:
     """Options of the sampler."""
-    return {name: given[name] for name in ("steps", "threads")}
+    return {name: given[name] for name in ("steps", "solver", "threads")}
 
 
 def _distance(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
@@ -24,7 +24,7 @@ def _distance(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
     rows = list(yardsticks(images, given["n"], embed))
     start = time.perf_counter()
     distance = distance_of_samples(net, images, given["n"], embed, rng=0, **_chosen(given))
-    rows.insert(0, (f"samples, {given['steps']} Euler steps", distance))
+    rows.insert(0, (f"samples, {given['steps']} {given['solver']} steps", distance))
     _table(f"Fréchet distance to held-out images, {given['n']} each", ["", "distance"], rows)
     click.echo(f"{1e3 * (time.perf_counter() - start) / given['n']:.0f} ms a sample")
 
@@ -38,7 +38,7 @@ def _int8(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
         size = sum(values.numel() * values.element_size() for values in each.state_dict().values()) / 1e6
         distance = distance_of_samples(each, images, given["n"], embed, rng=0, **_chosen(given))
         rows.append((name, f"{size:.2f} MB", distance))
-    _table("Quantised", ["weights", "size", "distance"], rows)
+    _table(f"Quantised, {given['n']} samples", ["weights", "size", "distance"], rows)
 
 
 def _denoising(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
@@ -73,7 +73,7 @@ def _neighbours(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> Non
     from pkn.sheets import write_sheet
 
     if given["sheet"] is not None:
-        drawn = sample(net, SHOWN, steps=given["steps"], rng=0)
+        drawn = sample(net, SHOWN, steps=given["steps"], solver=given["solver"], rng=0)
         write_sheet(given["sheet"], neighbours(drawn, images, embed), 1 + 2 * NEIGHBOURS)
         click.echo(f"{given['sheet']}: samples, the nearest by pixels, the nearest by features")
 
@@ -103,6 +103,7 @@ MEASURES = {
 @click.option("--features", type=click.Path(exists=True, path_type=Path), required=True, help=".npz of SqueezeNet 1.1.")
 @click.option("--n", "-n", default=2000, show_default=True, help="Samples for a Fréchet distance.")
 @click.option("--steps", default=64, show_default=True, help="Steps of the sampler.")
+@click.option("--solver", default="ancestral", show_default=True, help="euler, heun or ancestral.")
 @click.option("--curve-n", default=400, show_default=True, help="Samples for each point of the curve.")
 @click.option("--threads", default=2, show_default=True, help="Batches drawn at a time, each on one core.")
 @click.option("--only", multiple=True, help=f"Some of {', '.join(MEASURES)}; by default all.")
