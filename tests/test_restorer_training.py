@@ -126,3 +126,16 @@ def test_damaged_weights_are_refused(tmp_path, spoil):
     path.write_bytes(to_bytes(described(net), arrays, {}))
     with pytest.raises(ValueError, match=f"cannot load '{path}' as a restorer"):
         load_restorer(path)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_half_of_the_images_are_mirrored_if_wanted(mirror):
+    clean = torch.zeros(400, 1, 2, 2)
+    clean[..., 0] = 1
+
+    class Truth(torch.nn.Module):
+        def forward(self, z, t):
+            return clean
+
+    loss = objective(None, mirror)(Truth(), clean, np.random.default_rng(0))
+    assert float(loss) == pytest.approx(0.5 * mirror, abs=0.08)

@@ -33,6 +33,7 @@ SHEET = 36  # samples
     help="Perceptual part of the loss: lpips (the package), an .npz of SqueezeNet 1.1's weights, or none.",
 )
 @click.option("--perceptual-weights", type=IMAGES, help="LPIPS's .pth for SqueezeNet.")
+@click.option("--mirror/--no-mirror", default=True, show_default=True, help="Mirror half of the images: not letters.")
 @click.option("--half", is_flag=True, help="Compute in bfloat16 where that is safe.")
 @click.option(
     "--check-minutes", default=10.0, show_default=True, help="Between checkpoints, each with a sheet of samples."
@@ -66,12 +67,12 @@ def command(data: Path, out: Path, **given: Any) -> None:
     net = KernelPredictingNet(SETTINGS[given["config"]].for_images(size, channels)).to(device)
     plan = RestorerPlan(
         network=described(net),
-        objective={"error": "squared", "perceptual": Path(given["perceptual"]).name},
+        objective={"error": "squared", "perceptual": Path(given["perceptual"]).name, "mirror": given["mirror"]},
         data=data.name,
         parts=given["threads"] if device == "cpu" else 1,
         **{name: given[name] for name in ("seed", "batch", "rate")},
     )
-    loss = objective(None if perceptual is None else perceptual.to(device))
+    loss = objective(None if perceptual is None else perceptual.to(device), given["mirror"])
     training = RestorerTraining(plan, net, images.training, loss, given["half"])
     if given["resume"]:
         training.resume(checkpoint_path(out))
