@@ -17,7 +17,7 @@ def interpolate(x: Tensor, noise: Tensor, t: Tensor | float) -> Tensor:
 
 
 def objective(perceptual: nn.Module | None, mirror: bool = True) -> Objective:
-    """Mean squared error, plus a perceptual distance if there is one, at random times; half of the images are mirrored."""
+    """Mean squared error, plus a perceptual distance if there is one, at random times; half of the images mirrored."""
 
     def loss(net: nn.Module, clean: Tensor, random: np.random.Generator) -> Tensor:
         mirrored = torch.from_numpy(random.random(len(clean)) < 0.5 * mirror).to(clean.device)
