@@ -11,6 +11,7 @@ import click
 from pkn.cli._shared import OUTPUT, require_torch
 
 IMAGES = click.Path(exists=True, path_type=Path)
+POSITIVE, COUNT = click.FloatRange(min=0, min_open=True), click.IntRange(min=1)
 SHEET = 36  # samples
 
 
@@ -18,10 +19,12 @@ SHEET = 36  # samples
 @click.option("--data", type=IMAGES, required=True, help="Folder, zip or npz of images.")
 @click.option("--out", type=OUTPUT, required=True, help="Weights file to write, .safetensors.")
 @click.option("--config", default="small", show_default=True, help="small or published.")
-@click.option("--minutes", default=60.0, show_default=True, help="Length of the run; resumed, of all its parts.")
-@click.option("--steps", type=int, help="Or its length in steps, if that comes first.")
-@click.option("--batch", default=32, show_default=True, help="Images in a step.")
-@click.option("--threads", default=2, show_default=True, help="That share a batch among them.")
+@click.option(
+    "--minutes", type=POSITIVE, default=60.0, show_default=True, help="Length of the run; resumed, of all its parts."
+)
+@click.option("--steps", type=COUNT, help="Or its length in steps, if that comes first.")
+@click.option("--batch", type=COUNT, default=32, show_default=True, help="Images in a step.")
+@click.option("--threads", type=COUNT, default=2, show_default=True, help="That share a batch among them.")
 @click.option("--rate", default=3e-4, show_default=True, help="Learning rate.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--grey", is_flag=True, help="Learn grey images (by default RGB).")
