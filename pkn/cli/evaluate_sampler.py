@@ -102,7 +102,7 @@ MEASURES = {
 @click.option("--data", type=click.Path(exists=True, path_type=Path), required=True, help="What it was trained on.")
 @click.option("--features", type=click.Path(exists=True, path_type=Path), required=True, help=".npz of SqueezeNet 1.1.")
 @click.option("--n", "-n", default=2000, show_default=True, help="Samples for a Fréchet distance.")
-@click.option("--steps", default=64, show_default=True, help="Steps of the sampler.")
+@click.option("--steps", default=16, show_default=True, help="Steps of the sampler.")
 @click.option("--solver", default="ancestral", show_default=True, help="euler, heun or ancestral.")
 @click.option("--curve-n", default=400, show_default=True, help="Samples for each point of the curve.")
 @click.option("--threads", default=2, show_default=True, help="Batches drawn at a time, each on one core.")

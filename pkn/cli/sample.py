@@ -12,7 +12,7 @@ from pkn.cli._shared import FOLDER, OUTPUT, parts_progress, require_torch
 @click.argument("model")
 @click.argument("out", type=OUTPUT)
 @click.option("--n", "-n", default=16, show_default=True, help="Number of images.")
-@click.option("--steps", default=64, show_default=True, help="Steps of the sampler.")
+@click.option("--steps", default=16, show_default=True, help="Steps of the sampler.")
 @click.option("--rng", default=0, show_default=True, help="Seed.")
 @click.option("--solver", default="ancestral", show_default=True, help="ancestral, euler or heun.")
 @click.option("--frames", type=OUTPUT, help="Write the way there as an animated .gif.")
