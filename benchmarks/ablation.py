@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from pkn.image_sets import ImageSet, read_set
+from pkn.image_tensors import to_tensor
 from pkn.nets._kernel_predicting import SETTINGS, KernelPredictingNet
 from pkn.nets._restorers import described, load_restorer
 from pkn.nets._squeezenet import load_squeezenet
@@ -32,14 +33,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def main(data: str, features: str, steps: int = STEPS) -> None:
+def main(data: str, features: str, steps: int = STEPS, samples: int = SAMPLES) -> None:
     torch.set_num_threads(1)
     images, embed = read_set(data, size=SIZE), embedder(load_squeezenet(features))
     print(f"| {steps} steps | {' | '.join(f'dB at t = {t:g}' for t in TIMES)} | Fréchet distance |")
     print("|---" * (len(TIMES) + 2) + "|")
     for name, change in VARIANTS.items():
         net = trained(replace(WHOLE, **change), images, steps)
-        distance = distance_of_samples(net, images, SAMPLES, embed, rng=0, steps=32, threads=2)
+        distance = distance_of_samples(net, images, samples, embed, rng=0, steps=32, threads=2)
         print(f"| {name} | {' | '.join(f'{psnr(net, images, t):.2f}' for t in TIMES)} | {distance:.1f} |", flush=True)
 
 
@@ -56,7 +57,7 @@ def trained(settings: Any, images: ImageSet, steps: int) -> Any:
 def psnr(net: Any, images: ImageSet, t: float) -> float:
     """Of the predicted held-out images."""
     random = np.random.default_rng(0)
-    clean = torch.from_numpy(images.held_out.transpose(0, 3, 1, 2) / np.float32(127.5) - 1)
+    clean = to_tensor(images.held_out)
     z = interpolate(clean, torch.from_numpy(random.standard_normal(clean.shape, np.float32)), t)
     with torch.inference_mode():
         error = ((net(z, torch.full((len(z),), t)) - clean) / 2).square().mean((1, 2, 3))

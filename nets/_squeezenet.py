@@ -1,5 +1,7 @@
 """SqueezeNet 1.1 (Iandola et al. 2016, arXiv 1602.07360): features to compare images by, from a file of its weights."""
 
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -98,10 +100,10 @@ def load_squeezenet(path: str | Path) -> SqueezeNet:
     """
     net = SqueezeNet()
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             found = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
         net.load_state_dict({name: values for name, values in found.items() if not name.startswith("classifier")})
-    except (ValueError, KeyError, RuntimeError, EOFError) as error:
+    except (ValueError, TypeError, KeyError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"cannot load '{path}' as weights of SqueezeNet 1.1: {error}") from None
     return net.eval()
 

@@ -155,12 +155,7 @@ def _places(
 class _Window(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, setting: WindowSetting, window: Tensor, factors: Tensor) -> Tensor:
-        window, factors = window.contiguous(), factors.contiguous()
-        out, log_mass = _results(factors, setting.channels)
-        _launch(_triton_window.average, setting, out, window, factors, out, log_mass, *out.shape[2:])
-        ctx.setting = setting
-        ctx.save_for_backward(window, factors, out, log_mass)
-        return out
+        return _averaged(ctx, _triton_window.average, setting, window, factors)
 
     @staticmethod
     @once_differentiable
@@ -178,12 +173,7 @@ class _Window(torch.autograd.Function):
 class _Patches(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, setting: PatchSetting, window: Tensor, factors: Tensor) -> Tensor:
-        window, factors = window.contiguous(), factors.contiguous()
-        out, log_mass = _results(factors, setting.channels)
-        _launch(_triton_patches.average_patches, setting, out, window, factors, out, log_mass, *out.shape[2:])
-        ctx.setting = setting
-        ctx.save_for_backward(window, factors, out, log_mass)
-        return out
+        return _averaged(ctx, _triton_patches.average_patches, setting, window, factors)
 
     @staticmethod
     @once_differentiable
@@ -240,6 +230,16 @@ class _Upsampling(torch.autograd.Function):
             )
             _launch(_triton_upsample.pull_back_up, ctx.setting, window, *arguments)
         return None, None, v_window, v_factors
+
+
+def _averaged(ctx: Any, kernel: Any, setting: WindowSetting | PatchSetting, window: Tensor, factors: Tensor) -> Tensor:
+    """The forward pass on the window's own grid."""
+    window, factors = window.contiguous(), factors.contiguous()
+    out, log_mass = _results(factors, setting.channels)
+    _launch(kernel, setting, out, window, factors, out, log_mass, *out.shape[2:])
+    ctx.setting = setting
+    ctx.save_for_backward(window, factors, out, log_mass)
+    return out
 
 
 def _results(factors: Tensor, channels: int) -> tuple[Tensor, Tensor]:

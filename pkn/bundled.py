@@ -65,15 +65,20 @@ def _path_of(net: Any, channels: int) -> Path:
         return Path(net)
     names = bundled_names()
     if str(net) not in names:
-        near = difflib.get_close_matches(str(net), names, n=3, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        raise ValueError(f"net is {str(net)!r}; expected one of {', '.join(names)} or a .safetensors path{hint}")
+        raise unknown_name("net", str(net), names)
     if channels not in COLOURS:
         raise ValueError(f"image has {channels} channels; expected 1 or 3 for the bundled networks")
     path = weights_folder() / f"{net}-{COLOURS[channels]}.safetensors"
     if not path.exists():
         raise ValueError(f"net is {str(net)!r}; expected one for {COLOURS[channels]} images (see pkn nets)")
     return path
+
+
+def unknown_name(argument: str, name: str, names: list[str]) -> ValueError:
+    """The error for a name that none of the bundled files has, with near misses."""
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return ValueError(f"{argument} is {name!r}; expected one of {', '.join(names)} or a .safetensors path{hint}")
 
 
 def _load(path: Path) -> "Predictor":

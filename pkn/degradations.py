@@ -16,9 +16,8 @@ from scipy.ndimage import convolve1d
 from torch import Tensor
 from torch.nn import functional as F
 
+from pkn.image_folders import GREY
 from pkn.samplers import Degrade, Mixture
-
-GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 class Degradation(Protocol):
@@ -159,7 +158,8 @@ class Desaturation:
     steps: int = 20
 
     def drawn(self, images: Tensor, generator: torch.Generator) -> Degrade:
-        weights = images.new_tensor(GREY if images.shape[1] == 3 else [1 / images.shape[1]] * images.shape[1])
+        channels = images.shape[1]
+        weights = torch.from_numpy(GREY).to(images) if channels == 3 else images.new_full((channels,), 1 / channels)
 
         def degrade(x: Tensor, t: Any) -> Tensor:
             grey = (x * weights[:, None, None]).sum(1, keepdim=True)
@@ -307,9 +307,7 @@ def find_preset(degradation: str, data: str) -> Preset:
 
 def _mixed(mixture: Mixture, others: Tensor) -> Degrade:
     def degrade(x: Tensor, t: Any) -> Tensor:
-        t = _column(t, x)
-        mixed: Tensor = mixture.signal(t) * x + mixture.noise(t) * others
-        return mixed
+        return mixture.state(x, others, _column(t, x))
 
     return degrade
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from pkn.generation import states
+from pkn.image_tensors import to_pictures
 from pkn.nets._kernel_predicting import KernelMaps, KernelPredictingNet
 from pkn.plots import save_figure
 
@@ -43,7 +44,7 @@ def explain_step(net: KernelPredictingNet, z: np.ndarray, t: float) -> Figure:
         place.set_axis_off()
     pictures = {"z": given, "filtered": filtered, "drift (grey is none)": drift, "predicted": filtered + drift}
     for place, (title, picture) in zip(places[0], pictures.items(), strict=True):
-        place.imshow(_picture(picture), cmap="gray", vmin=0, vmax=1)
+        place.imshow(np.clip(to_pictures(picture)[0], 0, 1), cmap="gray", vmin=0, vmax=1)
         place.set_title(f"{title}, t = {t:.2f}" if title == "z" else title, fontsize="medium")
     for level, row in enumerate(places[1:]):
         _draw_level(figure, row, net, maps, level)
@@ -78,8 +79,3 @@ def _mosaic(kernels: Tensor) -> np.ndarray:
     tiles = np.full((rows, side + 1, columns, side + 1), np.nan, np.float32)
     tiles[:, :side, :, :side] = chosen.reshape(side, side, rows, columns).transpose(2, 0, 3, 1)
     return tiles.reshape(rows * (side + 1), columns * (side + 1))
-
-
-def _picture(image: Tensor) -> np.ndarray:
-    picture: np.ndarray = (image[0].permute(1, 2, 0) / 2 + 0.5).clamp(0, 1).numpy()
-    return picture

@@ -1,6 +1,5 @@
 """``pkn.sample``: images out of noise, by a network whose every step is a filter."""
 
-import difflib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -11,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pkn.bundled import weights_folder
+from pkn.bundled import unknown_name, weights_folder
 from pkn.filters._numba import one_thread
+from pkn.image_tensors import to_pictures
 from pkn.nets._kernel_predicting import KernelPredictingNet
 from pkn.nets._restorers import load_restorer
 from pkn.samplers import make_step, trajectory
@@ -117,7 +117,7 @@ def _states(
     z, step, times = noise(), make_step(solver, noise), np.linspace(0, 1, steps + 1).tolist()
     with torch.inference_mode():
         for t, (later, x0) in zip(times, trajectory(restore, step, z, times), strict=False):
-            yield SamplerState(t, _picture(z), np.clip(_picture(x0), 0, 1))
+            yield SamplerState(t, to_pictures(z), np.clip(to_pictures(x0), 0, 1))
             z = later
 
 
@@ -141,15 +141,8 @@ def find_sampler(model: Any) -> KernelPredictingNet:
 def _bundled(name: str) -> Path:
     paths = {path.stem: path for path in (weights_folder() / "samplers").glob("*.safetensors")}
     if name not in paths:
-        near = difflib.get_close_matches(name, paths, n=3, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        raise ValueError(f"model is {name!r}; expected one of {', '.join(sorted(paths))} or a .safetensors path{hint}")
+        raise unknown_name("model", name, sorted(paths))
     return paths[name]
-
-
-def _picture(image: Tensor) -> np.ndarray:
-    array: np.ndarray = image.permute(0, 2, 3, 1).cpu().numpy() * np.float32(0.5) + np.float32(0.5)
-    return array
 
 
 def _check_number(name: str, value: Any) -> None:

@@ -1,6 +1,7 @@
 """Sets of many small images, from a folder, a zip or an npz file: what generative models learn from."""
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -54,7 +55,7 @@ def read_set(path: str | Path, *, channels: int = 3, size: int | None = None) ->
     """
     path = Path(path)
     if path.suffix == ".npz":
-        return ImageSet(_from_array(path, channels, size))
+        return ImageSet(_squares(path, _from_array(path, channels, size)))
     images: list[np.ndarray] = []
     skipped = 0
     for name, content in _files(path):
@@ -72,11 +73,15 @@ def read_set(path: str | Path, *, channels: int = 3, size: int | None = None) ->
                 f"'{path}' holds images of several sizes: '{name}' has {height} x {width} pixels, those before it "
                 f"{first} x {second}; resize them (size=, --resize)"
             )
-    if images and images[0].shape[0] != images[0].shape[1]:
-        raise ValueError(f"'{path}' holds images of {images[0].shape[:2]} pixels; expected squares (size=, --resize)")
     if not images:
         raise ValueError(f"'{path}' holds no image that can be read; expected files {', '.join(SUFFIXES)}")
-    return ImageSet(np.stack(images), skipped)
+    return ImageSet(_squares(path, np.stack(images)), skipped)
+
+
+def _squares(path: Path, images: np.ndarray) -> np.ndarray:
+    if images.shape[1] != images.shape[2]:
+        raise ValueError(f"'{path}' holds images of {images.shape[1:3]} pixels; expected squares (size=, --resize)")
+    return images
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -93,7 +98,7 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
             if Path(name).suffix.lower() in SUFFIXES:
                 try:
                     yield name, archive.read(name)
-                except (zipfile.BadZipFile, OSError, EOFError):
+                except (zipfile.BadZipFile, zlib.error, OSError, EOFError):
                     yield name, b""  # damaged: no decoder will take it
 
 
@@ -107,10 +112,13 @@ def _as_array(image: Image.Image, size: int | None) -> np.ndarray:
 
 
 def _from_array(path: Path, channels: int, size: int | None) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as file:
-        if "train_images" not in file.files:
-            raise ValueError(f"'{path}' holds {', '.join(file.files) or 'nothing'}; expected an array train_images")
-        images: np.ndarray = file["train_images"]
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            if "train_images" not in file.files:
+                raise ValueError(f"it holds {', '.join(file.files) or 'nothing'}; expected an array train_images")
+            images: np.ndarray = file["train_images"]
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"cannot read '{path}' as a set of images: {error}") from None
     images = images[..., None] if images.ndim == 3 else images
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in MODES:
         came = f"{images.dtype} of shape {images.shape}"

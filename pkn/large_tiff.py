@@ -17,6 +17,7 @@ import tifffile
 from tifffile import PHOTOMETRIC, TiffFile, TiffPage
 
 from pkn._arguments import check_sigma, check_strength
+from pkn._files import atomic_path
 from pkn._image_file import DTYPES, ImageFile
 from pkn._tiff import SIGNATURES, check_header, page_tags, quiet_tifffile, resolution_of
 from pkn._tiff_exif import read_exif
@@ -107,8 +108,10 @@ def denoise_large(
     state = _resumed(notes, settings) if resume else None
     if state is None:
         level = _sigma(source, size) if given is None else given
+        notes.unlink(missing_ok=True)  # of an older run: they'd say that parts of the empty file are done
         offset = _begin(partial, source)
         state = {"settings": settings, "sigma": float(level[0]), "offset": offset, "done": 0}
+        _note(notes, state)
     level = np.array([state["sigma"]], np.float32)
     parts, around = list(tiles(size, PART)), halo(network)
     for number in range(state["done"], len(parts)):
@@ -121,7 +124,7 @@ def denoise_large(
         with _mapped(partial, source, state["offset"]) as out:
             _denoise_part(network, image, planar(out, axis), part, wide, level, power)
         state["done"] = number + 1
-        notes.write_text(json.dumps(state))
+        _note(notes, state)
     tell(len(parts), len(parts))
     os.replace(partial, target)
     notes.unlink(missing_ok=True)
@@ -174,6 +177,11 @@ def _mapped(partial: Path, source: Source, offset: int) -> Iterator[np.ndarray]:
     pixels = np.memmap(partial, source.dtype, "r+", offset, source.shape)
     yield pixels
     pixels.flush()
+
+
+def _note(notes: Path, state: dict[str, Any]) -> None:
+    with atomic_path(notes) as temporary:
+        temporary.write_text(json.dumps(state))
 
 
 def _identity(source: Source) -> list[Any]:

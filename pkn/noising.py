@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from pkn.restorer_training import Objective
+from pkn.samplers import STRAIGHT
 
 
 def interpolate(x: Tensor, noise: Tensor, t: Tensor | float) -> Tensor:
     """Z at times t (N,) or one t for all: 0 is noise, 1 the image."""
-    t = t.reshape(-1, 1, 1, 1) if isinstance(t, Tensor) else t
-    return x + (noise - x) * (1 - t)
+    return STRAIGHT.state(x, noise, t.reshape(-1, 1, 1, 1) if isinstance(t, Tensor) else t)
 
 
 def objective(perceptual: nn.Module | None, mirror: bool = True) -> Objective:

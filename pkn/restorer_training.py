@@ -17,6 +17,7 @@ import pkn
 from pkn._files import atomic_path
 from pkn.checkpoints import checkpoint_path, load_checkpoint, save_checkpoint
 from pkn.filters._numba import one_thread
+from pkn.image_tensors import to_tensor
 from pkn.nets._weights import to_bytes
 
 AVERAGED = 50  # steps whose mean loss is one point of the curve
@@ -185,5 +186,4 @@ def _averaging(decay: float) -> Callable[..., None]:
 
 def draw_images(images: np.ndarray, number: int, random: np.random.Generator) -> Tensor:
     """Images (number, C, H, W) in [-1, 1] at random."""
-    chosen = images[random.integers(len(images), size=number)].transpose(0, 3, 1, 2)
-    return torch.from_numpy(chosen / np.float32(127.5) - np.float32(1))
+    return to_tensor(images[random.integers(len(images), size=number)])

@@ -9,9 +9,11 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 import pkn
+from pkn._image_file import as_integer
 from pkn.frechet import frechet_distance
 from pkn.generation import BATCH, last_states
 from pkn.image_sets import ImageSet
+from pkn.image_tensors import to_pictures, to_tensor
 from pkn.nets._kernel_predicting import KernelPredictingNet
 from pkn.nets._squeezenet import SqueezeNet
 from pkn.noising import interpolate
@@ -31,7 +33,7 @@ def embedder(backbone: SqueezeNet) -> Embed:
     def embed(images: np.ndarray) -> np.ndarray:
         parts = [images[first : first + BATCH] for first in range(0, len(images), BATCH)]
         with torch.inference_mode():
-            tensors = (_tensor(_as_bytes(part)) for part in parts)
+            tensors = (to_tensor(as_integer(part, np.uint8)) for part in parts)
             return np.concatenate([backbone.embed(part.expand(-1, 3, -1, -1)).numpy() for part in tensors])
 
     return embed
@@ -62,10 +64,10 @@ def denoising(net: KernelPredictingNet, images: ImageSet, n: int, seed: int = 0)
     import bm3d
 
     random = np.random.default_rng(seed)
-    clean = _tensor(images.held_out[:n])
+    clean = to_tensor(images.held_out[:n])
     noise = torch.from_numpy(random.standard_normal(clean.shape, np.float32))
     z = interpolate(clean, noise, MIDDLE)
-    given = _pictures(z / MIDDLE)  # the image, with white noise
+    given = to_pictures(z / MIDDLE)  # the image, with white noise
     sigma = (1 - MIDDLE) / MIDDLE / 2
     axis = -1 if given.shape[-1] == 3 else None
     each = [image if axis else image[..., 0] for image in given]
@@ -73,12 +75,12 @@ def denoising(net: KernelPredictingNet, images: ImageSet, n: int, seed: int = 0)
         ours = torch.cat([net(part, torch.full((len(part),), MIDDLE)) for part in torch.split(z, BATCH)])
     results: dict[str, Any] = {
         "noisy": given,
-        "sampler's network": _pictures(ours),
+        "sampler's network": to_pictures(ours),
         "pkn.denoise, told the level": [pkn.denoise(image, sigma=sigma, channel_axis=axis) for image in each],
         "pkn.denoise": [pkn.denoise(image, channel_axis=axis) for image in each],
         "BM3D": [(bm3d.bm3d_rgb if axis else bm3d.bm3d)(image.astype(np.float64), sigma) for image in each],
     }
-    truth = _pictures(clean)
+    truth = to_pictures(clean)
     for name, found in results.items():
         errors = np.square(np.clip(np.stack(list(found)), 0, 1).reshape(truth.shape) - truth).mean((1, 2, 3))
         yield name, float(-10 * np.log10(errors).mean())
@@ -87,7 +89,7 @@ def denoising(net: KernelPredictingNet, images: ImageSet, n: int, seed: int = 0)
 def drift_spectrum(net: KernelPredictingNet, images: ImageSet, n: int, seed: int = 0) -> Iterator[tuple[float, Any]]:
     """For some times t: the drift's energy over the filtered image's, and the low frequencies' share of either."""
     random = np.random.default_rng(seed)
-    clean = _tensor(images.held_out[:n])
+    clean = to_tensor(images.held_out[:n])
     noise = torch.from_numpy(random.standard_normal(clean.shape, np.float32))
     for t in SPECTRUM_TIMES:
         z = interpolate(clean, noise, t)
@@ -113,8 +115,8 @@ def neighbours(samples: np.ndarray, images: ImageSet, embed: Embed) -> np.ndarra
     pairs = [(samples.reshape(len(samples), -1), (training / np.float32(255)).reshape(len(training), -1))]
     pairs.append((embed(samples), embed(training)))
     orders = [np.argsort(_squares(*pair), 1)[:, :NEIGHBOURS] for pair in pairs]
-    near = [_as_bytes(training[order]) for order in orders]
-    rows = np.concatenate([_as_bytes(samples)[:, None], *near], 1)
+    near = [training[order] for order in orders]
+    rows = np.concatenate([as_integer(samples, np.uint8)[:, None], *near], 1)
     return rows.reshape(-1, *rows.shape[2:])
 
 
@@ -133,16 +135,3 @@ def _squares(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     a, b = first.astype(np.float64), second.astype(np.float64)
     squares: np.ndarray = np.square(a).sum(1)[:, None] - 2 * a @ b.T + np.square(b).sum(1)
     return squares
-
-
-def _as_bytes(images: np.ndarray) -> np.ndarray:
-    return images if images.dtype == np.uint8 else np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
-
-
-def _tensor(images: np.ndarray) -> Tensor:
-    return torch.from_numpy(images.transpose(0, 3, 1, 2) / np.float32(127.5) - np.float32(1))
-
-
-def _pictures(images: Tensor) -> np.ndarray:
-    pictures: np.ndarray = (images.permute(0, 2, 3, 1) / 2 + 0.5).numpy()
-    return pictures

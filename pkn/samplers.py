@@ -52,6 +52,11 @@ class Mixture(NamedTuple):
     signal: Callable[[Any], Any]
     noise: Callable[[Any], Any]
 
+    def state(self, x: Tensor, noise: Tensor, t: Any) -> Tensor:
+        """The state at t, a number or one that broadcasts."""
+        mixed: Tensor = self.signal(t) * x + self.noise(t) * noise
+        return mixed
+
 
 STRAIGHT = Mixture(lambda t: t, lambda t: 1 - t)  # "Generating Cats with KPN Filtering", 2025: t = 1 is the image
 
@@ -65,7 +70,7 @@ def deterministic(mixture: Mixture) -> Step:
     def step(restore: Restore, x: Tensor, t: float, s: float) -> tuple[Tensor, Tensor]:
         x0 = restore(x, t)
         noise = (x - mixture.signal(t) * x0) / mixture.noise(t)
-        return mixture.signal(s) * x0 + mixture.noise(s) * noise, x0
+        return mixture.state(x0, noise, s), x0
 
     return step
 
@@ -80,7 +85,7 @@ def ancestral(mixture: Mixture, noise: Callable[[], Tensor]) -> Step:
         x0 = restore(x, t)
         old = (x - mixture.signal(t) * x0) / mixture.noise(t)
         kept = mixture.signal(t) / mixture.signal(s) * mixture.noise(s) / mixture.noise(t)
-        return mixture.signal(s) * x0 + mixture.noise(s) * (kept * old + (1 - kept**2) ** 0.5 * noise()), x0
+        return mixture.state(x0, kept * old + (1 - kept**2) ** 0.5 * noise(), s), x0
 
     return step
 

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from pkn._files import atomic_path
-from pkn._image_file import ImageFile
+from pkn._image_file import ImageFile, as_integer
 from pkn.images import write_image
 
 GAP = 2  # white pixels between images
@@ -18,8 +18,7 @@ LEAST_SIDE = 512  # px; smaller sheets are enlarged by a whole number
 
 def sheet(images: np.ndarray, columns: int | None = None) -> np.ndarray:
     """Images (N, H, W, C) side by side, as nearly a square as can be; uint8 as they are, floats from [0, 1]."""
-    if images.dtype != np.uint8:
-        images = np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
+    images = as_integer(images, np.uint8)
     number, height, width, channels = images.shape
     columns = columns or int(np.ceil(np.sqrt(number)))
     rows = -(-number // columns)

@@ -20,8 +20,8 @@ def write_folder(folder, images, names=None):
     return folder
 
 
-def as_zip(folder, path):
-    with zipfile.ZipFile(path, "w") as archive:
+def as_zip(folder, path, compression=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
         for file in folder.iterdir():
             archive.write(file, f"inside/{file.name}")
     return path
@@ -53,10 +53,12 @@ def test_damaged_files_are_left_out_and_counted(tmp_path, damage):
         assert (len(found.images), found.skipped) == (2, 1)
 
 
-def test_a_zip_with_a_flipped_byte(tmp_path):
-    path = as_zip(write_folder(tmp_path / "images", pictures(3)), tmp_path / "images.zip")
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_zip_with_flipped_bytes(tmp_path, compression):
+    path = as_zip(write_folder(tmp_path / "images", pictures(3)), tmp_path / "images.zip", compression)
     content = bytearray(path.read_bytes())
-    content[100] ^= 255  # within the first file's pixels: its checksum no longer holds
+    for place in range(80, 120):  # within the first file's content: its checksum, or its compression, no longer holds
+        content[place] ^= 255
     path.write_bytes(content)
     assert (len(read_set(path).images), read_set(path).skipped) == (2, 1)
 
@@ -100,6 +102,13 @@ def empty(folder):
         ("empty", empty, ValueError, "holds no image that can be read"),
         ("text.zip", lambda path: path.write_text("x"), ValueError, "is no folder, zip or npz file"),
         ("other.npz", lambda path: np.savez(path, x=1), ValueError, "holds x; expected an array train_images"),
+        ("cut.npz", lambda path: path.write_bytes(b"PK\3\4 cut off"), ValueError, "cannot read .* as a set of images"),
+        (
+            "wide.npz",
+            lambda path: np.savez(path, train_images=np.zeros((2, 8, 12), np.uint8)),
+            ValueError,
+            r"\(8, 12\) pixels; expected squares",
+        ),
         ("f.npz", lambda path: np.savez(path, train_images=np.ones((2, 4, 4))), ValueError, "is float64 of shape"),
         (
             "wide",

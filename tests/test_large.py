@@ -81,6 +81,25 @@ def test_an_interrupted_run_leaves_no_result_and_is_resumed(tmp_path, monkeypatc
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.tif", "out.tif"]
 
 
+def test_a_new_run_forgets_what_an_older_one_did(tmp_path, monkeypatch):
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    tifffile.imwrite(source, (RANDOM.random((230, 300)) * 255).astype(np.uint8))
+    whole = large_tiff._denoise_part
+    for parts in (5, 0):  # interrupted after five parts, then begun anew and interrupted in the first
+        left = iter(range(parts))
+
+        def failing(*arguments, left=left):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            whole(*arguments)
+
+        monkeypatch.setattr(large_tiff, "_denoise_part", failing)
+        assert run(source, target).exit_code != 0
+    monkeypatch.setattr(large_tiff, "_denoise_part", whole)
+    assert run(source, target, "--resume").exit_code == 0
+    np.testing.assert_array_equal(tifffile.imread(target), pkn.denoise(tifffile.imread(source), dtype="same"))
+
+
 def test_nothing_to_resume_is_said(tmp_path):
     tifffile.imwrite(tmp_path / "in.tif", np.zeros((100, 100), np.uint8))
     result = run(tmp_path / "in.tif", tmp_path / "out.tif", "--resume")
