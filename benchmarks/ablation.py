@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from pkn.feature_spaces import squeezenet_features
 from pkn.image_sets import ImageSet, read_set
 from pkn.image_tensors import to_tensor
 from pkn.nets._kernel_predicting import SETTINGS, KernelPredictingNet
 from pkn.nets._restorers import described, load_restorer
-from pkn.nets._squeezenet import load_squeezenet
 from pkn.noising import interpolate, objective
 from pkn.restorer_training import RestorerPlan, RestorerTraining
 from pkn.sampler_evaluation import distance_of_samples, embedder
@@ -35,7 +35,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 def main(data: str, features: str, steps: int = STEPS, samples: int = SAMPLES) -> None:
     torch.set_num_threads(1)
-    images, embed = read_set(data, size=SIZE), embedder(load_squeezenet(features))
+    images, embed = read_set(data, size=SIZE), embedder(squeezenet_features(Path(features)))
     print(f"| {steps} steps | {' | '.join(f'dB at t = {t:g}' for t in TIMES)} | Fréchet distance |")
     print("|---" * (len(TIMES) + 2) + "|")
     for name, change in VARIANTS.items():
@@ -47,7 +47,7 @@ def main(data: str, features: str, steps: int = STEPS, samples: int = SAMPLES) -
 def trained(settings: Any, images: ImageSet, steps: int) -> Any:
     torch.manual_seed(0)
     net = KernelPredictingNet(settings)
-    plan = RestorerPlan(described(net), {"error": "squared"}, "", parts=2, rate=1e-3, averaging=0.995)
+    plan = RestorerPlan(described(net), {"error": "squared"}, "", parts=2, rate=1e-3, mirror=True, averaging=0.995)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "net.safetensors")
         RestorerTraining(plan, net, images.training, objective(None), half=True).run(out, float("inf"), steps)

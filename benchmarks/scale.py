@@ -15,6 +15,7 @@ import pkn
 from benchmarks.measure import peak_memory, seconds
 from benchmarks.table import photograph
 from pkn.filters import Pyramid
+from pkn.filters._numba import one_thread
 from pkn.large_tiff import denoise_large, open_large
 from pkn.nets import MapNet, _bridge, _map_net, _twin
 
@@ -29,9 +30,12 @@ def main() -> None:
             call = _denoise(image)
             call()
             least = min(seconds(call) for _ in range(3))
+            with one_thread():
+                alone = min(seconds(call) for _ in range(3))
             memory = peak_memory(call) - image.nbytes / 1e6
             print(
-                f"pkn.denoise, {channels} channels, {megapixels:g} MP: {1e3 * least / megapixels:.1f} ms/MP, "
+                f"pkn.denoise, {channels} channels, {megapixels:g} MP: {1e3 * least / megapixels:.1f} ms/MP "
+                f"({1e3 * alone / megapixels:.1f} on one thread), "
                 f"{memory:.0f} MB beyond input and output ({memory / (image.nbytes / 1e6):.2f} times the input)"
             )
     large_file()

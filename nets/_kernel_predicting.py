@@ -4,7 +4,6 @@ After "Generating Cats with KPN Filtering" (2025): patches, transformer, decoder
 pyramid simplifies Neural Partitioning Pyramids (Balint et al. 2023); a small U-Net adds a drift.
 """
 
-import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from torch.nn import functional as F
 
 from pkn.filters import AnisotropicGaussianMaps, AnisotropicUpsampling, FreeKernel
 from pkn.nets._bridge import apply_filter
+from pkn.nets._time import sinusoids
 from pkn.nets._transformer import Block, rotary_turns
 
 GAUSSIAN = 3  # kx, ky, rho
@@ -92,6 +92,9 @@ class KernelPredictingSettings:
 SETTINGS = {
     "published": KernelPredictingSettings(),
     "small": KernelPredictingSettings(width=256, blocks=6, hidden=672, decoder=(128, 64, 32), head_width=16),
+    "tiny": KernelPredictingSettings(
+        width=64, blocks=2, heads=2, hidden=168, decoder=(64, 32, 16), head_width=8, drift=0
+    ),
 }
 
 
@@ -225,10 +228,3 @@ class _Drift(nn.Module):
             out = F.silu(convolution(F.interpolate(out, skip.shape[2:], mode="bilinear") + skip))
         drift: Tensor = self.last(out)
         return drift
-
-
-def sinusoids(t: Tensor, features: int) -> Tensor:
-    """Sines and cosines (N, features) of times t (N,) in [0, 1], of periods from a thousandth to some ten."""
-    speed = 1000 * torch.exp(-math.log(10_000) * torch.arange(features // 2, device=t.device) / (features // 2))
-    angles = t[:, None] * speed
-    return torch.cat([angles.sin(), angles.cos()], 1)

@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 from pkn.nets._kernel_predicting import KernelPredictingNet, KernelPredictingSettings
+from pkn.nets._unet import UNet, UNetSettings
 from pkn.nets._weights import read_header, read_tensors
 
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
-    "KernelPredictingNet": lambda **settings: KernelPredictingNet(KernelPredictingSettings(**settings))
+    "KernelPredictingNet": lambda **settings: KernelPredictingNet(KernelPredictingSettings(**settings)),
+    "UNet": lambda **settings: UNet(UNetSettings(**settings)),
 }
 
 
@@ -29,7 +31,7 @@ def build_restorer(architecture: Mapping[str, Any]) -> nn.Module:
     return _BUILDERS[settings.pop("network")](**settings)
 
 
-def load_restorer(path: str | Path) -> nn.Module:
+def load_restorer(path: str | Path) -> Any:
     """Read a restorer.
 
     Raises

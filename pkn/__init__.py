@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pkn.blur_estimation import estimate_blur
+    from pkn.debiasing import debias
     from pkn.deconvolution import deconvolve
     from pkn.generation import sample
     from pkn.noise import estimate_noise
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ParameterMaps",
     "__version__",
+    "debias",
     "deconvolve",
     "denoise",
     "estimate_blur",
@@ -34,6 +36,7 @@ __all__ = [
 
 _HOMES = {
     "ParameterMaps": "pkn.parameter_maps",
+    "debias": "pkn.debiasing",
     "deconvolve": "pkn.deconvolution",
     "denoise": "pkn.verbs",
     "estimate_blur": "pkn.blur_estimation",

@@ -13,30 +13,33 @@ from PIL import Image
 from pkn._pillow import strict_pillow
 from pkn.image_folders import SUFFIXES
 
-HELD_OUT = 10  # every tenth image is for measuring, never for training
+HELD_OUT = 10  # every tenth image is for measuring, never for training, where a set has no test images of its own
 LARGEST_SIDE = 4096
 MODES = {1: "L", 3: "RGB"}
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images (N, H, W, C), uint8; how many files couldn't be read."""
+    """Images (N, H, W, C), uint8, how many files couldn't be read, and the set's own test images, if it has any."""
 
     images: np.ndarray
     skipped: int = 0
+    test: np.ndarray | None = None
 
     @property
     def training(self) -> np.ndarray:
+        if self.test is not None:
+            return self.images
         chosen: np.ndarray = self.images[np.arange(len(self.images)) % HELD_OUT != 0]
         return chosen
 
     @property
     def held_out(self) -> np.ndarray:
-        return self.images[::HELD_OUT]
+        return self.images[::HELD_OUT] if self.test is None else self.test
 
 
 def read_set(path: str | Path, *, channels: int = 3, size: int | None = None) -> ImageSet:
-    """Read a folder, a zip of image files, or an npz file with an array ``train_images``.
+    """Read a folder, a zip of image files, or an npz file with ``train_images`` and, if it has any, ``test_images``.
 
     Parameters
     ----------
@@ -55,27 +58,30 @@ def read_set(path: str | Path, *, channels: int = 3, size: int | None = None) ->
     """
     path = Path(path)
     if path.suffix == ".npz":
-        return ImageSet(_squares(path, _from_array(path, channels, size)))
-    images: list[np.ndarray] = []
+        images, test = (_from_array(path, name, channels, size) for name in ("train_images", "test_images"))
+        if images is None:
+            raise ValueError(f"cannot read '{path}' as a set of images: it has no array train_images")
+        return ImageSet(_squares(path, images), test=None if test is None else _squares(path, test))
+    found: list[np.ndarray] = []
     skipped = 0
     for name, content in _files(path):
         try:
             with strict_pillow(), Image.open(BytesIO(content)) as image:
                 if max(image.size) > LARGEST_SIDE:
                     raise ValueError(f"{name} has {image.size} pixels")
-                images.append(_as_array(image.convert(MODES[channels]), size))
+                found.append(_as_array(image.convert(MODES[channels]), size))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             skipped += 1
             continue
-        if images[-1].shape != images[0].shape:
-            (height, width), (first, second) = images[-1].shape[:2], images[0].shape[:2]
+        if found[-1].shape != found[0].shape:
+            (height, width), (first, second) = found[-1].shape[:2], found[0].shape[:2]
             raise ValueError(
                 f"'{path}' holds images of several sizes: '{name}' has {height} x {width} pixels, those before it "
                 f"{first} x {second}; resize them (size=, --resize)"
             )
-    if not images:
+    if not found:
         raise ValueError(f"'{path}' holds no image that can be read; expected files {', '.join(SUFFIXES)}")
-    return ImageSet(_squares(path, np.stack(images)), skipped)
+    return ImageSet(_squares(path, np.stack(found)), skipped)
 
 
 def _squares(path: Path, images: np.ndarray) -> np.ndarray:
@@ -111,19 +117,42 @@ def _as_array(image: Image.Image, size: int | None) -> np.ndarray:
     return array[..., None] if array.ndim == 2 else array
 
 
-def _from_array(path: Path, channels: int, size: int | None) -> np.ndarray:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            if "train_images" not in file.files:
-                raise ValueError(f"it holds {', '.join(file.files) or 'nothing'}; expected an array train_images")
-            images: np.ndarray = file["train_images"]
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"cannot read '{path}' as a set of images: {error}") from None
+def read_labels(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of the training and of the test images in an npz file.
+
+    Raises
+    ------
+    ValueError
+        If it has none.
+    FileNotFoundError
+    """
+    training, test = (_read_array(Path(path), name) for name in ("train_labels", "test_labels"))
+    if training is None or test is None:
+        raise ValueError(f"'{path}' has no arrays train_labels and test_labels")
+    return training.ravel().astype(np.int64), test.ravel().astype(np.int64)
+
+
+def _from_array(path: Path, name: str, channels: int, size: int | None) -> np.ndarray | None:
+    images = _read_array(path, name)
+    if images is None:
+        return None
     images = images[..., None] if images.ndim == 3 else images
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in MODES:
         came = f"{images.dtype} of shape {images.shape}"
-        raise ValueError(f"train_images in '{path}' is {came}; expected uint8 of shape (N, H, W) or (N, H, W, 1 or 3)")
+        raise ValueError(f"{name} in '{path}' is {came}; expected uint8 of shape (N, H, W) or (N, H, W, 1 or 3)")
     if images.shape[3] == channels and size in (None, images.shape[1]):
         return images
     pictures = (Image.fromarray(image.squeeze()).convert(MODES[channels]) for image in images)
     return np.stack([_as_array(picture, size) for picture in pictures])
+
+
+def _read_array(path: Path, name: str) -> np.ndarray | None:
+    """An array of an npz file, if it has it."""
+    if path.suffix != ".npz":
+        path.open("rb").close()  # a missing file says so itself
+        raise ValueError(f"'{path}' is no .npz file")
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return file[name] if name in file.files else None
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"cannot read '{path}' as a set of images: {error}") from None

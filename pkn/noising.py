@@ -16,12 +16,10 @@ def interpolate(x: Tensor, noise: Tensor, t: Tensor | float) -> Tensor:
     return STRAIGHT.state(x, noise, t.reshape(-1, 1, 1, 1) if isinstance(t, Tensor) else t)
 
 
-def objective(perceptual: nn.Module | None, mirror: bool = True) -> Objective:
-    """Mean squared error, plus a perceptual distance if there is one, at random times; half of the images mirrored."""
+def objective(perceptual: nn.Module | None) -> Objective:
+    """Mean squared error, plus a perceptual distance if there is one, at random times."""
 
     def loss(net: nn.Module, clean: Tensor, random: np.random.Generator) -> Tensor:
-        mirrored = torch.from_numpy(random.random(len(clean)) < 0.5 * mirror).to(clean.device)
-        clean = torch.where(mirrored[:, None, None, None], clean.flip(3), clean)
         t = torch.from_numpy(random.random(len(clean), np.float32)).to(clean.device)
         noise = torch.from_numpy(random.standard_normal(clean.shape, np.float32)).to(clean.device)
         x0 = net(interpolate(clean, noise, t), t)

@@ -38,6 +38,8 @@ class RestorerPlan:
         What is minimised, for the record.
     data : str
         Name of the images.
+    start : str, optional
+        Name of the file whose weights it began with.
     seed : int
     batch : int
         Images in a step.
@@ -48,6 +50,8 @@ class RestorerPlan:
         Learning rate of AdamW, after a linear rise over ``warm_up`` steps.
     decay : float
         Weight decay.
+    mirror : bool
+        Whether half of the images are mirrored.
     averaging : float
         Of the exponential moving average of weights, which is what is kept.
     """
@@ -55,12 +59,14 @@ class RestorerPlan:
     network: dict[str, Any]
     objective: dict[str, Any]
     data: str
+    start: str | None = None
     seed: int = 0
     batch: int = 32
     parts: int = 1
     rate: float = 3e-4
     decay: float = 1e-2
     warm_up: int = 200
+    mirror: bool = False
     averaging: float = 0.999
 
 
@@ -87,16 +93,18 @@ class RestorerTraining:
         steps: int | None = None,
         check_every: float = 5.0,
         told: Callable[["RestorerTraining", float | None], None] = lambda *_: None,
+        cooling: float = 0.0,
     ) -> None:
         """Train until ``minutes`` (of all parts of the run) or ``steps`` are over, and write the averaged network.
 
-        ``told(self, loss)`` hears of each step; with loss None every ``check_every`` minutes, after a checkpoint.
+        ``told(self, loss)`` hears of each step; with loss None every ``check_every`` minutes, after a checkpoint. The
+        learning rate falls to 0 along a line over the last share ``cooling`` of the run.
         """
         checked = self.minutes
         try:
-            while self.minutes < minutes and (steps is None or self.step < steps):
+            while (left := self._share_left(minutes, steps)) > 0:
                 start = time.monotonic()
-                loss = self._advance()
+                loss = self._advance(min(1.0, left / cooling) if cooling else 1.0)
                 self.minutes += (time.monotonic() - start) / 60
                 told(self, loss)
                 if self.minutes - checked >= check_every:
@@ -109,11 +117,14 @@ class RestorerTraining:
         self._write(out)
         checkpoint_path(out).unlink(missing_ok=True)
 
-    def _advance(self) -> float:
+    def _share_left(self, minutes: float, steps: int | None) -> float:
+        return 1 - max(self.minutes / minutes, self.step / steps if steps else 0.0)
+
+    def _advance(self, warmth: float) -> float:
         for group in self.optimiser.param_groups:
-            group["lr"] = self.plan.rate * min(1.0, (self.step + 1) / self.plan.warm_up)
+            group["lr"] = self.plan.rate * warmth * min(1.0, (self.step + 1) / self.plan.warm_up)
         random = np.random.default_rng((self.plan.seed, self.step))
-        clean = draw_images(self.images, self.plan.batch, random).to(self.device)
+        clean = draw_images(self.images, self.plan.batch, random, self.plan.mirror).to(self.device)
         self.optimiser.zero_grad()
         parts = clean.chunk(self.plan.parts)
         loss = sum(self.pool.map(self._backward, parts, random.spawn(len(parts))))
@@ -184,6 +195,8 @@ def _averaging(decay: float) -> Callable[..., None]:
     return update
 
 
-def draw_images(images: np.ndarray, number: int, random: np.random.Generator) -> Tensor:
-    """Images (number, C, H, W) in [-1, 1] at random."""
-    return to_tensor(images[random.integers(len(images), size=number)])
+def draw_images(images: np.ndarray, number: int, random: np.random.Generator, mirror: bool) -> Tensor:
+    """Images (number, C, H, W) in [-1, 1] at random, half of them mirrored if ``mirror``."""
+    drawn = to_tensor(images[random.integers(len(images), size=number)])
+    mirrored = torch.from_numpy(random.random(number) < 0.5 * mirror)
+    return torch.where(mirrored[:, None, None, None], drawn.flip(3), drawn)

@@ -10,12 +10,12 @@ from torch import Tensor
 
 import pkn
 from pkn._image_file import as_integer
+from pkn.feature_spaces import FeatureSpace
 from pkn.frechet import frechet_distance
 from pkn.generation import BATCH, last_states
 from pkn.image_sets import ImageSet
 from pkn.image_tensors import to_pictures, to_tensor
 from pkn.nets._kernel_predicting import KernelPredictingNet
-from pkn.nets._squeezenet import SqueezeNet
 from pkn.noising import interpolate
 
 BLUR = 3.0  # px, of the yardstick
@@ -27,16 +27,9 @@ SPECTRUM_TIMES = (0.1, 0.3, 0.5, 0.7, 0.9)
 Embed = Callable[[np.ndarray], np.ndarray]
 
 
-def embedder(backbone: SqueezeNet) -> Embed:
+def embedder(features: FeatureSpace) -> Embed:
     """Features (N, D) of images (N, H, W, C): uint8, or floats in [0, 1], rounded as a file would round them."""
-
-    def embed(images: np.ndarray) -> np.ndarray:
-        parts = [images[first : first + BATCH] for first in range(0, len(images), BATCH)]
-        with torch.inference_mode():
-            tensors = (to_tensor(as_integer(part, np.uint8)) for part in parts)
-            return np.concatenate([backbone.embed(part.expand(-1, 3, -1, -1)).numpy() for part in tensors])
-
-    return embed
+    return lambda images: features(to_tensor(as_integer(images, np.uint8)))
 
 
 def yardsticks(images: ImageSet, n: int, embed: Embed, seed: int = 0) -> Iterator[tuple[str, float]]:

@@ -1,12 +1,13 @@
 """Degradations: nothing at 0, more and more, deterministic, and what their sources say."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
 from pkn.degradations import (
-    PRESETS,
     Animorphosis,
     Blur,
     CameraNoise,
@@ -16,9 +17,9 @@ from pkn.degradations import (
     Snow,
     SuperResolution,
     cosine_mixture,
-    find_preset,
     times,
 )
+from pkn.schedules import PRESETS, build_degradation, changed, described, find_preset
 
 OTHERS = torch.rand(5, 3, 20, 24, generator=torch.Generator().manual_seed(9)) * 2 - 1
 CASES = {
@@ -31,7 +32,7 @@ CASES = {
     "snow, bright": Snow(8, brightness=(0.95, 0.4)),
     "desaturation": Desaturation(4),
     "noise": Noise(6),
-    "animorphosis": Animorphosis(OTHERS, 6),
+    "animorphosis": Animorphosis(6, OTHERS),
     "camera": CameraNoise(steps=5),
 }
 EVERY = pytest.mark.parametrize("degradation", CASES.values(), ids=CASES.keys())
@@ -144,7 +145,7 @@ def test_noise_keeps_the_variance_and_ends_as_noise():
     torch.testing.assert_close(mixture.signal(t) ** 2 + mixture.noise(t) ** 2, torch.ones(201))
     assert float(mixture.signal(torch.tensor(200))) == pytest.approx(0, abs=1e-6)
     x = images()
-    end = drawn(Animorphosis(OTHERS), x)(x, 200)
+    end = drawn(Animorphosis(200, OTHERS), x)(x, 200)
     assert all(any(torch.allclose(image, other, atol=1e-5) for other in OTHERS) for image in end)
 
 
@@ -167,8 +168,9 @@ def test_snow_falls_brighter_and_within_range():
 
 @pytest.mark.parametrize("pair", PRESETS, ids=" ".join)
 def test_presets(pair):
-    x = torch.rand(2, 3, 32, 32) * 2 - 1
-    preset = find_preset(*pair)
+    x = torch.rand(2, 3, 20, 20) * 2 - 1
+    preset = build_degradation(json.loads(json.dumps(described(find_preset(*pair)))), OTHERS[..., :20])
+    assert preset == find_preset(*pair)
     out = drawn(preset, x)(x, preset.steps)
     assert out.shape == x.shape
     assert out.isfinite().all()
@@ -186,3 +188,18 @@ def test_published_numbers():
 def test_times_go_down_to_0():
     assert times(4) == [4, 3, 2, 1, 0]
     assert times(40, 2) == [40, 20, 0]
+
+
+def test_every_number_can_be_another():
+    other = changed(find_preset("inpainting", "mnist"), {"steps": 7, "start": 2.5})
+    assert other == Inpainting(2.5, 0.1, 7)
+    assert changed(Blur((1.0,)), {"deviations": [0.5, 1.5]}).steps == 2
+    with pytest.raises(ValueError, match="Inpainting has no number 'stairs'; expected one of centred, coloured"):
+        changed(Inpainting(), {"stairs": 7})
+    with pytest.raises(ValueError, match="expected a kind of Animorphosis, Blur"):
+        build_degradation({"kind": "Rain"})
+
+
+def test_animorphosis_wants_others():
+    with pytest.raises(ValueError, match="others is None"):
+        drawn(Animorphosis(), images())

@@ -11,8 +11,10 @@ from pkn.filters import Pyramid
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 PYRAMID = {f"{name}.png" for name in Pyramid().Maps._fields}
 WRITES = {
+    "cold_diffusion": {"improved.png", "naive.png"},
     "demo": {"clean.png", "denoised.png", "noisy.png", "residual.png", "sheet.png", *PYRAMID},
     "dask_volume": {"clean.zarr", "volume.zarr"},
+    "debias_swiss_roll": {"roll.png"},
     "deconvolve": {"deconvolved.png"},
     "denoise_photo": {"denoised.png"},
     "export_maps": {"maps.npz", "maps.tif", "sigma_range.png", "sigma_space.png"},

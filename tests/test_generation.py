@@ -9,11 +9,12 @@ from scipy.ndimage import gaussian_filter
 
 import pkn
 from pkn.cli import main
+from pkn.feature_spaces import squeezenet_features
 from pkn.generation import states
 from pkn.image_sets import ImageSet
 from pkn.nets._kernel_predicting import KernelPredictingNet, KernelPredictingSettings
 from pkn.nets._restorers import described
-from pkn.nets._squeezenet import SqueezeNet, load_squeezenet
+from pkn.nets._squeezenet import SqueezeNet
 from pkn.nets._weights import to_bytes
 from pkn.sampler_evaluation import embedder, low_share, neighbours, yardsticks
 from pkn.sheets import sheet
@@ -165,7 +166,7 @@ def test_yardsticks_are_in_order(squeezenet):
     random = np.random.default_rng(0)
     smooth = gaussian_filter(random.random((200, 24, 24, 3)), (0, 1, 1, 0))
     images = ImageSet((255 * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.uint8))
-    found = dict(yardsticks(images, 100, embedder(load_squeezenet(squeezenet))))
+    found = dict(yardsticks(images, 100, embedder(squeezenet_features(squeezenet))))
     assert 0 < found["training images"] < found["training images blurred by 3 px"] < found["Gaussian noise"]
 
 
@@ -179,7 +180,7 @@ def test_low_share_of_waves():
 def test_a_copy_is_its_own_nearest_neighbour(squeezenet):
     images = ImageSet(np.random.default_rng(0).integers(0, 256, (20, 24, 24, 3), np.uint8))
     copies = images.training[[3, 8]] / np.float32(255)
-    rows = neighbours(copies, images, embedder(load_squeezenet(squeezenet))).reshape(2, 7, 24, 24, 3)
+    rows = neighbours(copies, images, embedder(squeezenet_features(squeezenet))).reshape(2, 7, 24, 24, 3)
     np.testing.assert_array_equal(rows[:, 0], rows[:, 1])
     np.testing.assert_array_equal(rows[:, 0], rows[:, 4])
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from benchmarks.unfolded import UnfoldedNet
-from pkn.nets._kernel_predicting import SETTINGS, KernelPredictingNet, KernelPredictingSettings, sinusoids
+from pkn.nets._kernel_predicting import SETTINGS, KernelPredictingNet, KernelPredictingSettings
 from pkn.nets._quantization import Int8Layer, quantized
+from pkn.nets._time import sinusoids
 from pkn.nets._transformer import Block, _rotated, rotary_turns
 
 TINY = KernelPredictingSettings(16, 3, width=16, blocks=1, heads=2, hidden=16, decoder=(8, 8), head_width=8, drift=4)

@@ -4,7 +4,21 @@ from typing import Any
 
 import click
 
-from pkn.cli import deconvolve, denoise, evaluate, evaluate_sampler, maps, nets, sample, train, train_sampler, upsample
+from pkn.cli import (
+    deconvolve,
+    denoise,
+    evaluate,
+    evaluate_cold,
+    evaluate_sampler,
+    maps,
+    nets,
+    sample,
+    sample_cold,
+    train,
+    train_cold,
+    train_sampler,
+    upsample,
+)
 
 
 class _Commands(click.Group):
@@ -25,5 +39,19 @@ def main() -> None:
     """Classical image filters made smart: networks set their parameters pixel by pixel."""
 
 
-for module in (deconvolve, denoise, evaluate, evaluate_sampler, maps, nets, sample, train, train_sampler, upsample):
+for module in (
+    deconvolve,
+    denoise,
+    evaluate,
+    evaluate_cold,
+    evaluate_sampler,
+    maps,
+    nets,
+    sample,
+    sample_cold,
+    train,
+    train_cold,
+    train_sampler,
+    upsample,
+):
     main.add_command(module.command)

@@ -1,7 +1,7 @@
 """What the commands share: arguments, reading images, progress."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +13,7 @@ IMAGE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 TABLE_WIDTH = 160
+FEATURES_HELP = "Fréchet distances by: classifier (trained now), .npz of SqueezeNet 1.1, .pth of FID's Inception."
 DATA = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -72,6 +73,16 @@ def table_console() -> Any:
 
     console = Console()
     return console if console.is_terminal else Console(width=TABLE_WIDTH)
+
+
+def print_table(title: str, columns: list[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Rows of names and numbers."""
+    from rich.table import Table
+
+    table = Table(*columns, title=title)
+    for row in rows:
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
+    table_console().print(table)
 
 
 def report(path: Path, source: Path, before: Any, after: Any, predicted: Any, seconds: float) -> None:

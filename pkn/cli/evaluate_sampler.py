@@ -1,13 +1,12 @@
 """``pkn evaluate-sampler``."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pkn.cli._shared import OUTPUT, require_torch, table_console
+from pkn.cli._shared import FEATURES_HELP, OUTPUT, parts_progress, print_table, require_torch
 
 SHOWN = 16  # samples in the sheet of neighbours
 CURVE = {"euler": (8, 16, 32, 64), "heun": (4, 8, 16, 32), "ancestral": (8, 16, 32, 64)}  # steps
@@ -25,7 +24,7 @@ def _distance(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
     start = time.perf_counter()
     distance = distance_of_samples(net, images, given["n"], embed, rng=0, **_chosen(given))
     rows.insert(0, (f"samples, {given['steps']} {given['solver']} steps", distance))
-    _table(f"Fréchet distance to held-out images, {given['n']} each", ["", "distance"], rows)
+    print_table(f"Fréchet distance to held-out images, {given['n']} each", ["", "distance"], rows)
     click.echo(f"{1e3 * (time.perf_counter() - start) / given['n']:.0f} ms a sample")
 
 
@@ -38,7 +37,7 @@ def _int8(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
         size = sum(values.numel() * values.element_size() for values in each.state_dict().values()) / 1e6
         distance = distance_of_samples(each, images, given["n"], embed, rng=0, **_chosen(given))
         rows.append((name, f"{size:.2f} MB", distance))
-    _table(f"Quantised, {given['n']} samples", ["weights", "size", "distance"], rows)
+    print_table(f"Quantised, {given['n']} samples", ["weights", "size", "distance"], rows)
 
 
 def _denoising(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
@@ -46,7 +45,7 @@ def _denoising(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None
 
     number = min(given["denoised"], len(images.held_out))
     rows = list(denoising(net, images, number))
-    _table(f"Denoising at t = 0.5, {number} held-out images", ["", "PSNR, dB"], rows)
+    print_table(f"Denoising at t = 0.5, {number} held-out images", ["", "PSNR, dB"], rows)
 
 
 def _spectrum(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
@@ -56,7 +55,7 @@ def _spectrum(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
         return
     rows = [(f"{t:g}", *values) for t, values in drift_spectrum(net, images, 64)]
     columns = ["t", "drift's energy over the filtered image's", f"drift's under {LOW:g}/px", "filtered image's"]
-    _table("Drift", columns, rows)
+    print_table("Drift", columns, rows)
 
 
 def _curve(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
@@ -64,7 +63,7 @@ def _curve(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
 
     rows = list(steps_and_quality(net, images, given["curve_n"], embed, CURVE, threads=given["threads"]))
     title = f"Steps and quality, {given['curve_n']} samples each; Heun's predict twice a step"
-    _table(title, ["solver", "steps", "distance"], rows)
+    print_table(title, ["solver", "steps", "distance"], rows)
 
 
 def _neighbours(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
@@ -76,15 +75,6 @@ def _neighbours(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> Non
         drawn = sample(net, SHOWN, steps=given["steps"], solver=given["solver"], rng=0)
         write_sheet(given["sheet"], neighbours(drawn, images, embed), 1 + 2 * NEIGHBOURS)
         click.echo(f"{given['sheet']}: samples, the nearest by pixels, the nearest by features")
-
-
-def _table(title: str, columns: list[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    from rich.table import Table
-
-    table = Table(*columns, title=title)
-    for row in rows:
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
-    table_console().print(table)
 
 
 MEASURES = {
@@ -100,7 +90,7 @@ MEASURES = {
 @click.command("evaluate-sampler")
 @click.argument("model")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), required=True, help="What it was trained on.")
-@click.option("--features", type=click.Path(exists=True, path_type=Path), required=True, help=".npz of SqueezeNet 1.1.")
+@click.option("--features", required=True, help=FEATURES_HELP)
 @click.option("--n", "-n", default=2000, show_default=True, help="Samples for a Fréchet distance.")
 @click.option("--steps", default=16, show_default=True, help="Steps of the sampler.")
 @click.option("--solver", default="ancestral", show_default=True, help="euler, heun or ancestral.")
@@ -109,17 +99,17 @@ MEASURES = {
 @click.option("--only", multiple=True, help=f"Some of {', '.join(MEASURES)}; by default all.")
 @click.option("--denoised", default=200, show_default=True, help="Held-out images to denoise.")
 @click.option("--neighbours", "sheet", type=OUTPUT, help="Write samples beside their nearest training images.")
-def command(model: str, data: Path, features: Path, only: tuple[str, ...], **given: Any) -> None:
+def command(model: str, data: Path, features: str, only: tuple[str, ...], **given: Any) -> None:
     """Measure a sampler against images it never saw: every tenth of DATA.
 
-    Fréchet distances are taken between features of SqueezeNet; they are no FID, and none like it elsewhere.
+    Only between Inception's features Fréchet's distance is FID; between others it is none, and none like it elsewhere.
     """
     require_torch("measuring")
     import torch
 
+    from pkn.feature_spaces import find_features
     from pkn.generation import find_sampler
     from pkn.image_sets import read_set
-    from pkn.nets._squeezenet import load_squeezenet
     from pkn.sampler_evaluation import embedder
 
     if unknown := set(only) - MEASURES.keys():
@@ -128,6 +118,9 @@ def command(model: str, data: Path, features: Path, only: tuple[str, ...], **giv
     net = find_sampler(model)
     size = net.settings.size
     images = read_set(data, channels=net.settings.channels, size=size)
-    embed = embedder(load_squeezenet(features))
+    with parts_progress() as tell:
+        space = find_features(features, data, images, tell)
+    click.echo(f"features of {space.name}")
+    embed = embedder(space)
     for name in only or MEASURES:
         MEASURES[name](net, images, embed, given)

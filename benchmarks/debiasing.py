@@ -1,0 +1,60 @@
+"""What `pkn.debias` gives back on BSD68 at a noise of 15/255: `python -m benchmarks.debiasing bsd68`.
+
+The isotropic Gaussian filter as its network sets it, the same told to smooth more, and one width for all pixels.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import pkn
+from pkn.debiasing import estimated_errors
+from pkn.filters import IsotropicGaussian
+from pkn.image_folders import as_fraction, read_folder
+from pkn.measuring import psnr
+
+SIGMA = 15 / 255
+STEPS = 16
+WIDTHS = (0.8, 1.2, 2.0)  # px, for all pixels
+
+
+def main(folder: str) -> None:
+    images = [as_fraction(image[..., 0]) for image in read_folder(Path(folder), channels=1)]
+    print("| filter | filtered, dB | with the best number of steps | with the one that is chosen | steps chosen |")
+    print("|---|---|---|---|---|")
+    for name, make in METHODS.items():
+        rows = np.array([measure(image, make, seed) for seed, image in enumerate(images)])
+        before, best, chosen, steps = rows.mean(0)
+        gains = f"{best:.2f} ({best - before:+.2f}) | {chosen:.2f} ({chosen - before:+.2f})"
+        print(f"| {name} | {before:.2f} | {gains} | {steps:.1f} |", flush=True)
+
+
+def measure(clean: np.ndarray, make: Callable[[np.ndarray], Any], seed: int) -> tuple[float, float, float, float]:
+    """PSNR filtered, after the best number of steps, after the chosen one; that number."""
+    noisy = (clean + np.random.default_rng(seed).normal(0, SIGMA, clean.shape)).astype(np.float32)
+    smooth = make(noisy)
+    denoised = smooth(noisy)
+    chosen = int(np.argmin(estimated_errors(noisy, smooth, sigma=SIGMA, most=STEPS, rng=seed)))
+    found = [psnr(pkn.debias(denoised, smooth, steps=steps), clean) for steps in range(STEPS + 1)]
+    return found[0], max(found), found[chosen], chosen
+
+
+def learned(strength: float) -> Callable[[np.ndarray], Any]:
+    return lambda noisy: pkn.predict_maps(noisy, net="isotropic-gaussian", sigma=SIGMA, strength=strength).apply
+
+
+def constant(width: float) -> Callable[[np.ndarray], Any]:
+    return lambda _: lambda image: IsotropicGaussian(radius=int(np.ceil(4 * width)))(image, sigma=width)
+
+
+METHODS = {
+    "isotropic Gaussian, as its network sets it": learned(1.0),
+    "the same, strength 2": learned(2.0),
+    **{f"isotropic Gaussian, {width:g} px for all pixels": constant(width) for width in WIDTHS},
+}
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,48 @@
+"""Digits out of blurs of them, step by step: Algorithm 2 of Cold Diffusion beside Algorithm 1. Needs pkn[train].
+
+Usage: python cold_diffusion.py [folder] [mnist.npz]
+
+Without MNIST at hand, scikit-learn's digits, enlarged, are blurred and restored: of their kind the network saw none.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from pkn.cold_diffusion import find_cold_model, states
+from pkn.image_sets import read_set
+from pkn.image_tensors import to_pictures, to_tensor
+from pkn.sheets import write_sheet
+
+NUMBER = 6
+
+
+def enlarged(digit: np.ndarray) -> np.ndarray:
+    """An 8 x 8 digit, 0 ... 16, as MNIST has them: 20 x 20 in a dark frame of 4."""
+    image = Image.fromarray((digit * 255 / 16).astype(np.uint8)).resize((20, 20), Image.Resampling.BICUBIC)
+    return np.pad(np.asarray(image), 4)[..., None]
+
+
+folder = Path(sys.argv[1] if len(sys.argv) > 1 else "cold")
+folder.mkdir(exist_ok=True)
+if len(sys.argv) > 2:
+    test = read_set(sys.argv[2], channels=1).held_out
+    digits = test[:: len(test) // NUMBER][:NUMBER]
+else:
+    digits = np.stack([enlarged(digit) for digit in load_digits().images[:NUMBER]])
+
+model = find_cold_model("mnist-blur")
+clean = to_tensor(digits)
+degrade = model.degradation.drawn(clean, torch.Generator().manual_seed(0))
+blurred = degrade(clean, model.degradation.steps)
+for algorithm in ("improved", "naive"):
+    with torch.inference_mode():
+        way = [blurred, *(state.x for state in states(model, blurred, degrade, algorithm=algorithm))]
+    shown = torch.stack([*way[::2], clean], 1).flatten(0, 1)  # each row: from blurred to restored, then the truth
+    write_sheet(folder / f"{algorithm}.png", np.clip(to_pictures(shown), 0, 1), len(way[::2]) + 1)
+    error = (way[-1].clamp(-1, 1) - clean).square().mean().sqrt() / 2
+    print(f"{folder / algorithm}.png: RMSE {error:.3f}, blurred {(blurred - clean).square().mean().sqrt() / 2:.3f}")

@@ -1,0 +1,13 @@
+"""Times as features of networks."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def sinusoids(t: Tensor, features: int) -> Tensor:
+    """Sines and cosines (N, features) of times t (N,) in [0, 1], of periods from a thousandth to some ten."""
+    speed = 1000 * torch.exp(-math.log(10_000) * torch.arange(features // 2, device=t.device) / (features // 2))
+    angles = t[:, None] * speed
+    return torch.cat([angles.sin(), angles.cos()], 1)

@@ -1,0 +1,144 @@
+"""What commands share that train restorers on sets of small images."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pkn.cli._shared import OUTPUT
+
+IMAGES = click.Path(exists=True, path_type=Path)
+POSITIVE, COUNT = click.FloatRange(min=0, min_open=True), click.IntRange(min=1)
+OPTIONS = (
+    click.option("--data", type=IMAGES, required=True, help="Folder, zip or npz of images."),
+    click.option("--out", type=OUTPUT, required=True, help="Weights file to write, .safetensors."),
+    click.option(
+        "--minutes",
+        type=POSITIVE,
+        default=60.0,
+        show_default=True,
+        help="Length of the run; resumed, of all its parts.",
+    ),
+    click.option("--steps", type=COUNT, help="Or its length in steps, if that comes first."),
+    click.option("--batch", type=COUNT, default=32, show_default=True, help="Images in a step."),
+    click.option("--threads", type=COUNT, default=2, show_default=True, help="That share a batch among them."),
+    click.option(
+        "--cooling",
+        type=click.FloatRange(0, 1),
+        default=0.25,
+        show_default=True,
+        help="Share of the run at whose end the rate falls to 0.",
+    ),
+    click.option("--seed", default=0, show_default=True),
+    click.option("--grey", is_flag=True, help="Learn grey images (by default RGB)."),
+    click.option("--resize", type=int, metavar="PX", help="Crop to squares and resize them to this side."),
+    click.option(
+        "--mirror/--no-mirror", default=True, show_default=True, help="Mirror half of the images: not letters."
+    ),
+    click.option("--half", is_flag=True, help="Compute in bfloat16 where that is safe."),
+    click.option(
+        "--check-minutes", default=10.0, show_default=True, help="Between checkpoints, each with a sheet of samples."
+    ),
+    click.option("--start", type=IMAGES, help="Begin with the weights of this file, of the same sizes."),
+    click.option("--resume", is_flag=True, help="Go on from OUT.checkpoint."),
+    click.option("--device", default="auto", show_default=True, help="Of torch; auto is a GPU if there is one."),
+)
+
+
+def training_options(rate: float) -> Callable[[Any], Any]:
+    """``OPTIONS``, and a learning rate that is this by default."""
+
+    def add(function: Any) -> Any:
+        function = click.option("--rate", default=rate, show_default=True, help="Learning rate.")(function)
+        for option in reversed(OPTIONS):
+            function = option(function)
+        return function
+
+    return add
+
+
+def check_weights_name(out: Path) -> None:
+    if out.suffix != ".safetensors":
+        raise ValueError(f"--out is '{out}'; expected a name that ends in .safetensors")
+
+
+def read_images(given: dict[str, Any]) -> Any:
+    """The set of ``--data``."""
+    from pkn.image_sets import read_set
+
+    images = read_set(given["data"], channels=1 if given["grey"] else 3, size=given["resize"])
+    if images.skipped:
+        click.echo(f"{given['data']}: {images.skipped} damaged files left out", err=True)
+    return images
+
+
+def chosen_device(name: str) -> str:
+    import torch
+
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def run_training(
+    net: Any, objective: Any, minimised: dict[str, Any], images: Any, given: dict[str, Any], sheet: Callable[[Any], Any]
+) -> None:
+    """Train ``net`` on ``images`` as the options say; ``sheet(net)`` are images (N, H, W, C) to see, and columns."""
+    import torch
+
+    from pkn.checkpoints import checkpoint_path
+    from pkn.nets._restorers import described, load_restorer
+    from pkn.restorer_training import RestorerPlan, RestorerTraining
+
+    start = given["start"]
+    if start is not None:
+        if described(started := load_restorer(start)) != described(net):
+            raise ValueError(f"--start '{start}' is {described(started)}; expected {described(net)}")
+        net.load_state_dict(started.state_dict())
+    out, device = given["out"], chosen_device(given["device"])
+    torch.set_num_threads(1)
+    plan = RestorerPlan(
+        network=described(net),
+        objective=minimised,
+        data=given["data"].name,
+        start=None if start is None else start.name,
+        parts=given["threads"] if device == "cpu" else 1,
+        **{name: given[name] for name in ("seed", "batch", "rate", "mirror")},
+    )
+    training = RestorerTraining(plan, net.to(device), images.training, objective, given["half"])
+    if given["resume"]:
+        training.resume(checkpoint_path(out))
+    with _progress(given["minutes"], out, sheet) as tell:
+        training.run(out, given["minutes"], given["steps"], given["check_minutes"], tell, given["cooling"])
+    click.echo(f"{out}: {training.step} steps, {training.minutes:.1f} minutes, loss {training.last_loss:.4f}")
+
+
+@contextmanager
+def _progress(minutes: float, out: Path, sheet: Callable[[Any], Any]) -> Iterator[Callable[[Any, float | None], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from pkn.plots import curve_figure, save_figure
+    from pkn.sheets import write_sheet
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("of {task.total:g} minutes"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("train", total=minutes)
+
+        def tell(training: Any, loss: float | None) -> None:
+            progress.update(task, completed=training.minutes, description=f"step {training.step}")
+            if loss is None:
+                progress.console.print(
+                    f"step {training.step}, {training.minutes:.1f} minutes: loss {training.last_loss:.4f}"
+                )
+                write_sheet(out.with_name(out.stem + "-samples.png"), *sheet(training.average.module))
+                save_figure(curve_figure(training.curve), out.with_name(out.stem + "-curve.png"))
+
+        yield tell

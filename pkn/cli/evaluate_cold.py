@@ -1,0 +1,57 @@
+"""``pkn evaluate-cold``."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pkn.cli._shared import FEATURES_HELP, parts_progress, print_table, require_torch
+from pkn.cli._training import IMAGES
+
+COLUMNS = ["", "Fréchet distance", "SSIM", "RMSE"]
+
+
+@click.command("evaluate-cold")
+@click.argument("models", nargs=-1, required=True)
+@click.option("--data", type=IMAGES, required=True, help="What they were trained on.")
+@click.option("--others", type=IMAGES, help="Images of another set, for animorphosis.")
+@click.option("--features", default="classifier", show_default=True, help=FEATURES_HELP)
+@click.option("--n", "-n", default=2000, show_default=True, help="Test images.")
+@click.option("--steps", type=click.IntRange(min=1), help="Of the sampler; by default as many as the degradation has.")
+@click.option("--threads", default=2, show_default=True, help="Batches at a time, each on one core.")
+@click.option("--half", is_flag=True, help="Compute in bfloat16 where that is safe.")
+@click.option("--generate", is_flag=True, help="Rather draw N images from nothing, with and without broken symmetry.")
+def command(models: tuple[str, ...], data: Path, others: Path | None, features: str, n: int, **given: Any) -> None:
+    """Measure cold restorers on images that they never saw: test images if DATA has any, or every tenth.
+
+    Degraded images, restored in one step and by Algorithms 1 and 2. Only between Inception's features Fréchet's
+    distance is FID; between others it is none, and none like it elsewhere.
+    """
+    require_torch("measuring")
+    import numpy as np
+    import torch
+
+    from pkn.cold_diffusion import find_cold_model
+    from pkn.cold_evaluation import generation_scores, scores
+    from pkn.feature_spaces import find_features
+    from pkn.image_sets import read_set
+
+    torch.set_num_threads(1)
+    size, channels = _shape(find_cold_model(models[0]))
+    images = read_set(data, channels=channels, size=size)
+    chosen = images.held_out[np.random.default_rng(0).permutation(len(images.held_out))[:n]]
+    with parts_progress() as tell:
+        space = find_features(features, data, images, tell)
+    click.echo(f"features of {space.name}; {len(chosen)} images")
+    for name in models:
+        model = replace(find_cold_model(name, others), half=given["half"])
+        if _shape(model) != (size, channels):
+            raise ValueError(f"'{name}' is for images of {_shape(model)} px and channels; expected {(size, channels)}")
+        measure = generation_scores if given["generate"] else scores
+        rows = measure(model, chosen, space, steps=given["steps"], threads=given["threads"])
+        print_table(Path(name).stem, COLUMNS[:2] if given["generate"] else COLUMNS, rows)
+
+
+def _shape(model: Any) -> tuple[int, int]:
+    return model.net.settings.size, model.net.settings.channels

@@ -1,0 +1,252 @@
+"""Cold Diffusion: images restored from any degradation, and made from what is left at its end.
+
+Bansal et al. 2022, arXiv 2208.09392. The parts are a degradation D(x, t), a restorer that predicts x from it, and a
+sampler's step between them (:mod:`pkn.samplers`); hot diffusion differs by its degradation, noise, alone.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pkn.bundled import unknown_name, weights_folder
+from pkn.cold_ends import Ends
+from pkn.degradations import Blur, times
+from pkn.filters._numba import one_thread
+from pkn.image_sets import read_set
+from pkn.image_tensors import to_tensor
+from pkn.nets._restorers import load_restorer
+from pkn.nets._weights import read_header
+from pkn.restorer_training import Objective
+from pkn.samplers import Degrade, Step, deterministic, improved, naive, trajectory
+from pkn.schedules import build_degradation, described
+
+BATCH = 125  # images at once
+SYMMETRY = 0.002  # standard deviation of what is added to the start, where all pixels are alike (published)
+ALGORITHMS = ("improved", "naive", "estimated")
+
+
+@dataclass(frozen=True)
+class ColdModel:
+    """A restorer, the degradation that it was trained on, and what is left of its images at the end.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        Takes images (N, C, H, W) in [-1, 1] and t / T (N,).
+    degradation : Degradation
+    floor : float, optional
+        Of :meth:`pkn.degradations.Blur.undone`: the network sees that instead of the blurred image, and adds only what
+        blur took entirely, so that the prediction, blurred, is what was given.
+    ends : Ends, optional
+        To make images from nothing.
+    half : bool
+        Whether the network computes in bfloat16 where that is safe.
+    """
+
+    net: Any
+    degradation: Any
+    floor: float | None = None
+    ends: Ends | None = None
+    half: bool = False
+
+    def __post_init__(self) -> None:
+        if self.floor is not None and not isinstance(self.degradation, Blur):
+            raise ValueError(
+                f"floor is {self.floor}; expected none for {type(self.degradation).__name__}, only for Blur"
+            )
+
+    def restore(self, x: Tensor, t: float | Tensor) -> Tensor:
+        """The image that is expected behind x at t, one number or (N,)."""
+        t = torch.as_tensor(t, device=x.device).expand(len(x))
+        seen = x if self.floor is None else self.degradation.undone(x, t, self.floor)
+        half = self.half or torch.is_autocast_enabled(x.device.type)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
+            predicted: Tensor = self.net(seen.float(), t.float() / self.degradation.steps)
+        return predicted.to(x) if self.floor is None else self._consistent(predicted.to(x), x, t)
+
+    def _consistent(self, predicted: Tensor, x: Tensor, t: Tensor) -> Tensor:
+        """Waves that can still be seen in x are taken from there (as in Wang et al. 2022, arXiv 2212.00490)."""
+        blurred = self.degradation.drawn(predicted, torch.Generator())(predicted, t)
+        missing: Tensor = self.degradation.undone(x - blurred, t, self.floor)
+        return predicted + missing
+
+    def objective(self, error: str = "absolute") -> Objective:
+        """Mean error, "absolute" as published or "squared", of what a network predicts from D(x, t), t = 1 ... T."""
+        measure = {"absolute": F.l1_loss, "squared": F.mse_loss}[error]
+        return lambda net, clean, random: measure(self._predicted(net, clean, random), clean)
+
+    def _predicted(self, net: nn.Module, clean: Tensor, random: np.random.Generator) -> Tensor:
+        degrade = self.degradation.drawn(clean, torch.Generator().manual_seed(int(random.integers(2**63))))
+        t = torch.from_numpy(random.integers(1, self.degradation.steps + 1, len(clean))).to(clean.device)
+        return replace(self, net=net).restore(degrade(clean, t), t)
+
+    def described(self) -> dict[str, Any]:
+        """All but the network, as JSON reads it."""
+        return {
+            "degradation": described(self.degradation),
+            "floor": self.floor,
+            "ends": None if self.ends is None else asdict(self.ends),
+        }
+
+
+class ColdState(NamedTuple):
+    """A step: the time it came to, x there, and the image it went by; both (N, C, H, W), images in [-1, 1]."""
+
+    t: float
+    x: Tensor
+    predicted: Tensor
+
+
+def states(
+    model: ColdModel, x: Tensor, degrade: Degrade, *, algorithm: str = "improved", steps: int | None = None
+) -> Iterator[ColdState]:
+    """From ``x`` at T, where ``degrade`` was drawn for it, to t = 0; in float64, for small differences add up.
+
+    Parameters
+    ----------
+    algorithm : {"improved", "naive", "estimated"}
+        Algorithm 2 of the source; Algorithm 1; and, for noise and animorphosis, the one that estimates what was mixed
+        in at each step (DDIM).
+    steps : int, optional
+        T by default. With "naive", 1 is the direct restoration.
+
+    Raises
+    ------
+    ValueError
+        For an unknown algorithm or less than one step.
+    """
+    step = _make_step(algorithm, degrade, model.degradation)
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps is {steps}; expected 1 or more")
+    path = times(model.degradation.steps, steps)
+    for t, (there, predicted) in zip(path[1:], trajectory(model.restore, step, x.double(), path), strict=True):
+        yield ColdState(t, there, predicted)
+
+
+def _make_step(algorithm: str, degrade: Degrade, degradation: Any) -> Step:
+    if algorithm == "estimated":
+        mixture = getattr(degradation, "mixture", None)
+        if mixture is None:
+            raise ValueError(f"algorithm is 'estimated'; expected improved or naive for {type(degradation).__name__}")
+        return deterministic(mixture)
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"algorithm is {algorithm!r}; expected one of {', '.join(ALGORITHMS)}")
+    return (improved if algorithm == "improved" else naive)(degrade)
+
+
+def restorations(
+    model: ColdModel,
+    clean: Tensor,
+    ways: Sequence[tuple[str, int | None] | tuple[str, int]],
+    *,
+    rng: int = 0,
+    threads: int = 1,
+) -> list[Tensor]:
+    """``clean`` images (N, C, H, W) as they are at T, and as each way, (algorithm, steps), restores them from there."""
+
+    def each(number: int, batch: Tensor) -> list[Tensor]:
+        degrade = model.degradation.drawn(batch, _generator(rng, number))
+        x = degrade(batch, model.degradation.steps)
+        return [x, *(_last(model, x, degrade, algorithm=way, steps=steps) for way, steps in ways)]
+
+    found = _in_batches(each, torch.split(clean, BATCH), threads)
+    return [torch.cat(parts) for parts in zip(*found, strict=True)]
+
+
+def generated(
+    model: ColdModel, n: int, *, rng: int = 0, noise: float = SYMMETRY, threads: int = 1, **options: Any
+) -> Tensor:
+    """Images (n, C, H, W) from nothing, by options of :func:`states`; see :func:`start`."""
+    sizes = [min(BATCH, n - first) for first in range(0, n, BATCH)]
+
+    def each(number: int, size: int) -> Tensor:
+        return _last(model, *start(model, size, _generator(rng, number), noise), **options)
+
+    return torch.cat(_in_batches(each, sizes, threads))
+
+
+def start(model: ColdModel, n: int, generator: torch.Generator, noise: float = SYMMETRY) -> tuple[Tensor, Degrade]:
+    """States (n, C, H, W) at T that no image was needed for, and ``degrade`` for them.
+
+    Grids of colours where that is all a degradation leaves, drawn from a mixture of Gaussians that was fitted to the
+    training images; else what the degradation itself draws: noise, a colour, an image of another set. ``noise``, a
+    standard deviation, is added.
+
+    Raises
+    ------
+    ValueError
+        If the degradation leaves too much of an image.
+    """
+    settings = model.net.settings
+    shape = (n, settings.channels, settings.size, settings.size)
+    remains = model.degradation.remains(settings.size)
+    if remains is None or (remains and model.ends is None):
+        raise ValueError(f"{model.degradation} leaves too much of an image at T to make one from nothing")
+    base = torch.zeros(shape) if model.ends is None else model.ends.draw(n, settings.size, generator)
+    degrade = model.degradation.drawn(base, generator)
+    return degrade(base, model.degradation.steps) + noise * torch.randn(shape, generator=generator), degrade
+
+
+def find_cold_model(model: Any, others: Path | None = None) -> ColdModel:
+    """The model behind a bundled name or a ``.safetensors`` file of ``pkn train-cold``.
+
+    Parameters
+    ----------
+    others : path, optional
+        Another set of images, for animorphosis, as :func:`pkn.image_sets.read_set` reads it.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name (with near misses), or a file that is damaged or something else.
+    """
+    if isinstance(model, ColdModel):
+        return model
+    path = Path(model) if str(model).endswith(".safetensors") else _bundled(str(model))
+    net = load_restorer(path)
+    made = read_header(path)["about"].get("plan", {}).get("objective", {})
+    if "degradation" not in made:
+        raise ValueError(f"'{path}' was trained on no degradation; expected a file of pkn train-cold")
+    turned_into = None if others is None else read_others(others, net.settings.size, net.settings.channels)
+    ends = None if made["ends"] is None else Ends(**made["ends"])
+    return ColdModel(net, build_degradation(made["degradation"], turned_into), made["floor"], ends)
+
+
+def read_others(path: Path, size: int, channels: int) -> Tensor:
+    """What animorphosis turns images into, (M, C, size, size)."""
+    return to_tensor(read_set(path, channels=channels, size=size).training)
+
+
+def _bundled(name: str) -> Path:
+    paths = {path.stem: path for path in (weights_folder() / "cold").glob("*.safetensors")}
+    if name not in paths:
+        raise unknown_name("model", name, sorted(paths))
+    return paths[name]
+
+
+def _last(model: ColdModel, x: Tensor, degrade: Degrade, **options: Any) -> Tensor:
+    *_, state = states(model, x, degrade, **options)
+    return state.x.float()
+
+
+def _in_batches(each: Callable[[int, Any], Any], batches: Sequence[Any], threads: int) -> list[Any]:
+    """``each(number, batch)`` of all, so many at a time, each on one core."""
+
+    def alone(number: int, batch: Any) -> Any:
+        with one_thread() if threads > 1 else nullcontext(), torch.inference_mode():
+            return each(number, batch)
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(alone, range(len(batches)), batches))
+
+
+def _generator(seed: int, number: int) -> torch.Generator:
+    return torch.Generator().manual_seed(int(np.random.SeedSequence((seed, number)).generate_state(1)[0]))
