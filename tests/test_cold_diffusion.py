@@ -1,5 +1,9 @@
 """Cold diffusion: one loop for all degradations, what linear algebra undoes, starts from nothing, tables, commands."""
 
+import importlib.machinery
+import importlib.util
+import sys
+import types
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +22,7 @@ from pkn.feature_spaces import find_features
 from pkn.image_sets import ImageSet, read_labels, read_set
 from pkn.image_tensors import to_pictures, to_tensor
 from pkn.nets._unet import UNetSettings
+from pkn.nets._weights import read_header
 
 TINY = UNetSettings(12, 1, width=8, multipliers=(1, 2), expansion=1, window=3, heads=0)
 
@@ -309,3 +314,58 @@ def test_errors_are_one_line(run, tmp_path, data, arguments, message):
     assert result.exit_code == 1
     assert result.output.count("\n") == 1
     assert message in result.output
+
+
+def test_a_run_may_begin_with_other_weights(run, tmp_path, data, tiny):
+    common = ("--data", data, "--grey", "--threads", 1, "--degradation", "noise", "--schedule", "celeba")
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    assert run("train-cold", *common, "--steps", 5, "--out", first).exit_code == 0
+    result = run("train-cold", *common, "--steps", 1, "--rate", 1e-9, "--start", first, "--out", second)
+    assert result.exit_code == 0, result.output
+    before, after = (find_cold_model(path).net.state_dict() for path in (first, second))
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert read_header(second)["about"]["plan"]["start"] == "first.safetensors"
+    result = run(
+        "train-cold", *common, "--config", "kernels", "--start", first, "--out", tmp_path / "third.safetensors"
+    )
+    assert result.exit_code == 1
+    assert "--start" in result.output
+
+
+class FakeInception(torch.nn.Module):
+    """Takes what torch-fidelity's Inception takes, and refuses what that refuses."""
+
+    def __init__(self, name, features_list, feature_extractor_weights_path):
+        super().__init__()
+        assert features_list == ["2048"]
+        self.load_state_dict(torch.load(feature_extractor_weights_path, weights_only=True))
+
+    def forward(self, images):
+        assert images.dtype == torch.uint8
+        assert images.shape[1] == 3
+        return (images.float().mean((2, 3)),)
+
+
+def test_fid_is_taken_through_torch_fidelity(tmp_path, monkeypatch, data):
+    """Its weights can't be had everywhere: the network is a stand-in, what it is given isn't."""
+    module = types.ModuleType("torch_fidelity")
+    inner = types.ModuleType("torch_fidelity.feature_extractor_inceptionv3")
+    inner.FeatureExtractorInceptionV3 = FakeInception
+    module.__spec__ = importlib.machinery.ModuleSpec("torch_fidelity", None)
+    monkeypatch.setitem(sys.modules, "torch_fidelity", module)
+    monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", inner)
+    weights = tmp_path / "inception.pth"
+    torch.save({}, weights)
+    space = find_features(str(weights), data, ImageSet(bars()[0]), lambda *_: None)
+    assert "FID" in space.name
+    found = space(torch.tensor([-1.0, 1.0]).reshape(2, 1, 1, 1).expand(2, 1, 4, 4))
+    np.testing.assert_allclose(found, [[0] * 3, [255] * 3])
+    weights.write_bytes(b"not weights")
+    with pytest.raises(ValueError, match=r"cannot load .* as weights of FID's Inception"):
+        find_features(str(weights), data, ImageSet(bars()[0]), lambda *_: None)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch_fidelity") is not None, reason="torch-fidelity is installed")
+def test_fid_says_what_it_needs(tmp_path, data):
+    with pytest.raises(ValueError, match=r"torch-fidelity isn't installed; .* pip install 'pkn\[fid\]'"):
+        find_features(str(tmp_path / "inception.pth"), data, ImageSet(bars()[0]), lambda *_: None)
