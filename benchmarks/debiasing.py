@@ -5,13 +5,14 @@ The isotropic Gaussian filter as its network sets it, the same told to smooth mo
 
 import sys
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import pkn
-from pkn.debiasing import estimated_errors
+from pkn.debiasing import debiasing_path, estimated_errors
 from pkn.filters import IsotropicGaussian
 from pkn.image_folders import as_fraction, read_folder
 from pkn.measuring import psnr
@@ -38,7 +39,7 @@ def measure(clean: np.ndarray, make: Callable[[np.ndarray], Any], seed: int) -> 
     smooth = make(noisy)
     denoised = smooth(noisy)
     chosen = int(np.argmin(estimated_errors(noisy, smooth, sigma=SIGMA, most=STEPS, rng=seed)))
-    found = [psnr(pkn.debias(denoised, smooth, steps=steps), clean) for steps in range(STEPS + 1)]
+    found = [psnr(image, clean) for image in islice(debiasing_path(denoised, smooth), STEPS + 1)]
     return found[0], max(found), found[chosen], chosen
 
 

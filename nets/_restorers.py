@@ -14,6 +14,8 @@ from pkn.nets._kernel_predicting import KernelPredictingNet, KernelPredictingSet
 from pkn.nets._unet import UNet, UNetSettings
 from pkn.nets._weights import read_header, read_tensors
 
+LARGEST_FILE = 256 << 20  # the published U-Net has 114 MB
+LARGEST_SETTING = 4096
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "KernelPredictingNet": lambda **settings: KernelPredictingNet(KernelPredictingSettings(**settings)),
     "UNet": lambda **settings: UNet(UNetSettings(**settings)),
@@ -28,6 +30,9 @@ def described(net: Any) -> dict[str, Any]:
 def build_restorer(architecture: Mapping[str, Any]) -> nn.Module:
     """The network that ``described`` describes, with new weights."""
     settings = dict(architecture)
+    numbers = [n for value in settings.values() for n in (value if isinstance(value, list | tuple) else [value])]
+    if any(isinstance(n, int) and not 0 <= n <= LARGEST_SETTING for n in numbers):
+        raise TypeError(f"settings {settings} have numbers beyond 0 ... {LARGEST_SETTING}")
     return _BUILDERS[settings.pop("network")](**settings)
 
 
@@ -42,9 +47,10 @@ def load_restorer(path: str | Path) -> Any:
     """
     try:
         net = build_restorer(read_header(path)["architecture"])
-        state = {name: torch.from_numpy(values.astype(np.float32)) for name, values in read_tensors(path).items()}
+        tensors = read_tensors(path, LARGEST_FILE)
+        state = {name: torch.from_numpy(values.astype(np.float32)) for name, values in tensors.items()}
         net.load_state_dict(state)
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (AttributeError, KeyError, TypeError, RuntimeError, ZeroDivisionError) as error:
         raise ValueError(f"cannot load '{path}' as a restorer: {' '.join(str(error).split())}") from None
     if not all(bool(values.isfinite().all()) for values in state.values()):
         raise ValueError(f"cannot load '{path}' as a restorer: not all weights are finite")

@@ -81,6 +81,22 @@ def unknown_name(argument: str, name: str, names: list[str]) -> ValueError:
     return ValueError(f"{argument} is {name!r}; expected one of {', '.join(names)} or a .safetensors path{hint}")
 
 
+def bundled_path(model: str | Path, folder: str) -> Path:
+    """A ``.safetensors`` path as it is, or where the weights of a bundled restorer stand.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, with near misses.
+    """
+    if str(model).endswith(".safetensors"):
+        return Path(model)
+    paths = {path.stem: path for path in (weights_folder() / folder).glob("*.safetensors")}
+    if str(model) not in paths:
+        raise unknown_name("model", str(model), sorted(paths))
+    return paths[str(model)]
+
+
 def _load(path: Path) -> "Predictor":
     from pkn.nets import load_predictor
 

@@ -51,14 +51,15 @@ def train_classifier(
     """
     torch.manual_seed(seed)
     net = Classifier(images.shape[1], images.shape[3], int(labels.max()) + 1)
-    steps = epochs * (len(images) // BATCH)
+    rounds = max(1, len(images) // BATCH)  # in an epoch
+    steps = epochs * rounds
     optimiser = torch.optim.AdamW(net.parameters(), RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, max(steps, 1))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, steps)
     random = np.random.default_rng(seed)
     for step in range(steps):
-        if step % (len(images) // BATCH) == 0:
+        if step % rounds == 0:
             order = random.permutation(len(images))
-        chosen = order[step % (len(images) // BATCH) * BATCH :][:BATCH]
+        chosen = order[step % rounds * BATCH :][:BATCH]
         loss = F.cross_entropy(net(to_tensor(images[chosen])), torch.from_numpy(labels[chosen]))
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

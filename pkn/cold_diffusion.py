@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pkn.bundled import unknown_name, weights_folder
+from pkn.bundled import bundled_path
 from pkn.cold_ends import Ends
 from pkn.degradations import Blur, times
 from pkn.filters._numba import one_thread
@@ -58,7 +58,11 @@ class ColdModel:
     half: bool = False
 
     def __post_init__(self) -> None:
-        if self.floor is not None and not isinstance(self.degradation, Blur):
+        if self.floor is None:
+            return
+        if not (isinstance(self.floor, int | float) and 0 < self.floor < float("inf")):
+            raise ValueError(f"floor is {self.floor!r}; expected a number above 0")
+        if not isinstance(self.degradation, Blur):
             raise ValueError(
                 f"floor is {self.floor}; expected none for {type(self.degradation).__name__}, only for Blur"
             )
@@ -80,7 +84,10 @@ class ColdModel:
 
     def objective(self, error: str = "absolute") -> Objective:
         """Mean error, "absolute" as published or "squared", of what a network predicts from D(x, t), t = 1 ... T."""
-        measure = {"absolute": F.l1_loss, "squared": F.mse_loss}[error]
+        measures = {"absolute": F.l1_loss, "squared": F.mse_loss}
+        if error not in measures:
+            raise ValueError(f"error is {error!r}; expected one of {', '.join(measures)}")
+        measure = measures[error]
         return lambda net, clean, random: measure(self._predicted(net, clean, random), clean)
 
     def _predicted(self, net: nn.Module, clean: Tensor, random: np.random.Generator) -> Tensor:
@@ -126,6 +133,10 @@ def states(
     step = _make_step(algorithm, degrade, model.degradation)
     if steps is not None and steps < 1:
         raise ValueError(f"steps is {steps}; expected 1 or more")
+    if steps is not None and model.floor is not None and steps > model.degradation.steps:
+        raise ValueError(
+            f"steps is {steps}; expected at most {model.degradation.steps}, for blur is undone at whole times"
+        )
     path = times(model.degradation.steps, steps)
     for t, (there, predicted) in zip(path[1:], trajectory(model.restore, step, x.double(), path), strict=True):
         yield ColdState(t, there, predicted)
@@ -192,7 +203,8 @@ def start(model: ColdModel, n: int, generator: torch.Generator, noise: float = S
         raise ValueError(f"{model.degradation} leaves too much of an image at T to make one from nothing")
     base = torch.zeros(shape) if model.ends is None else model.ends.draw(n, settings.size, generator)
     degrade = model.degradation.drawn(base, generator)
-    return degrade(base, model.degradation.steps) + noise * torch.randn(shape, generator=generator), degrade
+    x = degrade(base, model.degradation.steps) if model.ends is None else base  # a grid is what is left already
+    return x + noise * torch.randn(shape, generator=generator), degrade
 
 
 def find_cold_model(model: Any, others: Path | None = None) -> ColdModel:
@@ -210,26 +222,20 @@ def find_cold_model(model: Any, others: Path | None = None) -> ColdModel:
     """
     if isinstance(model, ColdModel):
         return model
-    path = Path(model) if str(model).endswith(".safetensors") else _bundled(str(model))
+    path = bundled_path(model, "cold")
     net = load_restorer(path)
-    made = read_header(path)["about"].get("plan", {}).get("objective", {})
-    if "degradation" not in made:
-        raise ValueError(f"'{path}' was trained on no degradation; expected a file of pkn train-cold")
     turned_into = None if others is None else read_others(others, net.settings.size, net.settings.channels)
-    ends = None if made["ends"] is None else Ends(**made["ends"])
-    return ColdModel(net, build_degradation(made["degradation"], turned_into), made["floor"], ends)
+    try:
+        made = read_header(path)["about"]["plan"]["objective"]
+        ends = None if made["ends"] is None else Ends(**made["ends"])
+        return ColdModel(net, build_degradation(made["degradation"], turned_into), made["floor"], ends)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"cannot load '{path}' as a restorer of pkn train-cold: {error!r}") from None
 
 
 def read_others(path: Path, size: int, channels: int) -> Tensor:
     """What animorphosis turns images into, (M, C, size, size)."""
     return to_tensor(read_set(path, channels=channels, size=size).training)
-
-
-def _bundled(name: str) -> Path:
-    paths = {path.stem: path for path in (weights_folder() / "cold").glob("*.safetensors")}
-    if name not in paths:
-        raise unknown_name("model", name, sorted(paths))
-    return paths[name]
 
 
 def _last(model: ColdModel, x: Tensor, degrade: Degrade, **options: Any) -> Tensor:

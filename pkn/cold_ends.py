@@ -14,6 +14,7 @@ from pkn.degradations import Degradation
 from pkn.image_tensors import to_tensor
 
 FITTED = 10_000  # images, at most
+LARGEST = 128  # colours; covariances of more would fill a weights file's header
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class Ends:
 
 def fit_ends(degradation: Degradation, images: np.ndarray, components: int = 1) -> Ends | None:
     """The mixture for images (N, H, W, C), uint8; None where something else is left of them."""
+    side = degradation.remains(images.shape[1])
+    if not side or side**2 * images.shape[3] > LARGEST:
+        return None
     from sklearn.mixture import GaussianMixture
 
-    side = degradation.remains(images.shape[1])
-    if not side:
-        return None
     clean = to_tensor(images[:: -(-len(images) // FITTED)])  # sets may be sorted by class
     degraded = degradation.drawn(clean, torch.Generator().manual_seed(0))(clean, degradation.steps)
-    colours = F.adaptive_avg_pool2d(degraded, side).flatten(1).double().numpy()
+    colours = F.interpolate(degraded, (side, side), mode="nearest-exact").flatten(1).double().numpy()
     fitted = GaussianMixture(components, random_state=0).fit(colours)
     roots = np.linalg.cholesky(fitted.covariances_)
     return Ends(side, *(np.round(values, 6).tolist() for values in (fitted.weights_, fitted.means_, roots)))

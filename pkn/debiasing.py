@@ -62,16 +62,15 @@ def debias(
         Naming the argument, what came, and what is expected.
     """
     given = _floats("denoised", denoised)
-    if not 0 < rate <= 1:
-        raise ValueError(f"rate is {rate}; expected a number in (0, 1]")
+    if noisy is not None and np.shape(noisy) != given.shape:
+        raise ValueError(f"noisy has shape {np.shape(noisy)}; expected denoised's {given.shape}")
     if steps is None:
         if noisy is None:
             raise ValueError("steps and noisy are None; expected a number of steps, or the noisy image to choose it by")
         errors = estimated_errors(noisy, filter, sigma=sigma, rate=rate, most=most, rng=rng)
         steps = int(np.argmin(errors))
-    if steps < 0:
-        raise ValueError(f"steps is {steps}; expected 0 or more")
-    return next(islice(_path(given, _function(filter), rate), steps, None))
+    _check_whole("steps", steps)
+    return next(islice(debiasing_path(given, _function(filter), rate), steps, None))
 
 
 def estimated_errors(
@@ -90,25 +89,34 @@ def estimated_errors(
     hopeful.
     """
     given, smooth = _floats("noisy", noisy), _function(filter)
+    _check_whole("most", most)
     if sigma is None and isinstance(filter, ParameterMaps):
         sigma = filter.provenance.get("sigma")
     if sigma is None or np.ndim(sigma) or not float(check_sigma(sigma)[0]) > 0:  # type: ignore[index]
         raise ValueError(f"sigma is {sigma!r}; expected a noise level above 0, in image values")
     probe = np.random.default_rng(rng).choice(np.array([-1, 1], given.dtype), given.shape)
     step = given.dtype.type(PROBE * sigma)
-    paths = (_path(smooth(start), smooth, rate) for start in (given, given + step * probe))
+    paths = (debiasing_path(smooth(start), smooth, rate) for start in (given, given + step * probe))
     errors = []
     for x, moved in islice(zip(*paths, strict=True), most + 1):
-        divergence = float(np.mean(probe * (moved - x), dtype=np.float64) / step)
-        errors.append(float(np.mean((x - given) ** 2, dtype=np.float64)) + sigma**2 * (2 * divergence - 1))
+        divergence = float(np.nanmean(probe * (moved - x), dtype=np.float64) / step)
+        errors.append(float(np.nanmean((x - given) ** 2, dtype=np.float64)) + sigma**2 * (2 * divergence - 1))
     return np.array(errors)
 
 
-def _path(given: np.ndarray, smooth: Smooth, rate: float) -> Iterator[np.ndarray]:
-    x, share = given, given.dtype.type(rate)
+def debiasing_path(given: np.ndarray, smooth: Smooth, rate: float = 0.5) -> Iterator[np.ndarray]:
+    """``given``, and what it is after each step of :func:`debias`, without end."""
+    if not (isinstance(rate, int | float) and 0 < rate <= 1):
+        raise ValueError(f"rate is {rate!r}; expected a number in (0, 1]")
+    x, share = given.copy(), given.dtype.type(rate)
     while True:
         yield x
         x = x + share * (given - smooth(x))
+
+
+def _check_whole(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise ValueError(f"{name} is {value!r}; expected a whole number, 0 or more")
 
 
 def _function(filter: ParameterMaps | Smooth) -> Smooth:  # noqa: A002

@@ -5,6 +5,7 @@ and gives ``degrade(x, t)``: deterministic, for x (N, C, H, W) of those images' 
 image, (N,), whole or between.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,6 +19,8 @@ from torch.nn import functional as F
 
 from pkn.image_folders import GREY
 from pkn.samplers import Degrade, Mixture
+
+BORDERS = ("mirror", "wrap", "reflect", "nearest")
 
 
 class Degradation(Protocol):
@@ -56,6 +59,14 @@ class Blur(Degradation):
     border: str = "mirror"
     to_mean: bool = False
 
+    def __post_init__(self) -> None:
+        deviations = self.deviations if isinstance(self.deviations, tuple) else ()
+        _check(
+            "deviations", self.deviations, len(deviations) > 0 and all(map(_positive, deviations)), "numbers above 0"
+        )
+        _check("side", self.side, _whole(self.side) and self.side % 2 == 1, "an odd whole number")
+        _check("border", self.border, self.border in BORDERS, f"one of {', '.join(BORDERS)}")
+
     @property
     def steps(self) -> int:
         return len(self.deviations)
@@ -77,10 +88,10 @@ class Blur(Degradation):
         40 published blurs of a digit leave hundredths and ten-thousandths of its coarsest waves. They are there, to
         float32's precision, but a network needs long to learn to see them: it is given this instead.
         """
-        t = torch.as_tensor(t, device=x.device).round().long().reshape(-1)
+        t = torch.as_tensor(t).round().long().reshape(-1)
         turned, parts = x, []
         for axis, size in ((2, x.shape[2]), (3, x.shape[3])):
-            left, gains, right = (part.to(x)[t] for part in _blur_waves(self, size))
+            left, gains, right = (part[t.cpu()].to(x) for part in _blur_waves(self, size))
             turned = _along(left.transpose(1, 2), turned, axis)
             parts.append((gains, right))
         gain = parts[0][0][:, None, :, None] * parts[1][0][:, None, None, :]
@@ -138,6 +149,11 @@ class Inpainting(Degradation):
     centred: bool = False
     coloured: bool = False
 
+    def __post_init__(self) -> None:
+        _check_steps(self.steps)
+        _check("start", self.start, _positive(self.start), "a number above 0")
+        _check("growth", self.growth, self.growth == 0 or _positive(self.growth), "a number of at least 0")
+
     def remains(self, size: int) -> int | None:
         return 0 if self.coloured else None
 
@@ -176,9 +192,12 @@ def _masks(inpainting: Inpainting, height: int, width: int) -> Tensor:
 
 @dataclass(frozen=True)
 class SuperResolution(Degradation):
-    """Means of squares, twice as wide at each step, in place of their pixels."""
+    """Means of squares, twice as wide at each step, in place of their pixels; where those don't fit, nearly squares."""
 
     steps: int = 3
+
+    def __post_init__(self) -> None:
+        _check_steps(self.steps)
 
     def remains(self, size: int) -> int | None:
         return max(1, size >> self.steps)
@@ -190,7 +209,8 @@ class SuperResolution(Degradation):
                 size = max(1, x.shape[2] // 2**step), max(1, x.shape[3] // 2**step)
                 levels.append(F.interpolate(F.adaptive_avg_pool2d(x, size), x.shape[2:], mode="nearest"))
             shares = _at(torch.eye(self.steps + 1, dtype=x.dtype, device=x.device), t)
-            return torch.einsum("tnchw,nt->nchw", torch.stack(levels), shares.expand(len(x), -1))
+            parts = zip(levels, shares.T, strict=True)
+            return torch.stack([share[:, None, None, None] * level for level, share in parts]).sum(0)
 
         return degrade
 
@@ -200,6 +220,9 @@ class Desaturation(Degradation):
     """Colours fade to grey along a line."""
 
     steps: int = 20
+
+    def __post_init__(self) -> None:
+        _check_steps(self.steps)
 
     def drawn(self, images: Tensor, generator: torch.Generator) -> Degrade:
         channels = images.shape[1]
@@ -215,11 +238,15 @@ class Desaturation(Degradation):
 def cosine_mixture(steps: int, offset: float = 0.008) -> Mixture:
     """Shares by a cosine over t = 0 ... steps (Nichol & Dhariwal 2021, arXiv 2102.09672), squares summing to 1."""
 
-    def angle(t: Any) -> Tensor:
-        part = (torch.as_tensor(t) / steps + offset) / (1 + offset)
-        return (part - offset / (1 + offset)) / (1 - offset / (1 + offset)) * torch.pi / 2
+    def signal(t: Any) -> Tensor:
+        part = (torch.as_tensor(t).double() / steps + offset) / (1 + offset)
+        share: Tensor = (part * torch.pi / 2).cos() / math.cos(offset / (1 + offset) * math.pi / 2)
+        return share.clamp(0, 1)
 
-    return Mixture(lambda t: angle(t).cos(), lambda t: angle(t).sin())
+    def like(t: Any, share: Tensor) -> Tensor:
+        return share.to(t.dtype) if isinstance(t, Tensor) and t.is_floating_point() else share.float()
+
+    return Mixture(lambda t: like(t, signal(t)), lambda t: like(t, (1 - signal(t) ** 2).sqrt()))
 
 
 @dataclass(frozen=True)
@@ -227,6 +254,9 @@ class Noise(Degradation):
     """Gaussian noise, drawn once for each image, takes the image's place: what is cold about hot diffusion."""
 
     steps: int = 200
+
+    def __post_init__(self) -> None:
+        _check_steps(self.steps)
 
     @property
     def mixture(self) -> Mixture:
@@ -245,6 +275,9 @@ class Animorphosis(Degradation):
 
     steps: int = 200
     others: Tensor | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _check_steps(self.steps)
 
     @property
     def mixture(self) -> Mixture:
@@ -267,6 +300,11 @@ class CameraNoise(Degradation):
     gain: float = 0.05
     read: float = 0.05
     steps: int = 50
+
+    def __post_init__(self) -> None:
+        _check_steps(self.steps)
+        for name, value in (("gain", self.gain), ("read", self.read)):
+            _check(name, value, value == 0 or _positive(value), "a number of at least 0")
 
     def drawn(self, images: Tensor, generator: torch.Generator) -> Degrade:
         noise = torch.randn(images.shape, generator=generator).to(images)
@@ -299,6 +337,11 @@ class Snow(Degradation):
     brightness: tuple[float, float] = (1.0, 1.0)
     taps: int = 11
 
+    def __post_init__(self) -> None:
+        _check_steps(self.steps)
+        _check("taps", self.taps, _whole(self.taps) and self.taps % 2 == 1, "an odd whole number")
+        _check("motion", self.motion, all(map(_positive, self.motion)), "two numbers above 0")
+
     def drawn(self, images: Tensor, generator: torch.Generator) -> Degrade:
         number, _, height, width = images.shape
         small = (number, 1, -(-height * 2 // 5) + 1, -(-width * 2 // 5) + 1)
@@ -323,6 +366,23 @@ class Snow(Degradation):
     @staticmethod
     def _between(ends: tuple[float, float], part: Tensor) -> Tensor:
         return ends[0] + (ends[1] - ends[0]) * part
+
+
+def _check(name: str, value: Any, fine: bool, expected: str) -> None:
+    if not fine:
+        raise ValueError(f"{name} is {value!r}; expected {expected}")
+
+
+def _check_steps(steps: Any) -> None:
+    _check("steps", steps, _whole(steps), "a whole number, 1 or more")
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and value > 0
 
 
 def _mixed(mixture: Mixture, others: Tensor) -> Degrade:

@@ -64,6 +64,11 @@ def classifier_features(images: ImageSet, data: Path, told: Callable[[int, int],
     labels, test_labels = read_labels(data)
     if images.test is None:
         raise ValueError(f"'{data}' has no array test_images; expected one beside test_labels")
+    for name, found, wanted in (("train", labels, images.images), ("test", test_labels, images.test)):
+        if len(found) != len(wanted):
+            raise ValueError(
+                f"'{data}' has {len(found)} {name}_labels for {len(wanted)} {name}_images; expected as many"
+            )
     net = train_classifier(images.images, labels, told=told)
     share = accuracy(net, images.test, test_labels)
     return FeatureSpace(f"a classifier trained in this run ({100 * share:.1f} % right on test images)", net.embed)
@@ -92,6 +97,8 @@ def inception_features(weights: Path) -> FeatureSpace:
         network: Any = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(weights))
     except (RuntimeError, KeyError, EOFError, UnpicklingError) as error:
         raise ValueError(f"cannot load '{weights}' as weights of FID's Inception: {error}") from None
+
+    network.eval()  # version 0.3 leaves that to its caller
 
     def embed(images: Tensor) -> Tensor:
         integers = ((images.expand(-1, 3, -1, -1) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pkn.bundled import unknown_name, weights_folder
+from pkn.bundled import bundled_path
 from pkn.filters._numba import one_thread
 from pkn.image_tensors import to_pictures
 from pkn.nets._kernel_predicting import KernelPredictingNet
@@ -131,18 +130,11 @@ def find_sampler(model: Any) -> KernelPredictingNet:
     """
     if isinstance(model, KernelPredictingNet):
         return model
-    path = Path(model) if str(model).endswith(".safetensors") else _bundled(str(model))
+    path = bundled_path(model, "samplers")
     net = load_restorer(path)
     if not isinstance(net, KernelPredictingNet):
         raise ValueError(f"'{path}' is a {type(net).__name__}; expected a KernelPredictingNet")
     return net
-
-
-def _bundled(name: str) -> Path:
-    paths = {path.stem: path for path in (weights_folder() / "samplers").glob("*.safetensors")}
-    if name not in paths:
-        raise unknown_name("model", name, sorted(paths))
-    return paths[name]
 
 
 def _check_number(name: str, value: Any) -> None:

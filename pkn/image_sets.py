@@ -61,6 +61,9 @@ def read_set(path: str | Path, *, channels: int = 3, size: int | None = None) ->
         images, test = (_from_array(path, name, channels, size) for name in ("train_images", "test_images"))
         if images is None:
             raise ValueError(f"cannot read '{path}' as a set of images: it has no array train_images")
+        if test is not None and test.shape[1:] != images.shape[1:]:
+            came = f"{images.shape[1:]} and {test.shape[1:]}"
+            raise ValueError(f"train_images and test_images in '{path}' have the shapes {came}; expected the same")
         return ImageSet(_squares(path, images), test=None if test is None else _squares(path, test))
     found: list[np.ndarray] = []
     skipped = 0
@@ -99,13 +102,17 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
     if not zipfile.is_zipfile(path):
         path.open("rb").close()  # a missing file says so itself
         raise ValueError(f"'{path}' is no folder, zip or npz file of images")
-    with zipfile.ZipFile(path) as archive:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise ValueError(f"cannot read '{path}' as a zip file: {error}") from None
+    with archive:
         for name in sorted(archive.namelist()):
             if Path(name).suffix.lower() in SUFFIXES:
                 try:
                     yield name, archive.read(name)
-                except (zipfile.BadZipFile, zlib.error, OSError, EOFError):
-                    yield name, b""  # damaged: no decoder will take it
+                except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError):
+                    yield name, b""  # damaged or encrypted: no decoder will take it
 
 
 def _as_array(image: Image.Image, size: int | None) -> np.ndarray:
@@ -140,7 +147,9 @@ def _from_array(path: Path, name: str, channels: int, size: int | None) -> np.nd
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in MODES:
         came = f"{images.dtype} of shape {images.shape}"
         raise ValueError(f"{name} in '{path}' is {came}; expected uint8 of shape (N, H, W) or (N, H, W, 1 or 3)")
-    if images.shape[3] == channels and size in (None, images.shape[1]):
+    if len(images) == 0:
+        raise ValueError(f"{name} in '{path}' is empty; expected at least one image")
+    if images.shape[3] == channels and (size is None or images.shape[1:3] == (size, size)):
         return images
     pictures = (Image.fromarray(image.squeeze()).convert(MODES[channels]) for image in images)
     return np.stack([_as_array(picture, size) for picture in pictures])

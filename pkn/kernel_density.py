@@ -42,6 +42,7 @@ def bandwidth(data: np.ndarray, rule: str = "silverman") -> float:
 
 
 def draw(data: np.ndarray, alpha: float, n: int, random: np.random.Generator) -> np.ndarray:
-    """``n`` points x_i + alpha z with z ~ N(0, I): of the estimate with bandwidth ``alpha``."""
+    """``n`` points x_i + alpha z with z ~ N(0, I), of the estimate with bandwidth ``alpha``, as floats."""
     chosen: np.ndarray = data[random.integers(len(data), size=n)]
+    chosen = chosen if chosen.dtype.kind == "f" else chosen.astype(np.float32)
     return chosen + alpha * random.standard_normal(chosen.shape).astype(chosen.dtype)

@@ -92,11 +92,11 @@ def build_degradation(description: Mapping[str, Any], others: Tensor | None = No
     ValueError
         If there is no such kind or number.
     """
-    numbers = dict(description)
+    numbers = dict(description) if isinstance(description, Mapping) else {}
     kind = _KINDS.get(numbers.pop("kind", None))
     if kind is None:
         raise ValueError(f"degradation is {description}; expected a kind of {', '.join(sorted(_KINDS))}")
-    made: Any = changed(kind(**{"deviations": ()} if kind is Blur else {}), numbers)
+    made: Any = changed(kind(**{"deviations": (1.0,)} if kind is Blur else {}), numbers)
     result: Degradation = replace(made, others=others) if kind is Animorphosis else made
     return result
 

@@ -21,8 +21,9 @@ from pkn.degradations import Animorphosis, Blur, Desaturation, Inpainting, Noise
 from pkn.feature_spaces import find_features
 from pkn.image_sets import ImageSet, read_labels, read_set
 from pkn.image_tensors import to_pictures, to_tensor
-from pkn.nets._unet import UNetSettings
-from pkn.nets._weights import read_header
+from pkn.nets._restorers import described
+from pkn.nets._unet import UNet, UNetSettings
+from pkn.nets._weights import read_header, to_bytes
 
 TINY = UNetSettings(12, 1, width=8, multipliers=(1, 2), expansion=1, window=3, heads=0)
 
@@ -81,12 +82,11 @@ def test_a_perfect_restorer_recovers_the_image(degradation, algorithm):
 
 
 def test_algorithm_2_forgives_any_restorer_on_a_straight_way():
-    x = noise()
-    model = ColdModel(Known(torch.tensor(0.3)), Desaturation(5))  # of one channel: nothing changes, D(x, t) = x
-    assert [way.shape for way in restorations(model, x, [("improved", 4), ("naive", 4)])] == [x.shape] * 3
-    _, improved, naive = restorations(model, x, [("improved", 4), ("naive", 4)])
-    torch.testing.assert_close(improved, x)
-    assert float((naive - x).abs().max()) > 0.5
+    x = noise(9).reshape(3, 3, 12, 12)
+    model = ColdModel(Known(torch.full((1, 3, 1, 1), 0.3)), Desaturation(5))
+    grey, improved, naive = restorations(model, x, [("improved", None), ("naive", None)])
+    torch.testing.assert_close(improved, grey)  # a grey answer adds nothing, and spoils nothing
+    assert float((naive - grey).abs().max()) > 0.5
 
 
 def test_estimated_noise_is_ddim():
@@ -108,6 +108,12 @@ def test_estimated_noise_is_ddim():
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         next(states(ColdModel(Known(noise()), Blur((1.0,))), noise(), lambda x, t: x, **options))
+
+
+def test_more_steps_than_blurs():
+    model = ColdModel(Known(noise()), Blur((1.0,) * 4), floor=0.1)
+    with pytest.raises(ValueError, match="steps is 5; expected at most 4"):
+        next(states(model, noise(), lambda x, t: x, steps=5))
 
 
 @pytest.mark.parametrize("border", ["mirror", "wrap"])
@@ -143,6 +149,8 @@ def test_the_network_sees_what_was_undone():
     assert float((replace(model, floor=None).restore(degrade(x, 3), 3) - x).abs().max()) > 0.1
     with pytest.raises(ValueError, match="expected none for Noise, only for Blur"):
         ColdModel(Echo(x), Noise(), floor=0.1)
+    with pytest.raises(ValueError, match="floor is 0; expected a number above 0"):
+        ColdModel(Echo(x), blur, floor=0)
 
 
 @pytest.mark.parametrize(("error", "expected"), [("absolute", 0.25), ("squared", 0.0625)])
@@ -304,13 +312,18 @@ def test_animorphosis_is_between_two_sets(run, tmp_path, data, tiny):
         (("train-cold", "--degradation", "blur", "--set", "steps"), "--set is 'steps'; expected NAME=VALUE"),
         (("train-cold", "--degradation", "blur", "--set", "steps=3"), "Blur has no number 'steps'"),
         (("train-cold", "--degradation", "blur", "--config", "huge"), "--config is 'huge'; expected one of"),
+        (("train-cold", "--degradation", "blur", "--set", "side=4"), "side is 4; expected an odd whole number"),
+        (("train-cold", "--degradation", "blur", "--floor", "0"), "floor is 0.0; expected a number above 0"),
+        (("train-cold", "--degradation", "blur", "--device", "gpu"), "--device is 'gpu', which can't be used"),
+        (("train-cold", "--degradation", "blur", "--out", "NOWHERE"), "whose folder doesn't exist"),
         (("sample-cold", "mnist-blurr", "OUT"), "did you mean 'mnist-blur'"),
     ],
 )
 def test_errors_are_one_line(run, tmp_path, data, arguments, message):
     if arguments[0] == "train-cold":
-        arguments = (*arguments, "--data", data, "--grey", "--out", tmp_path / "net.safetensors")
-    result = run(*(tmp_path / "out.png" if a == "OUT" else a for a in arguments))
+        arguments = ("train-cold", "--out", tmp_path / "net.safetensors", "--data", data, "--grey", *arguments[1:])
+    places = {"OUT": tmp_path / "out.png", "NOWHERE": tmp_path / "no" / "net.safetensors"}
+    result = run(*(places.get(a, a) for a in arguments))
     assert result.exit_code == 1
     assert result.output.count("\n") == 1
     assert message in result.output
@@ -338,9 +351,11 @@ class FakeInception(torch.nn.Module):
     def __init__(self, name, features_list, feature_extractor_weights_path):
         super().__init__()
         assert features_list == ["2048"]
+        self.train()
         self.load_state_dict(torch.load(feature_extractor_weights_path, weights_only=True))
 
     def forward(self, images):
+        assert not self.training
         assert images.dtype == torch.uint8
         assert images.shape[1] == 3
         return (images.float().mean((2, 3)),)
@@ -369,3 +384,39 @@ def test_fid_is_taken_through_torch_fidelity(tmp_path, monkeypatch, data):
 def test_fid_says_what_it_needs(tmp_path, data):
     with pytest.raises(ValueError, match=r"torch-fidelity isn't installed; .* pip install 'pkn\[fid\]'"):
         find_features(str(tmp_path / "inception.pth"), data, ImageSet(bars()[0]), lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        None,
+        {"error": "absolute"},
+        {"degradation": "abc", "ends": None, "floor": None},
+        {"degradation": {"kind": "Noise", "steps": 0}, "ends": None, "floor": None},
+        {"degradation": {"kind": "Noise", "steps": 5}, "ends": {"side": 1}, "floor": None},
+        {"degradation": {"kind": "Noise", "steps": 5}, "ends": None, "floor": "x"},
+    ],
+)
+def test_headers_that_tell_no_degradation(tmp_path, objective):
+    net = UNet(TINY)
+    path = tmp_path / "net.safetensors"
+    arrays = {name: values.numpy() for name, values in net.state_dict().items()}
+    path.write_bytes(to_bytes(described(net), arrays, {"plan": {"objective": objective}}))
+    with pytest.raises(ValueError, match=f"cannot load '{path}' as a restorer of pkn train-cold"):
+        find_cold_model(path)
+
+
+@pytest.mark.parametrize("change", [{"multipliers": []}, {"width": 1 << 20}, {"size": "a"}])
+def test_architectures_that_cant_be(tmp_path, change):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(to_bytes({**described(UNet(TINY)), **change}, {"x": np.zeros(1)}, {}))
+    with pytest.raises(ValueError, match=f"cannot load '{path}' as a restorer"):
+        find_cold_model(path)
+
+
+def test_labels_of_other_images(tmp_path, data):
+    images, labels = bars(40)
+    path = tmp_path / "other.npz"
+    np.savez(path, train_images=images, train_labels=labels[:9], test_images=images, test_labels=labels)
+    with pytest.raises(ValueError, match="has 9 train_labels for 40 train_images; expected as many"):
+        find_features("classifier", path, read_set(path, channels=1), lambda *_: None)

@@ -75,8 +75,11 @@ def test_integers_are_fractions_of_their_range():
     ("options", "error", "message"),
     [
         ({}, ValueError, "steps and noisy are None"),
-        ({"steps": -1}, ValueError, "steps is -1; expected 0 or more"),
+        ({"steps": -1}, ValueError, "steps is -1; expected a whole number, 0 or more"),
         ({"steps": 1, "rate": 0}, ValueError, r"rate is 0; expected a number in \(0, 1\]"),
+        ({"steps": 1.5}, ValueError, "steps is 1.5"),
+        ({"noisy": np.zeros((9, 9)), "sigma": 0.1, "most": -1}, ValueError, "most is -1"),
+        ({"noisy": np.zeros((8, 9)), "sigma": 0.1}, ValueError, r"noisy has shape \(8, 9\); expected denoised's"),
         ({"noisy": np.zeros((9, 9))}, ValueError, "sigma is None; expected a noise level above 0"),
         ({"noisy": np.zeros((9, 9)), "sigma": 0.0}, ValueError, "sigma is 0.0"),
         ({"noisy": np.zeros((9, 9), int), "sigma": 0.1}, TypeError, "noisy has dtype int64"),

@@ -205,3 +205,26 @@ def test_every_number_can_be_another():
 def test_animorphosis_wants_others():
     with pytest.raises(ValueError, match="others is None"):
         drawn(Animorphosis(), images())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Blur(()), r"deviations is \(\); expected numbers above 0"),
+        (lambda: Blur((1.0, 0.0)), "deviations is"),
+        (lambda: Blur((1.0,), border="round"), "border is 'round'; expected one of mirror"),
+        (lambda: Inpainting(start=0.0), "start is 0.0; expected a number above 0"),
+        (lambda: SuperResolution(2.5), "steps is 2.5; expected a whole number, 1 or more"),
+        (lambda: Snow(taps=4), "taps is 4; expected an odd whole number"),
+        (lambda: CameraNoise(gain=-1.0), "gain is -1.0"),
+    ],
+)
+def test_numbers_that_cant_be(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_the_cosine_is_nichols_and_dhariwals():
+    t, offset = np.arange(201), 0.008
+    f = np.cos((t / 200 + offset) / (1 + offset) * np.pi / 2) ** 2
+    np.testing.assert_allclose(cosine_mixture(200).signal(torch.from_numpy(t)), np.sqrt(f / f[0]), atol=1e-6)

@@ -151,3 +151,8 @@ def test_draws_have_the_variance_of_data_and_kernel():
     data = np.random.default_rng(0).normal(0, 2.0, (500, 3))
     drawn = draw(data, 1.5, 100_000, np.random.default_rng(1))
     np.testing.assert_allclose(drawn.var(0), data.var(0) + 1.5**2, rtol=0.03)
+
+
+def test_draws_of_integers_are_floats():
+    drawn = draw(np.full((50, 2), 100, np.uint8), 1.0, 20_000, np.random.default_rng(0))
+    assert float(drawn.std()) == pytest.approx(1, rel=0.02)

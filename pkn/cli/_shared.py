@@ -35,6 +35,11 @@ def require_torch(purpose: str) -> None:
         raise ValueError(f"torch isn't installed; expected it for {purpose}: pip install 'pkn[train]'")
 
 
+def require_skimage() -> None:
+    if not find_spec("skimage"):
+        raise ValueError("scikit-image isn't installed; expected it for SSIM: pip install 'pkn[evaluate]'")
+
+
 def read(path: Path, max_pixels: int | None) -> Any:
     from pkn.images import DEFAULT_MAX_PIXELS, read_image
 

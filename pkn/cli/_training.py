@@ -60,8 +60,11 @@ def training_options(rate: float) -> Callable[[Any], Any]:
 
 
 def check_weights_name(out: Path) -> None:
+    """Early, before the work."""
     if out.suffix != ".safetensors":
         raise ValueError(f"--out is '{out}'; expected a name that ends in .safetensors")
+    if not out.absolute().parent.is_dir():
+        raise ValueError(f"--out is '{out}', whose folder doesn't exist; expected one that does")
 
 
 def read_images(given: dict[str, Any]) -> Any:
@@ -77,9 +80,13 @@ def read_images(given: dict[str, Any]) -> Any:
 def chosen_device(name: str) -> str:
     import torch
 
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"--device is {name!r}, which can't be used: {str(error).splitlines()[0]}") from None
+    return name
 
 
 def run_training(

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pkn.cli._shared import DATA, OUTPUT, table_console
+from pkn.cli._shared import DATA, OUTPUT, require_skimage, table_console
 
 
 @click.command("evaluate")
@@ -43,8 +42,7 @@ def command(
     for given in (csv_file, markdown):
         if given and not given.resolve().parent.is_dir():
             raise FileNotFoundError(f"'{given}' can't be written; its folder doesn't exist")
-    if not find_spec("skimage"):
-        raise ValueError("scikit-image isn't installed; expected it for SSIM: pip install 'pkn[evaluate]'")
+    require_skimage()
 
     from pkn.evaluation import ALL, EvaluationPlan, evaluate
     from pkn.tables import to_csv, to_markdown

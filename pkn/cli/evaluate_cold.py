@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from pkn.cli._shared import FEATURES_HELP, parts_progress, print_table, require_torch
-from pkn.cli._training import IMAGES
+from pkn.cli._shared import FEATURES_HELP, parts_progress, print_table, require_skimage, require_torch
+from pkn.cli._training import COUNT, IMAGES
 
 COLUMNS = ["", "Fréchet distance", "SSIM", "RMSE"]
 
@@ -17,9 +17,9 @@ COLUMNS = ["", "Fréchet distance", "SSIM", "RMSE"]
 @click.option("--data", type=IMAGES, required=True, help="What they were trained on.")
 @click.option("--others", type=IMAGES, help="Images of another set, for animorphosis.")
 @click.option("--features", default="classifier", show_default=True, help=FEATURES_HELP)
-@click.option("--n", "-n", default=2000, show_default=True, help="Test images.")
-@click.option("--steps", type=click.IntRange(min=1), help="Of the sampler; by default as many as the degradation has.")
-@click.option("--threads", default=2, show_default=True, help="Batches at a time, each on one core.")
+@click.option("--n", "-n", type=click.IntRange(min=2), default=2000, show_default=True, help="Test images.")
+@click.option("--steps", type=COUNT, help="Of the sampler; by default as many as the degradation has.")
+@click.option("--threads", type=COUNT, default=2, show_default=True, help="Batches at a time, each on one core.")
 @click.option("--half", is_flag=True, help="Compute in bfloat16 where that is safe.")
 @click.option("--generate", is_flag=True, help="Rather draw N images from nothing, with and without broken symmetry.")
 def command(models: tuple[str, ...], data: Path, others: Path | None, features: str, n: int, **given: Any) -> None:
@@ -29,6 +29,7 @@ def command(models: tuple[str, ...], data: Path, others: Path | None, features: 
     distance is FID; between others it is none, and none like it elsewhere.
     """
     require_torch("measuring")
+    require_skimage()
     import numpy as np
     import torch
 

@@ -58,4 +58,4 @@ def command(
         shown = [way[k] for k in np.unique(np.linspace(0, len(way) - 1, COLUMNS).round().astype(int))]
         shown += [clean] if data is not None else []
     write_sheet(out, np.clip(to_pictures(torch.stack(shown, 1).flatten(0, 1)), 0, 1), len(shown) if strips else None)
-    click.echo(f"{out}: {n} images, {len(way) - 1} steps")
+    click.echo(f"{out}: {len(x)} images, {len(way) - 1} steps")

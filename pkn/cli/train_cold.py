@@ -115,6 +115,7 @@ def _sheet(model: Any, clean: Any) -> Any:
     from pkn.image_tensors import to_pictures
 
     steps = min(LONGEST, model.degradation.steps)
+    clean = clean.to(next(model.net.parameters()).device)
     columns = [clean, *restorations(model, clean, [("naive", 1), ("improved", steps)])]
     rows = torch.stack(columns, 1).flatten(0, 1)
     return np.clip(to_pictures(rows), 0, 1), len(columns)
