@@ -96,6 +96,8 @@ def build_degradation(description: Mapping[str, Any], others: Tensor | None = No
     kind = _KINDS.get(numbers.pop("kind", None))
     if kind is None:
         raise ValueError(f"degradation is {description}; expected a kind of {', '.join(sorted(_KINDS))}")
+    if others is not None and kind is not Animorphosis:
+        raise ValueError(f"others are given; expected none for {kind.__name__}, only for Animorphosis")
     made: Any = changed(kind(**{"deviations": (1.0,)} if kind is Blur else {}), numbers)
     result: Degradation = replace(made, others=others) if kind is Animorphosis else made
     return result
