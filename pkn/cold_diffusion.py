@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pkn.blurring import Blur
 from pkn.bundled import bundled_path
 from pkn.cold_ends import Ends
-from pkn.degradations import Blur, times
+from pkn.degrading import times
 from pkn.filters._numba import one_thread
 from pkn.image_sets import read_set
 from pkn.image_tensors import to_tensor

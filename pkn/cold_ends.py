@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pkn.degradations import Degradation
+from pkn.degrading import Degradation
 from pkn.image_tensors import to_tensor
 
 FITTED = 10_000  # images, at most

@@ -6,126 +6,31 @@ image, (N,), whole or between.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 
-import numpy as np
 import torch
-from scipy.ndimage import convolve1d
 from torch import Tensor
 from torch.nn import functional as F
 
+from pkn.blurring import Blur
+from pkn.degrading import Degradation, at, check, column, positive, whole
 from pkn.image_folders import GREY
 from pkn.samplers import Degrade, Mixture
 
-BORDERS = ("mirror", "wrap", "reflect", "nearest")
-
-
-class Degradation(Protocol):
-    """What all of them have."""
-
-    @property
-    def steps(self) -> int:
-        """T."""
-
-    def drawn(self, images: Tensor, generator: torch.Generator) -> Degrade:
-        """``degrade(x, t)`` for a batch like ``images``."""
-
-    def remains(self, size: int) -> int | None:
-        """Side of the grid of colours that is left at T of an image of ``size`` px; 0: nothing; None: much more."""
-        return None
-
-
-@dataclass(frozen=True)
-class Blur(Degradation):
-    """Gaussian blurs, one after another.
-
-    Parameters
-    ----------
-    deviations : sequence of float
-        Standard deviation in pixels of each step's Gaussian.
-    side : int
-        Of its window, which is odd.
-    border : {"mirror", "wrap", "reflect", "nearest"}
-        As in ``scipy.ndimage``; the source's "reflect" is "mirror" here, its "circular" is "wrap".
-    to_mean : bool
-        Whether the last step leaves each channel's mean alone.
-    """
-
-    deviations: tuple[float, ...]
-    side: int = 11
-    border: str = "mirror"
-    to_mean: bool = False
-
-    def __post_init__(self) -> None:
-        deviations = self.deviations if isinstance(self.deviations, tuple) else ()
-        _check(
-            "deviations", self.deviations, len(deviations) > 0 and all(map(_positive, deviations)), "numbers above 0"
-        )
-        _check("side", self.side, _whole(self.side) and self.side % 2 == 1, "an odd whole number")
-        _check("border", self.border, self.border in BORDERS, f"one of {', '.join(BORDERS)}")
-
-    @property
-    def steps(self) -> int:
-        return len(self.deviations)
-
-    def remains(self, size: int) -> int | None:
-        return 1 if self.to_mean else None
-
-    def drawn(self, images: Tensor, generator: torch.Generator) -> Degrade:
-        rows, columns = (_blur_operators(self, size).to(images.device) for size in images.shape[2:])
-
-        def degrade(x: Tensor, t: Any) -> Tensor:
-            return _along(_at(columns, t), _along(_at(rows, t), x, 2), 3)
-
-        return degrade
-
-    def undone(self, x: Tensor, t: Any, floor: float) -> Tensor:
-        """What linear algebra alone makes of x at whole t: gains g / (g^2 + floor^2) where blurring has the gain g.
-
-        40 published blurs of a digit leave hundredths and ten-thousandths of its coarsest waves. They are there, to
-        float32's precision, but a network needs long to learn to see them: it is given this instead.
-        """
-        t = torch.as_tensor(t).round().long().reshape(-1)
-        turned, parts = x, []
-        for axis, size in ((2, x.shape[2]), (3, x.shape[3])):
-            left, gains, right = (part[t.cpu()].to(x) for part in _blur_waves(self, size))
-            turned = _along(left.transpose(1, 2), turned, axis)
-            parts.append((gains, right))
-        gain = parts[0][0][:, None, :, None] * parts[1][0][:, None, None, :]
-        turned = turned * gain / (gain**2 + floor**2)
-        for axis, (_, right) in zip((2, 3), parts, strict=True):
-            turned = _along(right.transpose(1, 2), turned, axis)
-        return turned
-
-
-@lru_cache(maxsize=16)
-def _blur_operators(blur: Blur, size: int) -> Tensor:
-    """What t blurs do to a line of pixels, (T + 1, size, size): all of them at once, not one after another."""
-    operators = [np.eye(size)]
-    offsets = np.arange(blur.side) - blur.side // 2
-    for deviation in blur.deviations:
-        window = np.exp(-(offsets**2) / (2 * deviation**2))
-        operators.append(convolve1d(operators[-1], window / window.sum(), axis=0, mode=blur.border))
-    if blur.to_mean:
-        operators[-1] = np.full((size, size), 1 / size)
-    return torch.from_numpy(np.stack(operators))
-
-
-@lru_cache(maxsize=16)
-def _blur_waves(blur: Blur, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Singular values and vectors of :func:`_blur_operators`."""
-    left, gains, right = torch.linalg.svd(_blur_operators(blur, size))
-    return left, gains, right
-
-
-def _along(matrices: Tensor, image: Tensor, axis: int) -> Tensor:
-    """Lines of an image (N, C, H, W) along an axis, 2 or 3, each times a matrix (1 or N, K, K), in its precision."""
-    matrices = matrices[:, None].to(image)
-    with torch.autocast(image.device.type, enabled=False):  # to bfloat16 it would round what little is left
-        return matrices @ image if axis == 2 else image @ matrices.transpose(2, 3)
+__all__ = [
+    "Animorphosis",
+    "Blur",
+    "CameraNoise",
+    "Degradation",
+    "Desaturation",
+    "Inpainting",
+    "Noise",
+    "Snow",
+    "SuperResolution",
+    "cosine_mixture",
+]
 
 
 @dataclass(frozen=True)
@@ -150,9 +55,9 @@ class Inpainting(Degradation):
     coloured: bool = False
 
     def __post_init__(self) -> None:
-        _check_steps(self.steps)
-        _check("start", self.start, _positive(self.start), "a number above 0")
-        _check("growth", self.growth, self.growth == 0 or _positive(self.growth), "a number of at least 0")
+        super().__post_init__()
+        check("start", self.start, positive(self.start), "a number above 0")
+        check("growth", self.growth, self.growth == 0 or positive(self.growth), "a number of at least 0")
 
     def remains(self, size: int) -> int | None:
         return 0 if self.coloured else None
@@ -171,7 +76,7 @@ class Inpainting(Degradation):
         )
 
         def degrade(x: Tensor, t: Any) -> Tensor:
-            mask = _at(masks, t).expand(number, -1, -1)
+            mask = at(masks, t).expand(number, -1, -1)
             each = torch.arange(number, device=x.device)[:, None, None]
             mask = mask[each, rows[:, :, None], columns[:, None, :]][:, None]
             return x * mask + colours * (1 - mask)
@@ -196,9 +101,6 @@ class SuperResolution(Degradation):
 
     steps: int = 3
 
-    def __post_init__(self) -> None:
-        _check_steps(self.steps)
-
     def remains(self, size: int) -> int | None:
         return max(1, size >> self.steps)
 
@@ -208,7 +110,7 @@ class SuperResolution(Degradation):
             for step in range(1, self.steps + 1):
                 size = max(1, x.shape[2] // 2**step), max(1, x.shape[3] // 2**step)
                 levels.append(F.interpolate(F.adaptive_avg_pool2d(x, size), x.shape[2:], mode="nearest"))
-            shares = _at(torch.eye(self.steps + 1, dtype=x.dtype, device=x.device), t)
+            shares = at(torch.eye(self.steps + 1, dtype=x.dtype, device=x.device), t)
             parts = zip(levels, shares.T, strict=True)
             return torch.stack([share[:, None, None, None] * level for level, share in parts]).sum(0)
 
@@ -221,16 +123,13 @@ class Desaturation(Degradation):
 
     steps: int = 20
 
-    def __post_init__(self) -> None:
-        _check_steps(self.steps)
-
     def drawn(self, images: Tensor, generator: torch.Generator) -> Degrade:
         channels = images.shape[1]
         weights = torch.from_numpy(GREY).to(images) if channels == 3 else images.new_full((channels,), 1 / channels)
 
         def degrade(x: Tensor, t: Any) -> Tensor:
             grey = (x * weights[:, None, None]).sum(1, keepdim=True)
-            return torch.lerp(x, grey.expand_as(x), _column(t, x) / self.steps)
+            return torch.lerp(x, grey.expand_as(x), column(t, x) / self.steps)
 
         return degrade
 
@@ -249,14 +148,8 @@ def cosine_mixture(steps: int, offset: float = 0.008) -> Mixture:
     return Mixture(lambda t: like(t, signal(t)), lambda t: like(t, (1 - signal(t) ** 2).sqrt()))
 
 
-@dataclass(frozen=True)
-class Noise(Degradation):
-    """Gaussian noise, drawn once for each image, takes the image's place: what is cold about hot diffusion."""
-
-    steps: int = 200
-
-    def __post_init__(self) -> None:
-        _check_steps(self.steps)
+class _Mixing(Degradation, Protocol):
+    """Something else takes the image's place."""
 
     @property
     def mixture(self) -> Mixture:
@@ -264,27 +157,24 @@ class Noise(Degradation):
 
     def remains(self, size: int) -> int | None:
         return 0
+
+
+@dataclass(frozen=True)
+class Noise(_Mixing):
+    """Gaussian noise, drawn once for each image, takes the image's place: what is cold about hot diffusion."""
+
+    steps: int = 200
 
     def drawn(self, images: Tensor, generator: torch.Generator) -> Degrade:
         return _mixed(self.mixture, torch.randn(images.shape, generator=generator).to(images))
 
 
 @dataclass(frozen=True)
-class Animorphosis(Degradation):
+class Animorphosis(_Mixing):
     """Images of another set, (M, C, H, W) in [-1, 1], drawn at random, take the image's place."""
 
     steps: int = 200
     others: Tensor | None = field(default=None, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        _check_steps(self.steps)
-
-    @property
-    def mixture(self) -> Mixture:
-        return cosine_mixture(self.steps)
-
-    def remains(self, size: int) -> int | None:
-        return 0
 
     def drawn(self, images: Tensor, generator: torch.Generator) -> Degrade:
         if self.others is None:
@@ -302,15 +192,15 @@ class CameraNoise(Degradation):
     steps: int = 50
 
     def __post_init__(self) -> None:
-        _check_steps(self.steps)
+        super().__post_init__()
         for name, value in (("gain", self.gain), ("read", self.read)):
-            _check(name, value, value == 0 or _positive(value), "a number of at least 0")
+            check(name, value, value == 0 or positive(value), "a number of at least 0")
 
     def drawn(self, images: Tensor, generator: torch.Generator) -> Degrade:
         noise = torch.randn(images.shape, generator=generator).to(images)
 
         def degrade(x: Tensor, t: Any) -> Tensor:
-            part = _column(t, x) / self.steps
+            part = column(t, x) / self.steps
             variance = part * self.gain * (x / 2 + 0.5).clamp_min(0) + (part * self.read) ** 2
             return x + 2 * variance.sqrt() * noise
 
@@ -338,9 +228,9 @@ class Snow(Degradation):
     taps: int = 11
 
     def __post_init__(self) -> None:
-        _check_steps(self.steps)
-        _check("taps", self.taps, _whole(self.taps) and self.taps % 2 == 1, "an odd whole number")
-        _check("motion", self.motion, all(map(_positive, self.motion)), "two numbers above 0")
+        super().__post_init__()
+        check("taps", self.taps, whole(self.taps) and self.taps % 2 == 1, "an odd whole number")
+        check("motion", self.motion, all(map(positive, self.motion)), "two numbers above 0")
 
     def drawn(self, images: Tensor, generator: torch.Generator) -> Degrade:
         number, _, height, width = images.shape
@@ -351,7 +241,7 @@ class Snow(Degradation):
         offsets = torch.arange(self.taps, device=images.device) - self.taps // 2
 
         def degrade(x: Tensor, t: Any) -> Tensor:
-            part = _column(t, x) / self.steps
+            part = column(t, x) / self.steps
             flakes = torch.where(base >= self._between(self.threshold, part), base, 0).clamp(0, 1)
             weights = torch.exp(-(offsets**2) / (2 * self._between(self.motion, part).flatten(1) ** 2))
             snow = _moved(flakes, offsets, angles, (weights / weights.sum(1, keepdim=True)).expand(number, -1))
@@ -368,26 +258,9 @@ class Snow(Degradation):
         return ends[0] + (ends[1] - ends[0]) * part
 
 
-def _check(name: str, value: Any, fine: bool, expected: str) -> None:
-    if not fine:
-        raise ValueError(f"{name} is {value!r}; expected {expected}")
-
-
-def _check_steps(steps: Any) -> None:
-    _check("steps", steps, _whole(steps), "a whole number, 1 or more")
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _positive(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value) and value > 0
-
-
 def _mixed(mixture: Mixture, others: Tensor) -> Degrade:
     def degrade(x: Tensor, t: Any) -> Tensor:
-        return mixture.state(x, others, _column(t, x))
+        return mixture.state(x, others, column(t, x))
 
     return degrade
 
@@ -402,23 +275,3 @@ def _moved(image: Tensor, offsets: Tensor, angles: Tensor, weights: Tensor) -> T
         shifted = F.grid_sample(image, grid + offset * ways, padding_mode="reflection", align_corners=False)
         total = total + weight[:, None, None, None] * shifted
     return total
-
-
-def _at(table: Tensor, t: Any) -> Tensor:
-    """Rows (1 or N, ...) of a table (T + 1, ...) at t; between two, their mean weighted by how near they are."""
-    t = torch.as_tensor(t, dtype=table.dtype, device=table.device).reshape(-1)
-    low = t.floor().long().clamp(0, len(table) - 1)
-    high = (low + 1).clamp_max(len(table) - 1)
-    part: Tensor = (t - low).reshape(-1, *[1] * (table.ndim - 1))
-    between: Tensor = torch.lerp(table[low], table[high], part)
-    return between
-
-
-def _column(t: Any, like: Tensor) -> Tensor:
-    return torch.as_tensor(t, dtype=like.dtype, device=like.device).reshape(-1, 1, 1, 1)
-
-
-def times(steps: int, number: int | None = None) -> Sequence[float]:
-    """From T down to 0 in so many steps, T by default, as a sampler takes them; whole, if they aren't more than T."""
-    path = np.linspace(steps, 0, (number or steps) + 1)
-    return [float(t) for t in (path if len(path) > steps + 1 else path.round())]

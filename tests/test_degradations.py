@@ -17,8 +17,8 @@ from pkn.degradations import (
     Snow,
     SuperResolution,
     cosine_mixture,
-    times,
 )
+from pkn.degrading import times
 from pkn.schedules import PRESETS, build_degradation, changed, described, find_preset
 
 OTHERS = torch.rand(5, 3, 20, 24, generator=torch.Generator().manual_seed(9)) * 2 - 1
