@@ -4,10 +4,9 @@ Bansal et al. 2022, arXiv 2208.09392. The parts are a degradation D(x, t), a res
 sampler's step between them (:mod:`pkn.samplers`); hot diffusion differs by its degradation, noise, alone.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pkn.batching import in_batches
 from pkn.blurring import Blur
 from pkn.bundled import bundled_path
 from pkn.cold_ends import Ends
 from pkn.degrading import times
-from pkn.filters._numba import one_thread
 from pkn.image_sets import read_set
 from pkn.image_tensors import to_tensor
 from pkn.nets._restorers import load_restorer
@@ -164,12 +163,13 @@ def restorations(
 ) -> list[Tensor]:
     """``clean`` images (N, C, H, W) as they are at T, and as each way, (algorithm, steps), restores them from there."""
 
+    @torch.inference_mode()
     def each(number: int, batch: Tensor) -> list[Tensor]:
         degrade = model.degradation.drawn(batch, _generator(rng, number))
         x = degrade(batch, model.degradation.steps)
         return [x, *(_last(model, x, degrade, algorithm=way, steps=steps) for way, steps in ways)]
 
-    found = _in_batches(each, torch.split(clean, BATCH), threads)
+    found = in_batches(each, threads, count(), torch.split(clean, BATCH))
     return [torch.cat(parts) for parts in zip(*found, strict=True)]
 
 
@@ -179,10 +179,11 @@ def generated(
     """Images (n, C, H, W) from nothing, by options of :func:`states`; see :func:`start`."""
     sizes = [min(BATCH, n - first) for first in range(0, n, BATCH)]
 
+    @torch.inference_mode()
     def each(number: int, size: int) -> Tensor:
         return _last(model, *start(model, size, _generator(rng, number), noise), **options)
 
-    return torch.cat(_in_batches(each, sizes, threads))
+    return torch.cat(list(in_batches(each, threads, count(), sizes)))
 
 
 def start(model: ColdModel, n: int, generator: torch.Generator, noise: float = SYMMETRY) -> tuple[Tensor, Degrade]:
@@ -242,17 +243,6 @@ def read_others(path: Path, size: int, channels: int) -> Tensor:
 def _last(model: ColdModel, x: Tensor, degrade: Degrade, **options: Any) -> Tensor:
     *_, state = states(model, x, degrade, **options)
     return state.x.float()
-
-
-def _in_batches(each: Callable[[int, Any], Any], batches: Sequence[Any], threads: int) -> list[Any]:
-    """``each(number, batch)`` of all, so many at a time, each on one core."""
-
-    def alone(number: int, batch: Any) -> Any:
-        with one_thread() if threads > 1 else nullcontext(), torch.inference_mode():
-            return each(number, batch)
-
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(alone, range(len(batches)), batches))
 
 
 def _generator(seed: int, number: int) -> torch.Generator:

@@ -1,16 +1,14 @@
 """``pkn.sample``: images out of noise, by a network whose every step is a filter."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pkn.batching import in_batches
 from pkn.bundled import bundled_path
-from pkn.filters._numba import one_thread
 from pkn.image_tensors import to_pictures
 from pkn.nets._kernel_predicting import KernelPredictingNet
 from pkn.nets._restorers import load_restorer
@@ -79,12 +77,10 @@ def last_states(model: Any, n: int, rng: Any = None, threads: int = 1, **options
     batches = [randoms[first : first + BATCH] for first in range(0, n, BATCH)]
 
     def last(batch: list[np.random.Generator]) -> SamplerState:
-        with one_thread() if threads > 1 else nullcontext():
-            *_, state = _states(net, batch, **options)
+        *_, state = _states(net, batch, **options)
         return state
 
-    with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(last, batches)
+    return in_batches(last, threads, batches)
 
 
 def states(model: Any, n: int, *, rng: Any = None, **options: Any) -> Iterator[SamplerState]:

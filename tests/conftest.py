@@ -3,4 +3,16 @@
 import sys
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from pkn.cli import main
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture
+def run():
+    """The command line: ``run(*arguments)`` gives click's result."""
+    runner = CliRunner()
+    return lambda *arguments: runner.invoke(main, [str(a) for a in arguments])

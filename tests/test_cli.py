@@ -6,18 +6,10 @@ import sys
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from skimage import data
 
 import pkn
-from pkn.cli import main
 from pkn.images import ImageFile, read_image, write_image
-
-
-@pytest.fixture
-def run():
-    runner = CliRunner()
-    return lambda *arguments: runner.invoke(main, [str(a) for a in arguments])
 
 
 @pytest.fixture

@@ -9,11 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from PIL import Image
 
 from pkn.classifier import accuracy, train_classifier
-from pkn.cli import main
 from pkn.cold_diffusion import ColdModel, find_cold_model, generated, restorations, start, states
 from pkn.cold_ends import fit_ends
 from pkn.cold_evaluation import scores
@@ -250,12 +248,6 @@ def test_labels_that_arent_there(tmp_path):
     np.savez(tmp_path / "plain.npz", train_images=bars()[0])
     with pytest.raises(ValueError, match="has no arrays train_labels and test_labels"):
         read_labels(tmp_path / "plain.npz")
-
-
-@pytest.fixture
-def run():
-    runner = CliRunner()
-    return lambda *arguments: runner.invoke(main, [str(a) for a in arguments])
 
 
 @pytest.fixture

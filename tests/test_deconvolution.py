@@ -5,13 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
 import pkn
 from pkn._reblur_design import GRID, Spectrum, spectrum_of, transfer, wiener_design
-from pkn.cli import main
 from pkn.deconvolution import _without_halo, reblur_maps
 from pkn.filters import IsotropicGaussian, Reblur
 from pkn.images import ImageFile, read_image, write_image
@@ -276,12 +274,6 @@ BAD = [
 def test_what_is_refused(given, kind, says):
     with pytest.raises(kind, match=says):
         pkn.deconvolve(SHARP, **given)
-
-
-@pytest.fixture
-def run():
-    runner = CliRunner()
-    return lambda *arguments: runner.invoke(main, [str(a) for a in arguments])
 
 
 @pytest.fixture

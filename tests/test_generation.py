@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 import pkn
-from pkn.cli import main
 from pkn.feature_spaces import squeezenet_features
 from pkn.generation import states
 from pkn.image_sets import ImageSet
@@ -92,12 +90,8 @@ def test_bad_input(options, message):
         pkn.sample(**({"model": network(), "n": 1, "steps": 2} | options))
 
 
-def run(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
 @pytest.mark.parametrize("options", [[], ["--int8"], ["--solver", "heun"]])
-def test_command_writes_a_sheet_a_film_and_why(weights, tmp_path, options):
+def test_command_writes_a_sheet_a_film_and_why(run, weights, tmp_path, options):
     out, film, why = tmp_path / "out.png", tmp_path / "out.gif", tmp_path / "why"
     result = run("sample", weights, out, "-n", 4, "--steps", 3, "--frames", film, "--explain", why, *options)
     assert result.exit_code == 0, result.output
@@ -116,7 +110,7 @@ def test_command_writes_a_sheet_a_film_and_why(weights, tmp_path, options):
         (["{weights}", "out.png", "--steps", "0"], "steps is 0"),
     ],
 )
-def test_command_refuses_in_one_line(weights, tmp_path, monkeypatch, arguments, message):
+def test_command_refuses_in_one_line(run, weights, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     result = run("sample", *(argument.format(weights=weights) for argument in arguments))
     assert result.exit_code == 1
@@ -125,7 +119,7 @@ def test_command_refuses_in_one_line(weights, tmp_path, monkeypatch, arguments, 
     assert not (tmp_path / "out.png").exists()
 
 
-def test_train_sample_and_measure(cats, squeezenet, tmp_path, monkeypatch):
+def test_train_sample_and_measure(run, cats, squeezenet, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("pkn.nets._kernel_predicting", fromlist=["SETTINGS"]).SETTINGS, "small", TINY)
     out, sheet_file = tmp_path / "net.safetensors", tmp_path / "near.png"
     arguments = ["--perceptual", squeezenet, "--steps", 4, "--batch", 4, "--check-minutes", 0]
@@ -153,7 +147,7 @@ def test_train_sample_and_measure(cats, squeezenet, tmp_path, monkeypatch):
         (["--resume"], "net.safetensors.checkpoint"),
     ],
 )
-def test_training_refuses_in_one_line(cats, tmp_path, monkeypatch, options, message):
+def test_training_refuses_in_one_line(run, cats, tmp_path, monkeypatch, options, message):
     monkeypatch.chdir(tmp_path)
     arguments = ["--data", cats, "--out", "net.safetensors", "--steps", "1", "--perceptual", "none", *options]
     result = run("train-sampler", *arguments)

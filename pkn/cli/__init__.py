@@ -1,24 +1,10 @@
 """The command line: the verbs, under the same names; a file for each."""
 
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import click
-
-from pkn.cli import (
-    deconvolve,
-    denoise,
-    evaluate,
-    evaluate_cold,
-    evaluate_sampler,
-    maps,
-    nets,
-    sample,
-    sample_cold,
-    train,
-    train_cold,
-    train_sampler,
-    upsample,
-)
 
 
 class _Commands(click.Group):
@@ -39,19 +25,6 @@ def main() -> None:
     """Classical image filters made smart: networks set their parameters pixel by pixel."""
 
 
-for module in (
-    deconvolve,
-    denoise,
-    evaluate,
-    evaluate_cold,
-    evaluate_sampler,
-    maps,
-    nets,
-    sample,
-    sample_cold,
-    train,
-    train_cold,
-    train_sampler,
-    upsample,
-):
-    main.add_command(module.command)
+for module in iter_modules(__path__):
+    if not module.name.startswith("_"):
+        main.add_command(import_module(f"{__name__}.{module.name}").command)

@@ -1,0 +1,21 @@
+"""Batches of images in threads, each on one core: there small networks are quickest."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import TypeVar
+
+from pkn.filters._numba import one_thread
+
+Result = TypeVar("Result")
+
+
+def in_batches(work: Callable[..., Result], threads: int, *arguments: Iterable[object]) -> Iterator[Result]:
+    """``map(work, *arguments)``, so many at a time."""
+
+    def alone(*each: object) -> Result:
+        with one_thread() if threads > 1 else nullcontext():
+            return work(*each)
+
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(alone, *arguments)
