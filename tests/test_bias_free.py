@@ -50,7 +50,6 @@ def twin(state, x):
         x = F.conv2d(F.pad(x, (before,) * 4), weight)
         if 0 < i < last:
             x = x / state[f"BN_layers.{i - 1}.running_sd"] * state[f"BN_layers.{i - 1}.gammas"]
-        if i < last:
             x = x.clamp(min=0)
     return x
 
@@ -123,7 +122,7 @@ def test_training_divides_by_the_batchs_deviation_and_remembers_it():
     net = network(BiasFreeSettings(1, 1, 4, (3, 3, 3))).train()
     x = images(net)
     before = net.norms[0].deviation.clone()
-    inner = F.conv2d(F.conv2d(x, net.layers[0].weight, padding=1).clamp(min=0), net.layers[1].weight, padding=1)
+    inner = F.conv2d(F.conv2d(x, net.layers[0].weight, padding=1), net.layers[1].weight, padding=1)
     deviation = (inner - inner.mean((0, 2, 3), keepdim=True)).square().mean((0, 2, 3)).add(1e-5).sqrt()
     normed = inner / deviation.reshape(1, -1, 1, 1) * net.norms[0].gain.reshape(1, -1, 1, 1)
     torch.testing.assert_close(net(x), F.conv2d(normed.clamp(min=0), net.layers[2].weight, padding=1))
