@@ -7,5 +7,6 @@ import pytest
 
 FOLDER = os.environ.get("PKN_PUBLISHED")
 FILES = sorted(Path(FOLDER).glob("*/*/model.pt")) if FOLDER else []
-needed = pytest.mark.skipif(FOLDER is None, reason="PKN_PUBLISHED names no folder of published denoisers")
+REASON = "PKN_PUBLISHED names no folder of published denoisers"
+needed = pytest.mark.skipif(FOLDER is None, reason=REASON)
 each = pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}-{path.parent.name}")
