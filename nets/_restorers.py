@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from pkn.nets._bias_free import BiasFreeCNN, BiasFreeSettings
 from pkn.nets._kernel_predicting import KernelPredictingNet, KernelPredictingSettings
 from pkn.nets._unet import UNet, UNetSettings
 from pkn.nets._weights import read_header, read_tensors
@@ -17,6 +18,7 @@ from pkn.nets._weights import read_header, read_tensors
 LARGEST_FILE = 256 << 20  # the published U-Net has 114 MB
 LARGEST_SETTING = 4096
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
+    "BiasFreeCNN": lambda **settings: BiasFreeCNN(BiasFreeSettings(**settings)),
     "KernelPredictingNet": lambda **settings: KernelPredictingNet(KernelPredictingSettings(**settings)),
     "UNet": lambda **settings: UNet(UNetSettings(**settings)),
 }
@@ -45,12 +47,12 @@ def load_restorer(path: str | Path) -> Any:
         If the file is none, or a weight is missing, too many, of another shape or not finite.
     FileNotFoundError
     """
+    architecture, tensors = read_header(path)["architecture"], read_tensors(path, LARGEST_FILE)
     try:
-        net = build_restorer(read_header(path)["architecture"])
-        tensors = read_tensors(path, LARGEST_FILE)
+        net = build_restorer(architecture)
         state = {name: torch.from_numpy(values.astype(np.float32)) for name, values in tensors.items()}
         net.load_state_dict(state)
-    except (AttributeError, KeyError, TypeError, RuntimeError, ZeroDivisionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
         raise ValueError(f"cannot load '{path}' as a restorer: {' '.join(str(error).split())}") from None
     if not all(bool(values.isfinite().all()) for values in state.values()):
         raise ValueError(f"cannot load '{path}' as a restorer: not all weights are finite")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pkn.parameter_maps import ParameterMaps
     from pkn.upsampling import upsample
     from pkn.verbs import denoise, predict_maps
+    from pkn.wavelet_denoising import wavelet_denoise
 
 __version__ = "0.1.0"
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "predict_maps",
     "sample",
     "upsample",
+    "wavelet_denoise",
 ]
 
 _HOMES = {
@@ -44,6 +46,7 @@ _HOMES = {
     "predict_maps": "pkn.verbs",
     "sample": "pkn.generation",
     "upsample": "pkn.upsampling",
+    "wavelet_denoise": "pkn.wavelet_denoising",
 }
 
 
