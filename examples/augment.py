@@ -51,12 +51,8 @@ smooth, *_, sharp = debiased_samples(find_cold_model("mnist-noise"), seeds, BAND
 noisy = seeds + BANDWIDTH * torch.from_numpy(random.standard_normal(seeds.shape, np.float32))
 shown = torch.stack([seeds, noisy.clamp(-1, 1), smooth, sharp], 1)[: 10 * EACH : EACH // 3].flatten(0, 1)
 write_sheet(folder / "augmented.png", to_pictures(shown), 16)
-for name, added in {
-    "alone": seeds,
-    "with noisy copies": noisy,
-    "with smooth samples": smooth,
-    "with sharp ones": sharp,
-}.items():
+names = "alone", "with noisy copies", "with smooth samples", "with sharp ones"
+for name, added in zip(names, (seeds, noisy, smooth, sharp), strict=True):
     learnt = np.concatenate([digits[chosen], as_integers(added)])
     net = train_classifier(learnt, np.tile(labels[chosen], 2), epochs=SEEN // len(learnt))
     print(f"{EACH} of each digit {name}: {100 * accuracy(net, test, test_labels):.1f} % right of {len(test)}")

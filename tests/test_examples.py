@@ -12,6 +12,7 @@ from pkn.filters import Pyramid
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 PYRAMID = {f"{name}.png" for name in Pyramid().Maps._fields}
 WRITES = {
+    "augment": {"augmented.png"},
     "cold_diffusion": {"improved.png", "naive.png"},
     "demo": {"clean.png", "denoised.png", "noisy.png", "residual.png", "sheet.png", *PYRAMID},
     "dask_volume": {"clean.zarr", "volume.zarr"},
