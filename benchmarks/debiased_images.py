@@ -95,7 +95,9 @@ def draw(curves: dict[str, list[tuple[float, Figures]]], path: Path) -> None:
         for name, points in curves.items():
             axes.plot([alpha for alpha, _ in points], [found[index] for _, found in points], "o-", label=name)
         axes.set(xlabel="bandwidth", title=("Fréchet distance", "precision", "recall", "nearer to training")[index])
-        axes.set(xscale="log", ylim=(None, None) if index == 0 else (0, 1.02))
+        axes.set(xscale="log", xticks=BANDWIDTHS, xticklabels=[f"{alpha:g}" for alpha in BANDWIDTHS])
+        axes.minorticks_off()
+        axes.set(yscale="log") if index == 0 else axes.set(ylim=(0, 1.02))
     axes.legend()
     save_figure(paper, path)
 

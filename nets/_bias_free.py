@@ -134,9 +134,9 @@ class BiasFreeNorm(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         if self.training:
-            deviation = (image.var((0, 2, 3), correction=0) + EPSILON).sqrt()
+            deviation = (image.float().var((0, 2, 3), correction=0) + EPSILON).sqrt()
             self.deviation.lerp_(deviation.detach(), MOMENTUM)
-            return image * (self.gain / deviation)[:, None, None]
+            return image * (self.gain / deviation)[:, None, None].to(image)
         return image * self.scale()[:, None, None]
 
     def scale(self) -> Tensor:

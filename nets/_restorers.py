@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from pkn.nets._band_kernels import BandKernels, BandKernelSettings
 from pkn.nets._bias_free import BiasFreeCNN, BiasFreeSettings
 from pkn.nets._kernel_predicting import KernelPredictingNet, KernelPredictingSettings
 from pkn.nets._unet import UNet, UNetSettings
@@ -18,6 +19,7 @@ from pkn.nets._weights import read_header, read_tensors
 LARGEST_FILE = 256 << 20  # the published U-Net has 114 MB
 LARGEST_SETTING = 4096
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
+    "BandKernels": lambda **settings: BandKernels(BandKernelSettings(**settings)),
     "BiasFreeCNN": lambda **settings: BiasFreeCNN(BiasFreeSettings(**settings)),
     "KernelPredictingNet": lambda **settings: KernelPredictingNet(KernelPredictingSettings(**settings)),
     "UNet": lambda **settings: UNet(UNetSettings(**settings)),

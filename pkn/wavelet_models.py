@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from pkn.nets._band_kernels import BandKernels
 from pkn.nets._bias_free import BiasFreeCNN
 from pkn.nets._restorers import load_restorer
 from pkn.published_denoisers import load_published
@@ -98,8 +99,8 @@ def _checked(load: Callable[[Path], Any], path: Path, inputs: int, outputs: int)
         net = load(path)
     except FileNotFoundError:
         raise ValueError(f"'{path}' is missing") from None
-    if not isinstance(net, BiasFreeCNN):
-        raise ValueError(f"'{path}' is a {type(net).__name__}; expected a BiasFreeCNN")
+    if not isinstance(net, BiasFreeCNN | BandKernels):
+        raise ValueError(f"'{path}' is a {type(net).__name__}; expected a BiasFreeCNN or BandKernels")
     s = net.settings
     if (s.inputs, s.outputs) != (inputs, outputs):
         raise ValueError(f"'{path}' takes {s.inputs} channels to {s.outputs}; expected {inputs} to {outputs}")

@@ -150,7 +150,7 @@ def test_files_of_other_networks(tmp_path):
         find_wavelet_model(ours)
     write(ours / "low.safetensors", UNet(UNetSettings(8, 1, 8, (1, 2), 1, 3, 0)))
     write(ours / "scale-1.safetensors", network(DETAILS, 0))
-    with pytest.raises(ValueError, match=r"low\.safetensors' is a UNet; expected a BiasFreeCNN"):
+    with pytest.raises(ValueError, match=r"low\.safetensors' is a UNet; expected a BiasFreeCNN or BandKernels"):
         find_wavelet_model(ours)
     (ours / "low.safetensors").write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"cannot load '.*low\.safetensors'"):

@@ -11,9 +11,9 @@ from pkn.cli._shared import OUTPUT
 
 IMAGES = click.Path(exists=True, path_type=Path)
 POSITIVE, COUNT = click.FloatRange(min=0, min_open=True), click.IntRange(min=1)
+OUT = click.option("--out", type=OUTPUT, required=True, help="Weights file to write, .safetensors.")
 OPTIONS = (
     click.option("--data", type=IMAGES, required=True, help="Folder, zip or npz of images."),
-    click.option("--out", type=OUTPUT, required=True, help="Weights file to write, .safetensors."),
     click.option(
         "--minutes",
         type=POSITIVE,
@@ -47,12 +47,12 @@ OPTIONS = (
 )
 
 
-def training_options(rate: float) -> Callable[[Any], Any]:
-    """``OPTIONS``, and a learning rate that is this by default."""
+def training_options(rate: float, out: Callable[[Any], Any] = OUT) -> Callable[[Any], Any]:
+    """``OPTIONS``, what is written, and a learning rate that is this by default."""
 
     def add(function: Any) -> Any:
         function = click.option("--rate", default=rate, show_default=True, help="Learning rate.")(function)
-        for option in reversed(OPTIONS):
+        for option in reversed((OPTIONS[0], out, *OPTIONS[1:])):
             function = option(function)
         return function
 

@@ -1,0 +1,94 @@
+"""Training the networks of a :class:`pkn.wavelet_models.WaveletModel`, each by itself, on coefficients of clean images.
+
+As Kadkhodaie et al. 2023 (arXiv 2303.02984): blind; noise on the details alone, the low-pass given is clean; the mean
+squared error of the noise; levels sigma = u^2, u uniform. Ours: how large they get, which for natural images is less.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pkn.restorer_training import Objective
+from pkn.wavelet_denoising import SCALING
+from pkn.wavelets import haar, inverse_haar
+
+MEAN_SQUARE = 1 / 5  # of u^2
+SHOWN_NOISE = 0.5  # of the largest: what a sheet shows
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one of a model's networks learns.
+
+    Parameters
+    ----------
+    scales : int
+        Of the model.
+    scale : int, optional
+        0 is the finest; None: the coarsest low-pass.
+    noise : float
+        Largest level, of images in [0, 1].
+    """
+
+    scales: int
+    scale: int | None
+    noise: float
+
+    @property
+    def name(self) -> str:
+        """Of its weights file."""
+        return "low" if self.scale is None else f"scale-{self.scale}"
+
+    @property
+    def inputs(self) -> tuple[int, int]:
+        """Channels that the network sees, and whose noise it estimates."""
+        return (1, 1) if self.scale is None else (4, 3)
+
+    @property
+    def largest(self) -> float:
+        """Level of the coefficients at ``noise``."""
+        halvings = self.scales if self.scale is None else self.scale + 1
+        return float(self.noise * 0.5**halvings)
+
+    @property
+    def objective(self) -> Objective:
+        """Mean squared error of the estimated noise, as a share of the noise's own."""
+
+        def loss(net: nn.Module, clean: Tensor, random: np.random.Generator) -> Tensor:
+            seen, noise = self.spoilt(clean, random, torch.from_numpy(random.random(len(clean), np.float32)))
+            return F.mse_loss(net(seen), noise) / (MEAN_SQUARE * self.largest**2)
+
+        return loss
+
+    def spoilt(self, clean: Tensor, random: np.random.Generator, u: Tensor) -> tuple[Tensor, Tensor]:
+        """What the network sees of images (N, C, H, W) in [-1, 1] at levels noise u^2, (N,); and the noise in it."""
+        given, truth = self._coefficients(clean)
+        level = (self.largest * u**2).to(clean)[:, None, None, None]
+        noise = level * torch.from_numpy(random.standard_normal(truth.shape, np.float32)).to(clean)
+        return torch.cat([given, truth + noise], 1), noise
+
+    def _coefficients(self, clean: Tensor) -> tuple[Tensor, Tensor]:
+        """The low-pass that is given, if any, and what gets noisy."""
+        low, details = 0.5 * clean + 0.5, clean[:, :0]
+        for _ in range(self.scales if self.scale is None else self.scale + 1):
+            low, details = haar(low, SCALING)
+        return (low[:, :0], low) if self.scale is None else (low, details)
+
+    def sheet(self, net: nn.Module, clean: Tensor) -> tuple[np.ndarray, int]:
+        """Noisy, denoised and clean images at this scale, each in a row of three."""
+        net.eval()
+        level = torch.full((len(clean),), SHOWN_NOISE**0.5)
+        with torch.inference_mode():
+            seen, noise = self.spoilt(clean, np.random.default_rng(0), level)
+            low, noisy = seen[:, : -noise.shape[1]], seen[:, -noise.shape[1] :]
+            states = [noisy, noisy - net(seen), noisy - noise]
+            rows = [state if self.scale is None else inverse_haar(low, state, SCALING) for state in states]
+        return torch.stack(rows, 1).flatten(0, 1).permute(0, 2, 3, 1).clamp(0, 1).cpu().numpy(), len(rows)
+
+
+def parts_of(scales: int, noise: float) -> list[Part]:
+    """Of a model of so many scales: the low-pass, then details from the coarsest on."""
+    return [Part(scales, scale, noise) for scale in (None, *reversed(range(scales)))]
