@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 MOMENTUM, EPSILON = 0.1, 1e-5  # of the running standard deviation; of the variance in a batch
+FIRST_GAIN = 2 / (9 * 64)  # standard deviation (published): with 1 the first noise estimated is ten times what there is
 MOST_PARAMETERS = 16 << 20  # a file's header can ask for any number
 PUBLISHED_LAYERS = 21
 PUBLISHED_EVERY = {5: 20, 9: 8, 13: 4, 23: 2, 43: 1}  # field -> every how many-th layer is 3 x 3; the last always
@@ -128,7 +129,7 @@ class BiasFreeNorm(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.gain = nn.Parameter(torch.ones(channels))
+        self.gain = nn.Parameter(FIRST_GAIN * torch.randn(channels))
         self.deviation: Tensor
         self.register_buffer("deviation", torch.ones(channels))
 

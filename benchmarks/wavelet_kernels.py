@@ -1,0 +1,77 @@
+"""Models of `pkn train-wavelet` beside the bundled pyramid: `python -m benchmarks.wavelet_kernels FOLDER MODEL ...`.
+
+Mean PSNR on a folder of grey images at two levels of white noise; of each model's networks, how much of their bands'
+noise is left where the low-pass that they are given is clean. Results are clipped to [0, 1].
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import pkn
+from pkn.bundled import weights_folder
+from pkn.image_folders import as_fraction, read_folder
+from pkn.measuring import psnr
+from pkn.nets._weights import read_header
+from pkn.wavelet_denoising import wavelet_denoise
+from pkn.wavelet_models import WaveletModel, find_wavelet_model
+from pkn.wavelet_training import Part
+
+LEVELS = (25, 50)  # of 255
+
+
+def main(folder: str, *paths: str) -> None:
+    torch.set_num_threads(1)
+    images = [as_fraction(image[..., 0]) for image in read_folder(Path(folder), channels=1)]
+    models = {path: find_wavelet_model(path) for path in paths}
+    print("| model | parameters | " + " | ".join(f"σ = {level}" for level in LEVELS) + " |\n|---|---|---|---|")
+    row(
+        "pkn.denoise",
+        read_header(weights_folder() / "pyramid-grey.safetensors")["about"]["parameters"],
+        pkn.denoise,
+        images,
+    )
+    for path, model in models.items():
+        row(path, sum(map(size, (model.low, *model.details))), lambda noisy, m=model: wavelet_denoise(noisy, m), images)
+    print("\n| network | parameters | " + " | ".join(f"σ = {level}" for level in LEVELS) + " |\n|---|---|---|---|")
+    for path, model in models.items():
+        for scale, net in (("low", model.low), *((f"scale {n}", net) for n, net in enumerate(model.details))):
+            left = " | ".join(f"{share(net, scale, model, level, images):.1f} dB" for level in LEVELS)
+            print(f"| {path}, {scale} | {size(net):,} | {left} |", flush=True)
+
+
+def size(net: Any) -> int:
+    return sum(values.numel() for values in net.parameters())
+
+
+def row(name: str, parameters: int, denoise: Callable[[np.ndarray], np.ndarray], images: list[np.ndarray]) -> None:
+    means = [
+        np.mean([psnr(np.clip(denoise(noisy(image, level, n)), 0, 1), image) for n, image in enumerate(images)])
+        for level in LEVELS
+    ]
+    print(f"| {name} | {parameters:,} | {' | '.join(f'{mean:.2f}' for mean in means)} |", flush=True)
+
+
+def noisy(image: np.ndarray, level: int, seed: int) -> np.ndarray:
+    return (image + np.random.default_rng(seed).normal(0, level / 255, image.shape)).astype(np.float32)
+
+
+def share(net: Any, scale: str, model: WaveletModel, level: int, images: list[np.ndarray]) -> float:
+    """Noise left over noise there was, in dB, mean over images."""
+    scales = len(model.details)
+    part = Part(scales, None if scale == "low" else int(scale.split()[1]), level / 255)
+    shares = []
+    for n, image in enumerate(images):
+        clean = torch.from_numpy(2 * image[None, None].astype(np.float32) - 1)
+        seen, noise = part.spoilt(clean, np.random.default_rng(n), torch.ones(1))
+        with torch.inference_mode():
+            shares.append(10 * np.log10(float((net(seen) - noise).square().mean() / noise.square().mean())))
+    return float(np.mean(shares))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
