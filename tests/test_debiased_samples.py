@@ -98,17 +98,22 @@ def test_nearest():
     np.testing.assert_array_equal(indices, [2, 0])
 
 
-def test_command_writes_a_sheet(run, tmp_path, monkeypatch, model):
+@pytest.mark.parametrize("channels", [1, 3])
+def test_command_writes_a_sheet(run, tmp_path, monkeypatch, channels):
+    """With hardly any noise a sample is its seed, and the training image nearest to it too."""
     for number in range(6):
-        Image.fromarray(np.random.default_rng(number).integers(0, 256, (8, 8), np.uint8)).save(
-            tmp_path / f"{number}.png"
-        )
+        pixels = np.random.default_rng(number).integers(0, 256, (8, 8, channels), np.uint8)
+        Image.fromarray(pixels.squeeze()).save(tmp_path / f"{number}.png")
+    model = ColdModel(Shrinking(), NOISE)
+    model.net.settings = UNetSettings(size=8, channels=channels)
     monkeypatch.setattr("pkn.cold_diffusion.find_cold_model", lambda name: model)
     out = tmp_path / "sheet.png"
-    result = run("sample-debiased", "mine", out, "--data", tmp_path, "-n", 5, "--steps", 1, "--alpha", 0.3)
+    result = run("sample-debiased", "mine", out, "--data", tmp_path, "-n", 5, "--steps", 0, "--alpha", 0.01)
     assert result.exit_code == 0, result.output
     with Image.open(out) as sheet:
         assert sheet.width / sheet.height == pytest.approx((12 * 10 - 2) / (2 * 10 - 2))
+        shown = np.asarray(sheet.reduce(sheet.width // 118))
+    np.testing.assert_array_equal(shown[:8, :8], shown[:8, 30:38])
     refused = run("sample-debiased", "mine", out, "--data", tmp_path, "--alpha", 7)
     assert refused.exit_code == 1
     assert "noise level is 7.0" in refused.output

@@ -118,9 +118,8 @@ def test_maps_are_written_for_each_band(model, tmp_path):
     bands = predict_bands(noisy_camera((32, 32)), model)
     write_bands(bands, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {band.name for band in bands}
-    names = {
-        path.relative_to(tmp_path / "scale-0-diagonal").as_posix() for path in tmp_path.glob("scale-0-diagonal/**/*.*")
-    }
+    place = tmp_path / "scale-0-diagonal"
+    names = {path.relative_to(place).as_posix() for path in place.glob("**/*.*")}
     assert names == {"noisy.png", "denoised.png", "logits.png", "maps.npz", "guide/logits.png", "guide/maps.npz"}
     read = pkn.ParameterMaps.load(place / "maps.npz")
     np.testing.assert_array_equal(read["logits"], bands[-1].maps["logits"])

@@ -44,8 +44,7 @@ def command(
     images = read_set(data, channels=settings.channels, size=settings.size).training
     seeds = to_tensor(images[np.random.default_rng(rng).integers(len(images), size=n)])
     states = debiased_samples(found, seeds, alpha, rng=rng, levels=levels, steps=steps)
-    pixels = images.reshape(len(images), -1).astype(np.float32) / np.float32(127.5) - 1
-    _, near = nearest(states[-1].flatten(1).numpy(), pixels)
+    _, near = nearest(states[-1].flatten(1).numpy(), to_tensor(images).flatten(1).numpy())
     shown = torch.stack([seeds, states[0], states[-1], to_tensor(images[near])], 1).flatten(0, 1)
     write_sheet(out, to_pictures(shown), 4 * PER_ROW)
     click.echo(f"{out}: {n} images, bandwidth {alpha:g}, {steps} steps of stage 2")
