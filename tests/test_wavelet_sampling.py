@@ -125,12 +125,12 @@ def test_bad_input(call, message):
 
 def test_command_writes_the_sheet_by_its_name(run, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = run("sample", "faces", "--weights", folder, "-n", 3, "--growing")
+    result = run("sample", "faces", "--weights", folder, "-n", 3)
     assert result.exit_code == 0, result.output
     assert "faces.png: 3 images; steps, from the coarsest scale on: " in result.output
     assert np.asarray(Image.open("faces.png")).shape == sheet(np.zeros((3, 160, 160, 1), np.uint8)).shape[:2]
     assert "scale on: 1 to 1; " in result.output  # noise of 0.005 of the image is little enough
-    result = run("sample", "faces", "mine.png", "--weights", folder, "-n", 1, "--growing", "--half", "--threads", 1)
+    result = run("sample", "faces", "mine.png", "--weights", folder, "-n", 1, "--fixed", "--half", "--threads", 1)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "mine.png").exists()
 
@@ -162,7 +162,7 @@ def test_without_weights_the_sheet_needs_a_name(run):
 @published.needed
 def test_the_authors_model_draws_and_sharpens():
     """It converges; and of a disc's means of 2 x 2 pixels it makes a better image than bicubic interpolation does."""
-    found = wavelet_samples(published.FOLDER, 1, size=64, rng=0, half=True, low=Ascent())
+    found = wavelet_samples(published.FOLDER, 1, size=64, rng=0, half=True)
     assert 90 < found.steps.min() <= found.steps.max() < 250
     rows, columns = np.indices((64, 64)) - 32
     clean = (0.2 + 0.6 / (1 + np.exp((np.hypot(rows, columns) - 20) / 0.5))).astype(np.float32)
