@@ -20,9 +20,11 @@ from pkn.constrained_ascent import constrained_samples
 from pkn.measurements import BlockMeans, BlurredWaves, Pixels
 from pkn.plots import save_figure
 from pkn.quick_nets import quick
+from pkn.score_ascent import Ascent
 from pkn.wavelet_models import find_flat_model
 
-SIDE, SAMPLES = 160, 4  # px
+SIDE, SAMPLES = 160, 2  # px
+QUICK = Ascent(h0=0.04, relative=False)  # half the steps of the published 0.01
 
 if len(sys.argv) != 3:
     sys.exit(__doc__)
@@ -39,7 +41,7 @@ residual = quick(find_flat_model(weights, 43).low, half=True)
 figure = Figure(figsize=(12.8, 10), layout="constrained")
 for row, (case, measurement) in zip(figure.subplots(len(cases), 4), cases.items(), strict=True):
     measured = measurement.measure(torch.from_numpy(clean)[None, None])
-    samples = constrained_samples(residual, measurement, measured, SAMPLES, rng=0)[:, 0].numpy()
+    samples = constrained_samples(residual, measurement, measured, SAMPLES, rng=0, settings=QUICK)[:, 0].numpy()
     given = measured if measured.ndim == 4 else measurement.embed(measured)
     shown = [given[0, 0].numpy(), *samples[:2], samples.mean(0)]
     for axes, name, image in zip(row, (case, "a sample", "another", f"mean of {SAMPLES}"), shown, strict=True):
