@@ -22,7 +22,7 @@ from pkn.wavelets import BANDS, inverse_haar
 LOW = Ascent()
 PUBLISHED_LOW = Ascent(growing=False)  # 30 times as many steps; more varied and rougher
 # Details are so faint that the published stop, 0.01 of their own deviation, is about 0.0001. Most of the networks find
-# no less noise than 0.0002 to 0.0014, in bfloat16 sooner, and then more and more again. This is half a grey level of 256.
+# no less noise than 0.0002 to 0.0014, then more and more again, in bfloat16 sooner. This is half a grey level of 256.
 DETAILS = Ascent(relative=False, sigma_last=0.002, most=2000)
 BRIGHTEST = 0.8  # low-passes are stretched to 0 ... 0.8 (published): their network knows faces of any contrast
 SIZE = 160  # px, of the published networks' images
