@@ -3,6 +3,7 @@
 After Kadkhodaie, Guth, Mallat & Simoncelli 2023 (arXiv 2303.02984) and Mohan et al. 2020 (arXiv 1906.05478).
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,3 +149,16 @@ class BiasFreeNorm(nn.Module):
 def _scaled(layer: Any, norm: Any, image: Tensor) -> Tensor:
     """The layer, normed: its weights are far fewer than the pixels that would be multiplied."""
     return F.conv2d(image, layer.weight * norm.scale()[:, None, None, None], padding=layer.padding)
+
+
+def folded(net: BiasFreeCNN) -> nn.Sequential:
+    """The same out of training, with gains in the weights and weights laid out as long runs on a CPU like them."""
+    plain = nn.Sequential()
+    norms: list[Any] = [None, *net.norms, None]
+    for layer, norm in zip(net.layers, norms, strict=True):
+        copy: Any = deepcopy(layer)
+        scale = 1 if norm is None else norm.scale()[:, None, None, None]
+        weight = (copy.weight * scale).detach().contiguous(memory_format=torch.channels_last)
+        copy.weight = nn.Parameter(weight, requires_grad=False)
+        plain.extend([copy] if norm is None else [copy, nn.ReLU(inplace=True)])
+    return plain.eval()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pkn.upsampling import upsample
     from pkn.verbs import denoise, predict_maps
     from pkn.wavelet_denoising import wavelet_denoise
+    from pkn.wavelet_sampling import wavelet_sample, wavelet_super_resolve
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "sample",
     "upsample",
     "wavelet_denoise",
+    "wavelet_sample",
+    "wavelet_super_resolve",
 ]
 
 _HOMES = {
@@ -47,6 +50,8 @@ _HOMES = {
     "sample": "pkn.generation",
     "upsample": "pkn.upsampling",
     "wavelet_denoise": "pkn.wavelet_denoising",
+    "wavelet_sample": "pkn.wavelet_sampling",
+    "wavelet_super_resolve": "pkn.wavelet_sampling",
 }
 
 

@@ -23,8 +23,12 @@ WRITES = {
     "sample_cats": {"cats.gif", "cats.png", "explained.png"},
     "upsample": {"upsampled.png"},
     "wavelet_denoise": {"wavelet_denoised.png"},
+    "wavelet_inpainting": {"wavelet_inpainted.png"},
+    "wavelet_super_resolution": {"wavelet_super_resolved.png"},
 }
-MORE = {"wavelet_denoise": published.FOLDER}  # a second argument, without which the example can't run
+MORE = {  # a second argument, without which the example can't run
+    f"wavelet_{name}": published.FOLDER for name in ("denoise", "inpainting", "super_resolution")
+}
 
 
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)

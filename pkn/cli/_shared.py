@@ -62,7 +62,7 @@ def progress(items: Any, what: str) -> Any:
 
 
 @contextmanager
-def parts_progress() -> Iterator[Callable[[int, int], None]]:
+def parts_progress() -> Iterator[Callable[[float, float], None]]:
     """A progress bar on standard error for ``tell(done, total)``."""
     from rich.console import Console
     from rich.progress import Progress

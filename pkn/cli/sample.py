@@ -5,12 +5,13 @@ from typing import Any
 
 import click
 
+from pkn.cli._multi_scale import MULTI_SCALE, multi_scale_options, sample_multi_scale
 from pkn.cli._shared import FOLDER, OUTPUT, parts_progress, require_torch
 
 
 @click.command("sample")
 @click.argument("model")
-@click.argument("out", type=OUTPUT)
+@click.argument("out", type=OUTPUT, required=False)
 @click.option("--n", "-n", default=16, show_default=True, help="Number of images.")
 @click.option("--steps", default=16, show_default=True, help="Steps of the sampler.")
 @click.option("--rng", default=0, show_default=True, help="Seed.")
@@ -19,11 +20,31 @@ from pkn.cli._shared import FOLDER, OUTPUT, parts_progress, require_torch
 @click.option("--explain", type=FOLDER, help="Write what each step does to one image to DIR.")
 @click.option("--int8", is_flag=True, help="Compute the filter network's layers in int8.")
 @click.option("--device", default="cpu", show_default=True, help="Of torch.")
+@multi_scale_options
+@click.pass_context
 def command(
-    model: str, out: Path, n: int, frames: Path | None, explain: Path | None, int8: bool, **options: Any
+    context: click.Context,
+    /,
+    model: str,
+    out: Path | None,
+    n: int,
+    frames: Path | None,
+    explain: Path | None,
+    int8: bool,
+    **options: Any,
 ) -> None:
-    """Draw images from MODEL, a bundled name or .safetensors file, as one sheet OUT."""
+    """Draw images from MODEL, a bundled name or .safetensors file, as one sheet OUT.
+
+    With --weights, from the multi-scale model in that folder; MODEL then is but the name of the sheet, MODEL.png,
+    unless OUT says where.
+    """
     require_torch("sampling")
+    multi_scale = {name: options.pop(name) for name in MULTI_SCALE}
+    if multi_scale["weights"] is not None:
+        sample_multi_scale(context, out or Path(f"{model}.png"), n, options["rng"], **multi_scale)
+        return
+    if out is None:
+        raise click.MissingParameter(ctx=context, param_hint="'OUT'", param_type="argument")
     from pkn.explanation import write_explanation
     from pkn.generation import find_sampler, states
     from pkn.nets._quantization import quantized

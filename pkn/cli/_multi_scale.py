@@ -1,0 +1,57 @@
+"""``pkn sample --weights DIR``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from pkn.cli._shared import DATA, parts_progress
+
+MULTI_SCALE = ("weights", "field", "fixed", "half", "threads")
+OTHERS = ("steps", "solver", "frames", "explain", "int8", "device")  # of single-scale samplers
+
+
+def multi_scale_options(function: Any) -> Any:
+    for option in reversed(
+        (
+            click.option("--weights", type=DATA, metavar="DIR", help="Sample the multi-scale model in this folder."),
+            click.option("--field", default=13, show_default=True, help="With --weights: of details' networks, px."),
+            click.option(
+                "--fixed", is_flag=True, help="With --weights: steps of the low-pass stay 0.01 (published); slow."
+            ),
+            click.option("--half", is_flag=True, help="With --weights: compute the networks in bfloat16."),
+            click.option(
+                "--threads",
+                type=click.IntRange(min=1),
+                default=2,
+                show_default=True,
+                help="With --weights: batches at a time, each on one core.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def sample_multi_scale(
+    context: click.Context, out: Path, n: int, rng: int, *, weights: Path, field: int, fixed: bool, **options: Any
+) -> None:
+    """The sheet of a multi-scale model's images."""
+    for name in OTHERS:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise ValueError(f"--{name} is given; expected none of {', '.join(OTHERS)} with --weights")
+    import numpy as np
+    import torch
+
+    from pkn.sheets import write_sheet
+    from pkn.wavelet_models import find_wavelet_model
+    from pkn.wavelet_sampling import LOW, PUBLISHED_LOW, wavelet_samples
+
+    torch.set_num_threads(1)
+    model = find_wavelet_model(weights, field)
+    with parts_progress() as tell:
+        found = wavelet_samples(model, n, rng=rng, low=PUBLISHED_LOW if fixed else LOW, tell=tell, **options)
+    write_sheet(out, np.clip(found.images, 0, 1)[..., None])
+    steps = "; ".join(f"{stage.min()} to {stage.max()}" for stage in found.steps.T)
+    click.echo(f"{out}: {n} images; steps, from the coarsest scale on: {steps}")
