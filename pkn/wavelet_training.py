@@ -1,7 +1,8 @@
 """Training the networks of a :class:`pkn.wavelet_models.WaveletModel`, each by itself, on coefficients of clean images.
 
 As Kadkhodaie et al. 2023 (arXiv 2303.02984): blind; noise on the details alone, the low-pass given is clean; the mean
-squared error of the noise; levels sigma = u^2, u uniform. Ours: how large they get, which for natural images is less.
+squared error of the noise; levels sigma = u^2, u uniform. Ours: how large they get, which for natural images is less;
+and low-passes that aren't clean but denoised, if asked for.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pkn.restorer_training import Objective
-from pkn.wavelet_denoising import SCALING
+from pkn.wavelet_denoising import SCALING, denoise_levels
+from pkn.wavelet_models import WaveletModel
 from pkn.wavelets import haar, inverse_haar
 
 MEAN_SQUARE = 1 / 5  # of u^2
@@ -31,11 +33,15 @@ class Part:
         0 is the finest; None: the coarsest low-pass.
     noise : float
         Largest level, of images in [0, 1].
+    coarser : WaveletModel, optional
+        What denoises the low-pass that is given, as noisy as the details; it is clean without. (Then a network learns
+        to denoise images, and no longer what details are like, from which one could draw.)
     """
 
     scales: int
     scale: int | None
     noise: float
+    coarser: WaveletModel | None = None
 
     @property
     def name(self) -> str:
@@ -67,7 +73,13 @@ class Part:
         """What the network sees of images (N, C, H, W) in [-1, 1] at levels noise u^2, (N,); and the noise in it."""
         given, truth = self._coefficients(clean)
         level = (self.largest * u**2).to(clean)[:, None, None, None]
-        noise = level * torch.from_numpy(random.standard_normal(truth.shape, np.float32)).to(clean)
+        noise, other = (
+            level * torch.from_numpy(random.standard_normal(part.shape, np.float32)).to(clean)
+            for part in (truth, given)
+        )
+        if self.coarser is not None and self.scale is not None:
+            with torch.no_grad():
+                given = denoise_levels(self.coarser, given + other)
         return torch.cat([given, truth + noise], 1), noise
 
     def _coefficients(self, clean: Tensor) -> tuple[Tensor, Tensor]:

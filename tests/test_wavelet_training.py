@@ -140,6 +140,19 @@ def test_what_is_learnt_has_the_noise_it_says():
     assert once[0].shape[1] == 3
 
 
+def test_low_passes_can_be_given_as_coarser_networks_denoise_them():
+    """Those that take all for noise leave 0; those that find none, a low-pass as noisy as the details."""
+    clean = 2 * torch.from_numpy(data.camera()[None, None, 100:228, 100:228] / np.float32(255)) - 1
+    low, _ = haar_levels(0.5 * clean + 0.5, 1, "published")
+
+    def given(share):
+        coarser = WaveletModel(lambda seen: share * seen, [lambda seen: share * seen[:, 1:]])
+        return Part(2, 0, 0.5, coarser).spoilt(clean, np.random.default_rng(0), torch.ones(1))[0][:, :1]
+
+    torch.testing.assert_close(given(1.0), torch.zeros_like(low))
+    assert float((given(0.0) - low).std()) == pytest.approx(0.25, rel=0.03)
+
+
 def test_knowing_nothing_costs_one():
     part = Part(1, 0, 0.5)
     clean = torch.zeros(3000, 1, 4, 4)
@@ -156,8 +169,10 @@ def images(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("config", ["kernels", "cnn"])
-def test_trained_taken_up_and_used(run, images, tmp_path, monkeypatch, config):
+@pytest.mark.parametrize(
+    ("config", "given"), [("kernels", "--denoised"), ("kernels", "--no-mirror"), ("cnn", "--grey")]
+)
+def test_trained_taken_up_and_used(run, images, tmp_path, monkeypatch, config, given):
     monkeypatch.setattr("pkn.nets._bias_free.PUBLISHED_LAYERS", 5)
     monkeypatch.setattr("pkn.nets._bias_free.PUBLISHED_EVERY", {5: 4})
     out, maps = tmp_path / "model", tmp_path / "maps"
