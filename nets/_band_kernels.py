@@ -115,12 +115,18 @@ class BandKernels(nn.Module):
 
 
 def noise_level(diagonal: Tensor) -> Tensor:
-    """Standard deviation (N, 1, 1, 1) of the noise in diagonal details (N, 1, H, W)."""
-    return (diagonal.abs().flatten(1).median(1).values / NORMAL_MEDIAN).clamp_min(LEAST_NOISE)[:, None, None, None]
+    """Standard deviation (N, 1, 1, 1) of the noise in diagonal details (N, 1, H, W).
+
+    Zeros don't count: there is no noise in a black margin.
+    """
+    sizes = diagonal.abs().flatten(1)
+    medians = torch.where(sizes > 0, sizes, torch.nan).nanmedian(1).values.nan_to_num()
+    return (medians / NORMAL_MEDIAN).clamp_min(LEAST_NOISE)[:, None, None, None]
 
 
 def _diagonal(image: Tensor) -> Tensor:
-    """Diagonal Haar details of an image, at every pixel and so of odd sizes too."""
+    """Diagonal Haar details of an image, at every pixel and so of any size."""
+    image = F.pad(image, (0, 1, 0, 1), mode="replicate")
     rows = image[:, :, 1:] - image[:, :, :-1]
     return 0.5 * (rows[..., 1:] - rows[..., :-1])
 

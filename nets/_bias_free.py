@@ -125,7 +125,8 @@ class BiasFreeCNN(nn.Module):
 class BiasFreeNorm(nn.Module):
     """Channels divided by their standard deviation and multiplied by a gain; no mean is taken off, so none comes back.
 
-    In training, by that of the batch; else by its moving average.
+    In training, by that of the batch; else by its moving average. (Parts of a batch that are worked on at the same time
+    each have their own, and move the average in the order in which they come.)
     """
 
     def __init__(self, channels: int) -> None:

@@ -16,6 +16,7 @@ from pkn.score_ascent import Ascent, Direction, ascend
 # The stop of the authors' code isn't reached where the image is none of the network's kind: what it takes for noise in
 # what was measured stays.
 PAPER = Ascent(relative=False)
+INCONSISTENT = 1e-4  # of the norm of what was measured
 MIDDLE = 0.5  # of the images' range: where the start is, as far as nothing is measured
 
 
@@ -70,11 +71,15 @@ def constrained_samples(
     Raises
     ------
     ValueError
-        If ``measured`` isn't of one image or not finite, or if a chain doesn't converge.
+        If ``measured`` isn't of one image, not finite, or more than 1e-4 of its norm away from what any image measures;
+        or if a chain doesn't converge.
     """
-    known = measurement.embed(measured.float())
+    measured = measured.float()
+    known = measurement.embed(measured)
     if len(known) != 1 or not known.isfinite().all():
         raise ValueError(f"measured is of {len(known)} images; expected one, all finite")
+    if not (lost := float(consistency(measurement, known, measured))) <= INCONSISTENT:
+        raise ValueError(f"no image measures measured, by {lost:.2g} of its norm; expected what measure gives")
     grey = torch.full_like(known, MIDDLE)
     start = grey - _seen(measurement, grey) + known
 
@@ -103,4 +108,4 @@ def _seen(measurement: Measurement, x: Tensor) -> Tensor:
 def consistency(measurement: Measurement, images: Tensor, measured: Tensor) -> Tensor:
     """How far what images (N, C, H, W) measure is from ``measured``, as a part of its norm, (N,)."""
     distance = (measurement.measure(images) - measured).flatten(1).square().sum(1)
-    return (distance / measured.square().sum()).sqrt()
+    return (distance / measured.square().sum().clamp_min(torch.finfo(torch.float32).tiny)).sqrt()

@@ -36,6 +36,8 @@ def load_published(path: str | Path) -> BiasFreeCNN:
     try:
         with torch.device("meta"):
             net = BiasFreeCNN(_settings(state))
+        if extra := sorted(state.keys() - net.state_dict().keys()):
+            raise ValueError(f"{extra[0]} is too many")
         for name, wanted in net.state_dict().items():
             _check(name, state.get(name), wanted)  # before anything is copied: a view can claim any shape
         net.load_state_dict({name: values.clone() for name, values in state.items()}, assign=True)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pkn.chains import Randoms, in_chains, normal
+from pkn.filters._door import all_finite, check_image, to_planes
 from pkn.quick_nets import quick_model
 from pkn.score_ascent import Ascended, Ascent, ascend
 from pkn.wavelet_denoising import SCALING
@@ -86,8 +87,9 @@ def wavelet_samples(
     """:func:`wavelet_sample` with the numbers of steps."""
     nets = quick_model(find_wavelet_model(model), half)
     side, rest = divmod(size, 2 ** len(nets.details))
-    if side < 1 or rest:
-        raise ValueError(f"size is {size}; expected a multiple of {2 ** len(nets.details)}")
+    if side < 2 or rest:
+        halvings = 2 ** len(nets.details)
+        raise ValueError(f"size is {size}; expected a multiple of {halvings}, {2 * halvings} or more")
     report = _Tally(tell, n, 1 + len(nets.details))
 
     def work(first: int, randoms: Randoms) -> tuple[Tensor, ...]:
@@ -116,7 +118,7 @@ def wavelet_super_resolve(
     Parameters
     ----------
     image : array of shape (H, W)
-        Grey, in [0, 1].
+        Grey; uint8 and uint16 are read as fractions of their full range, floats as they are, in [0, 1].
     model : WaveletModel or path
         Or a folder, as :func:`pkn.wavelet_models.find_wavelet_model` reads it.
     n : int
@@ -132,19 +134,21 @@ def wavelet_super_resolve(
 
     Raises
     ------
-    ValueError
-        For another shape, values that aren't finite, a number out of range, or a network that doesn't converge.
+    ValueError, TypeError
+        For another shape or dtype, values that aren't finite, numbers out of range, or a network that doesn't converge.
     """
-    nets, image = quick_model(find_wavelet_model(model), half), np.asarray(image, np.float32)
-    if image.ndim != 2 or image.size == 0 or not np.isfinite(image).all():
-        raise ValueError(f"image has shape {image.shape}; expected (H, W), all finite")
+    image = check_image(image, None)
+    if not all_finite(image):
+        raise ValueError("image has values that are not finite; expected none")
+    nets = quick_model(find_wavelet_model(model), half)
+    planes = torch.from_numpy(to_planes(image, None)).float()
     if levels not in range(1, len(nets.details) + 1):
         raise ValueError(f"levels is {levels!r}; expected 1 to {len(nets.details)}, the model's scales")
     nets = replace(nets, details=nets.details[:levels])
     report = _Tally(tell, n, levels)
 
     def work(first: int, randoms: Randoms) -> tuple[Tensor, ...]:
-        given = torch.from_numpy(image).expand(len(randoms), 1, *image.shape)
+        given = planes.expand(len(randoms), 1, *planes.shape[2:])
         return _finish(nets, given, randoms, details, first, report, [])
 
     return _samples(in_chains(work, n, rng, threads)).images

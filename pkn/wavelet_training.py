@@ -92,6 +92,7 @@ class Part:
     def sheet(self, net: nn.Module, clean: Tensor) -> tuple[np.ndarray, int]:
         """Noisy, denoised and clean images at this scale, each in a row of three."""
         net.eval()
+        clean = clean.to(next(net.parameters()).device)
         level = torch.full((len(clean),), SHOWN_NOISE**0.5)
         with torch.inference_mode():
             seen, noise = self.spoilt(clean, np.random.default_rng(0), level)

@@ -18,7 +18,10 @@ LOW, DETAILS = BiasFreeSettings(1, 1, 4, (3, 1, 3)), BiasFreeSettings(4, 3, 4, (
 
 def network(settings, seed):
     torch.manual_seed(seed)
-    return BiasFreeCNN(settings).eval()
+    net = BiasFreeCNN(settings)
+    for norm in net.norms:
+        torch.nn.init.ones_(norm.gain)
+    return net.eval()
 
 
 def model(scales=2):

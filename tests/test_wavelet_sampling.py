@@ -110,7 +110,7 @@ def test_stretching():
         (lambda: pkn.wavelet_sample(model(), 1, threads=0), "threads is 0"),
         (lambda: pkn.wavelet_sample("nowhere", 1), "'nowhere' holds no multi-scale model"),
         (lambda: pkn.wavelet_super_resolve(np.zeros(3), model()), r"image has shape \(3,\); expected \(H, W\)"),
-        (lambda: pkn.wavelet_super_resolve(np.full((3, 3), np.nan), model()), "all finite"),
+        (lambda: pkn.wavelet_super_resolve(np.full((3, 3), np.nan), model()), "no finite value"),
         (lambda: pkn.wavelet_super_resolve(np.zeros((3, 3)), model(), levels=3), "levels is 3; expected 1 to 2"),
         (
             lambda: pkn.wavelet_sample(model(), 2, size=16, low=Ascent(most=3)),

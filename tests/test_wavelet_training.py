@@ -7,6 +7,7 @@ from skimage import data
 import pkn
 from pkn.filters import FreeKernel
 from pkn.nets._band_kernels import BandKernels, BandKernelSettings, noise_level
+from pkn.nets._weights import read_header, read_tensors
 from pkn.wavelet_bands import predict_bands, reconstruct, write_bands
 from pkn.wavelet_models import WaveletModel, find_wavelet_model
 from pkn.wavelet_training import MEAN_SQUARE, Part, parts_of
@@ -169,30 +170,17 @@ def images(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(
-    ("config", "given"), [("kernels", "--denoised"), ("kernels", "--no-mirror"), ("cnn", "--grey")]
-)
+@pytest.mark.parametrize(("config", "given"), [("kernels", "--denoised"), ("cnn", "--no-mirror")])
 def test_trained_taken_up_and_used(run, images, tmp_path, monkeypatch, config, given):
     monkeypatch.setattr("pkn.nets._bias_free.PUBLISHED_LAYERS", 5)
     monkeypatch.setattr("pkn.nets._bias_free.PUBLISHED_EVERY", {5: 4})
     out, maps = tmp_path / "model", tmp_path / "maps"
-    common = (
-        "train-wavelet",
-        "--data",
-        images,
-        "--out",
-        out,
-        "--config",
-        config,
-        "--rf",
-        5,
-        "--batch",
-        2,
-        "--threads",
-        1,
-    )
+    common = ("train-wavelet", "--data", images, "--out", out, "--config", config, "--rf", 5, "--batch", 2, given)
     result = run(*common, "--steps", 3)
     assert result.exit_code == 0, result.output
+    plan = read_header(out / "scale-0.safetensors")["about"]["plan"]
+    assert plan["objective"] == {"scales": 2, "scale": 0, "noise": 1.0, "denoised": given == "--denoised"}
+    assert plan["mirror"] == (given != "--no-mirror")
     model = find_wavelet_model(out)
     assert len(model.details) == 2
     (out / "scale-0.safetensors").unlink()
@@ -206,6 +194,64 @@ def test_trained_taken_up_and_used(run, images, tmp_path, monkeypatch, config, g
         wanted = pkn.wavelet_denoise(np.asarray(Image.open(images / "00.png")), model, dtype="same")
         np.testing.assert_array_equal(np.asarray(denoised), wanted)
     assert (maps / "scale-1-vertical" / "logits.png").exists() == (config == "kernels")
+    for changed, message in (
+        ((), "has low.safetensors already; expected none there, or --resume"),
+        (("--resume", "--noise", 2), "to go on"),
+        (("--scales", 9, "--resume"), "--scales is 9; expected at most 4"),
+    ):
+        refused = run(*common, *changed)
+        assert (refused.exit_code, message in refused.output) == (1, True), refused.output
+
+
+def test_an_interrupted_part_is_taken_up(run, images, tmp_path, monkeypatch):
+    from pkn.restorer_training import RestorerTraining
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    common = ("--data", images, "--config", "kernels", "--scales", 1, "--batch", 2, "--threads", 1, "--steps", 4)
+    assert run("train-wavelet", "--out", whole, *common).exit_code == 0
+    advance = RestorerTraining._advance
+
+    def stumbling(training, warmth):
+        if training.step == 2:
+            raise KeyboardInterrupt
+        return advance(training, warmth)
+
+    monkeypatch.setattr(RestorerTraining, "_advance", stumbling)
+    assert run("train-wavelet", "--out", broken, *common).exit_code == 1
+    assert (broken / "low.safetensors.checkpoint").exists()
+    monkeypatch.undo()
+    assert run("train-wavelet", "--out", broken, *common, "--resume").exit_code == 0
+    for name in ("low.safetensors", "scale-0.safetensors"):
+        first, second = (read_tensors(folder / name) for folder in (whole, broken))
+        for key, values in first.items():
+            np.testing.assert_allclose(second[key], values, atol=2e-3)
+
+
+def test_transparent_pixels_stay(run, images, model, tmp_path, monkeypatch):
+    monkeypatch.setattr("pkn.wavelet_models.find_wavelet_model", lambda folder: model)
+    pixels = np.asarray(Image.open(images / "00.png"))
+    alpha = np.where(np.arange(24) < 12, 255, 0).astype(np.uint8) * np.ones((24, 1), np.uint8)
+    Image.merge("LA", [Image.fromarray(pixels), Image.fromarray(alpha)]).save(tmp_path / "in.png")
+    result = run("wavelet-denoise", tmp_path / "in.png", tmp_path / "out.png", "--weights", tmp_path)
+    assert result.exit_code == 0, result.output
+    with Image.open(tmp_path / "out.png") as denoised:
+        found, kept = (np.asarray(band) for band in denoised.split())
+    np.testing.assert_array_equal(kept, alpha)
+    np.testing.assert_array_equal(found[:, 12:], pixels[:, 12:])
+    assert (found[:, :12] != pixels[:, :12]).mean() > 0.1
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (4, 4), (5, 4), (3, 100)])
+def test_tiny_images(model, shape):
+    assert pkn.wavelet_denoise(noisy_camera(shape), model).shape == shape
+
+
+def test_a_black_margin_changes_no_noise_level():
+    noise = 0.2 * torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    half = noise.clone()
+    half[:, :, :40] = 0
+    assert float(noise_level(half)) == pytest.approx(float(noise_level(noise[:, :, 40:])))
+    assert float(noise_level(torch.zeros(1, 1, 4, 4))) > 0
 
 
 def test_cnns_have_no_maps(run, images, tmp_path):

@@ -1,5 +1,6 @@
 """``pkn sample --weights DIR``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from click.core import ParameterSource
 
 from pkn.cli._shared import DATA, parts_progress
 
-MULTI_SCALE = ("weights", "field", "fixed", "half", "threads")
+MULTI_SCALE = ("weights", "field", "fixed", "size", "half", "threads")
 OTHERS = ("steps", "solver", "frames", "explain", "int8", "device")  # of single-scale samplers
 
 
@@ -20,6 +21,7 @@ def multi_scale_options(function: Any) -> Any:
             click.option(
                 "--fixed", is_flag=True, help="With --weights: steps of the low-pass stay 0.01 (published); slow."
             ),
+            click.option("--size", default=160, show_default=True, help="With --weights: side of the images, px."),
             click.option("--half", is_flag=True, help="With --weights: compute the networks in bfloat16."),
             click.option(
                 "--threads",
@@ -34,13 +36,18 @@ def multi_scale_options(function: Any) -> Any:
     return function
 
 
+def refuse(context: click.Context, names: Sequence[str], when: str) -> None:
+    """One error for an option of the other kind of sampler."""
+    for name in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise ValueError(f"--{name} is given; expected none of {', '.join(names)} {when} --weights")
+
+
 def sample_multi_scale(
     context: click.Context, out: Path, n: int, rng: int, *, weights: Path, field: int, fixed: bool, **options: Any
 ) -> None:
     """The sheet of a multi-scale model's images."""
-    for name in OTHERS:
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise ValueError(f"--{name} is given; expected none of {', '.join(OTHERS)} with --weights")
+    refuse(context, OTHERS, "with")
     import numpy as np
     import torch
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pkn.cli._multi_scale import MULTI_SCALE, multi_scale_options, sample_multi_scale
+from pkn.cli._multi_scale import MULTI_SCALE, multi_scale_options, refuse, sample_multi_scale
 from pkn.cli._shared import FOLDER, OUTPUT, parts_progress, require_torch
 
 
@@ -43,6 +43,7 @@ def command(
     if multi_scale["weights"] is not None:
         sample_multi_scale(context, out or Path(f"{model}.png"), n, options["rng"], **multi_scale)
         return
+    refuse(context, MULTI_SCALE[1:], "without")
     if out is None:
         raise click.MissingParameter(ctx=context, param_hint="'OUT'", param_type="argument")
     from pkn.explanation import write_explanation

@@ -18,15 +18,15 @@ PER_ROW = 3  # samples, each beside what it came from
 @click.option("--levels", type=(float, float), default=(0.8, 1.2), show_default=True, help="Noise levels of stage 2.")
 @click.option("--steps", type=click.IntRange(min=0), default=4, show_default=True, help="Of stage 2; 0 leaves it out.")
 @click.option("--n", "-n", type=click.IntRange(min=1), default=24, show_default=True, help="Number of images.")
-@click.option("--rng", default=0, show_default=True, help="Seed.")
+@click.option("--rng", type=click.IntRange(min=0), default=0, show_default=True, help="Seed.")
 def command(
     model: str, out: Path, data: Path, alpha: float, levels: tuple[float, float], steps: int, n: int, rng: int
 ) -> None:
     """Draw images from a kernel density estimate of DATA, and make them sharp.
 
-    MODEL is a bundled name or .safetensors file of pkn train-cold --degradation camera --set gain=0. In the sheet OUT,
-    for each: a training image, the smooth image that stage 1 makes of it, stage 2's, and the training image nearest to
-    that.
+    MODEL is a bundled name or .safetensors file of pkn train-cold --degradation camera --set gain=0 --error squared. In
+    the sheet OUT, for each: a training image, the smooth image that stage 1 makes of it, stage 2's, and the training
+    image nearest to that.
     """
     require_torch("sampling")
     import numpy as np

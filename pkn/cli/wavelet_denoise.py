@@ -18,7 +18,7 @@ def command(source: Path, target: Path, weights: Path, maps_folder: Path | None,
     """Denoise the image file IN, coarse to fine, and write it to OUT (PNG, JPEG or TIFF).
 
     The model is one of pkn train-wavelet, or the published one. Bit depth, alpha, colour profile and pages are kept
-    where OUT's format can hold them.
+    where OUT's format can hold them; what is wholly transparent stays, but isn't hidden from its neighbours.
     """
     require_torch("multi-scale models")
     from pkn.images import write_image
@@ -30,7 +30,12 @@ def command(source: Path, target: Path, weights: Path, maps_folder: Path | None,
     if maps_folder and image.channel_axis is not None:
         raise ValueError(f"'{source}' has colours; expected a grey image for --maps")
     begin = time.perf_counter()
-    results = [wavelet_denoise(page, model, channel_axis=image.channel_axis, dtype="same") for page in image.pages]
+    results = []
+    for page, alpha in zip(image.pages, image.alpha, strict=True):
+        result = wavelet_denoise(page, model, channel_axis=image.channel_axis, dtype="same")
+        if alpha is not None:
+            result[alpha == 0] = page[alpha == 0]
+        results.append(result)
     seconds = time.perf_counter() - begin
     write_image(target, image.with_pages(results))
     if maps_folder:
