@@ -39,6 +39,17 @@ def main(weights: str, images: str | None = None, cats: int = CATS) -> None:
             print(measured(name, field, find(weights, field), faces), flush=True)
             if name == "flat":
                 print(line("flat, the authors' test set", field, "", "", authors_figures(weights, field)))
+    models = find_wavelet_model(weights, FIELDS[2]), find_flat_model(weights, FIELDS[-1])
+    gains = [difference(face, n, *models) for n, face in enumerate(faces)]
+    print(
+        f"\nimage by image at σ = {SIGMAS[0]}, multi-scale of {FIELDS[2]} px beside flat of {FIELDS[-1]}, dB: {gains}"
+    )
+
+
+def difference(face: np.ndarray, n: int, first: WaveletModel, second: WaveletModel) -> float:
+    given = noisy(face, SIGMAS[0], n)
+    better, other = (psnr(pkn.wavelet_denoise(given, model), face) for model in (first, second))
+    return round(better - other, 1)
 
 
 def measured(name: str, field: int, model: WaveletModel, faces: list[np.ndarray]) -> str:

@@ -23,7 +23,7 @@ from pkn.quick_nets import quick
 from pkn.score_ascent import Ascent
 from pkn.wavelet_models import find_flat_model
 
-SIDE, SAMPLES = 160, 2  # px
+SIDE, SAMPLES = 160, 4  # px
 QUICK = Ascent(h0=0.04, relative=False)  # half the steps of the published 0.01
 
 if len(sys.argv) != 3:
@@ -42,6 +42,8 @@ figure = Figure(figsize=(12.8, 10), layout="constrained")
 for row, (case, measurement) in zip(figure.subplots(len(cases), 4), cases.items(), strict=True):
     measured = measurement.measure(torch.from_numpy(clean)[None, None])
     samples = constrained_samples(residual, measurement, measured, SAMPLES, rng=0, settings=QUICK)[:, 0].numpy()
+    bare = peak_signal_noise_ratio(clean, measurement.embed(measured)[0, 0].numpy(), data_range=1)
+    print(f"{case}, without a prior: {bare:.2f} dB")
     given = measured if measured.ndim == 4 else measurement.embed(measured)
     shown = [given[0, 0].numpy(), *samples[:2], samples.mean(0)]
     for axes, name, image in zip(row, (case, "a sample", "another", f"mean of {SAMPLES}"), shown, strict=True):
