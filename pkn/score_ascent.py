@@ -86,6 +86,10 @@ class Ascended(NamedTuple):
     steps: Tensor
     converged: Tensor
 
+    def kept(self) -> Tensor:
+        """The images, NaN where a chain didn't converge."""
+        return self.images.masked_fill(~self.converged.reshape(-1, *(1,) * (self.images.ndim - 1)), torch.nan)
+
     def checked(self, what: str) -> Tensor:
         """The images, of ``what``; ValueError if one didn't converge."""
         if self.converged.all():

@@ -31,10 +31,29 @@ Tell = Callable[[float, float], None]
 
 
 class WaveletSamples(NamedTuple):
-    """Images (n, H, W) and the steps that each stage, the coarsest first, took for them, (n, stages)."""
+    """Images (n, H, W), and the steps that each stage, the coarsest first, took for them, (n, stages).
+
+    One stage that doesn't converge makes an image NaN; the others are as they would be without it.
+    """
 
     images: np.ndarray
     steps: np.ndarray
+
+    @property
+    def converged(self) -> np.ndarray:
+        """Which images did, (n,)."""
+        found: np.ndarray = np.isfinite(self.images).all((1, 2))
+        return found
+
+    def checked(self) -> np.ndarray:
+        """The images; ValueError if one didn't converge."""
+        if not self.converged.all():
+            last = self.steps[int(np.argmin(self.converged))].tolist()
+            raise ValueError(
+                f"{int((~self.converged).sum())} of {len(self.images)} chains don't converge (steps of one, from the "
+                f"coarsest scale on: {last}); expected another denoiser, or other settings"
+            )
+        return self.images
 
 
 def wavelet_sample(model: Any, n: int = 16, **options: Any) -> np.ndarray:
@@ -69,7 +88,7 @@ def wavelet_sample(model: Any, n: int = 16, **options: Any) -> np.ndarray:
     ValueError
         For a folder without a model, numbers out of range, or a network that doesn't converge.
     """
-    return wavelet_samples(model, n, **options).images
+    return wavelet_samples(model, n, **options).checked()
 
 
 def wavelet_samples(
@@ -95,8 +114,7 @@ def wavelet_samples(
     def work(first: int, randoms: Randoms) -> tuple[Tensor, ...]:
         y = normal(randoms, (1, side, side), low.sigma_0)
         coarse = ascend(lambda y: -nets.low(y), y, randoms, low, tell=report.of(first, 0, low, len(randoms)))
-        start = stretched(coarse.checked("the low-pass"))
-        return _finish(nets, start, randoms, details, first, report, [coarse.steps])
+        return _finish(nets, stretched(coarse.kept()), randoms, details, first, report, [coarse.steps])
 
     return _samples(in_chains(work, n, rng, threads))
 
@@ -151,7 +169,7 @@ def wavelet_super_resolve(
         given = planes.expand(len(randoms), 1, *planes.shape[2:])
         return _finish(nets, given, randoms, details, first, report, [])
 
-    return _samples(in_chains(work, n, rng, threads)).images
+    return _samples(in_chains(work, n, rng, threads)).checked()
 
 
 def with_details(
@@ -160,7 +178,7 @@ def with_details(
     """Images (N, 1, 2 H, 2 W) of low-passes (N, 1, H, W): one scale of Algorithm 2."""
     y = normal(randoms, (BANDS, *low.shape[2:]), settings.sigma_0)
     found = ascend(lambda y, given: -net(torch.cat([given, y], 1)), y, randoms, settings, [low], tell)
-    return inverse_haar(low, found.checked("details"), SCALING), found
+    return inverse_haar(low, found.kept(), SCALING), found
 
 
 def stretched(low: Tensor) -> Tensor:

@@ -59,6 +59,11 @@ def sample_multi_scale(
     model = find_wavelet_model(weights, field)
     with parts_progress() as tell:
         found = wavelet_samples(model, n, rng=rng, low=PUBLISHED_LOW if fixed else LOW, tell=tell, **options)
-    write_sheet(out, np.clip(found.images, 0, 1)[..., None])
+    good = found.images[found.converged]
+    if not len(good):
+        found.checked()
+    write_sheet(out, np.clip(good, 0, 1)[..., None])
+    if len(good) < n:
+        click.echo(f"{n - len(good)} of {n} chains didn't converge, and were left out", err=True)
     steps = "; ".join(f"{stage.min()} to {stage.max()}" for stage in found.steps.T)
-    click.echo(f"{out}: {n} images; steps, from the coarsest scale on: {steps}")
+    click.echo(f"{out}: {len(good)} images; steps, from the coarsest scale on: {steps}")
