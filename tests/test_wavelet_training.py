@@ -154,6 +154,15 @@ def test_low_passes_can_be_given_as_coarser_networks_denoise_them():
     assert float((given(0.0) - low).std()) == pytest.approx(0.25, rel=0.03)
 
 
+def test_batches_have_noise_of_one_level():
+    """Over batches of 8, the mean square of the noise varies by a few per cent and not by its half."""
+    part, clean, seen = Part(1, None, 0.5), torch.zeros(8, 1, 64, 64), []
+    for seed in range(40):
+        part.objective(lambda y: seen.append(y) or y, clean, np.random.default_rng(seed))
+    powers = torch.stack([(y - 0.5).square().mean() for y in seen])
+    assert float(powers.std() / powers.mean()) < 0.15
+
+
 def test_knowing_nothing_costs_one():
     part = Part(1, 0, 0.5)
     clean = torch.zeros(3000, 1, 4, 4)
