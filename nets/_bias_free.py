@@ -132,13 +132,14 @@ class BiasFreeNorm(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.gain = nn.Parameter(FIRST_GAIN * torch.randn(channels))
+        self.momentum = MOMENTUM
         self.deviation: Tensor
         self.register_buffer("deviation", torch.ones(channels))
 
     def forward(self, image: Tensor) -> Tensor:
         if self.training:
             deviation = (image.float().var((0, 2, 3), correction=0) + EPSILON).sqrt()
-            self.deviation.lerp_(deviation.detach(), MOMENTUM)
+            self.deviation.lerp_(deviation.detach(), self.momentum)
             return image * (self.gain / deviation)[:, None, None].to(image)
         return image * self.scale()[:, None, None]
 

@@ -18,10 +18,12 @@ from pkn._files import atomic_path
 from pkn.checkpoints import checkpoint_path, load_checkpoint, save_checkpoint
 from pkn.filters._numba import one_thread
 from pkn.image_tensors import to_tensor
+from pkn.nets._bias_free import BiasFreeNorm
 from pkn.nets._weights import to_bytes
 
 AVERAGED = 50  # steps whose mean loss is one point of the curve
 LARGEST_GRADIENT = 1.0
+SETTLING = 16  # batches
 
 Objective = Callable[[nn.Module, Tensor, np.random.Generator], Tensor]
 
@@ -114,6 +116,7 @@ class RestorerTraining:
         except KeyboardInterrupt:
             self._save(checkpoint_path(out))
             raise
+        self._settle()
         self._write(out)
         checkpoint_path(out).unlink(missing_ok=True)
 
@@ -145,6 +148,21 @@ class RestorerTraining:
                 loss = self.objective(self.net, clean, random) * (len(clean) / self.plan.batch)
             loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
+
+    def _settle(self) -> None:
+        """Give bias-free norms of the averaged network deviations of its own: it has but those of the trained one.
+
+        Without, CNNs of a few hundred steps left up to 3 dB more of the noise.
+        """
+        net = self.average.module
+        norms = [part for part in net.modules() if isinstance(part, BiasFreeNorm)]
+        random = np.random.default_rng(self.plan.seed)
+        for number in range(1, SETTLING + 1 if norms else 1):
+            for norm in norms:
+                norm.momentum = 1 / number
+            clean = draw_images(self.images, self.plan.batch, random, self.plan.mirror).to(self.device)
+            with torch.no_grad():
+                self.objective(net.train(), clean, random)
 
     @property
     def last_loss(self) -> float:
