@@ -5,6 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import TypeVar
 
+import numpy as np
+import torch
+
 from pkn.filters._numba import one_thread
 
 Result = TypeVar("Result")
@@ -19,3 +22,8 @@ def in_batches(work: Callable[..., Result], threads: int, *arguments: Iterable[o
 
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(alone, *arguments)
+
+
+def batch_generator(seed: int, number: int) -> torch.Generator:
+    """Of the batch of this number, whatever thread works on it."""
+    return torch.Generator().manual_seed(int(np.random.SeedSequence((seed, number)).generate_state(1)[0]))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pkn.batching import in_batches
+from pkn.batching import batch_generator, in_batches
 from pkn.blurring import Blur
 from pkn.bundled import bundled_path
 from pkn.cold_ends import Ends
@@ -165,7 +165,7 @@ def restorations(
 
     @torch.inference_mode()
     def each(number: int, batch: Tensor) -> list[Tensor]:
-        degrade = model.degradation.drawn(batch, _generator(rng, number))
+        degrade = model.degradation.drawn(batch, batch_generator(rng, number))
         x = degrade(batch, model.degradation.steps)
         return [x, *(_last(model, x, degrade, algorithm=way, steps=steps) for way, steps in ways)]
 
@@ -181,7 +181,7 @@ def generated(
 
     @torch.inference_mode()
     def each(number: int, size: int) -> Tensor:
-        return _last(model, *start(model, size, _generator(rng, number), noise), **options)
+        return _last(model, *start(model, size, batch_generator(rng, number), noise), **options)
 
     return torch.cat(list(in_batches(each, threads, count(), sizes)))
 
@@ -243,7 +243,3 @@ def read_others(path: Path, size: int, channels: int) -> Tensor:
 def _last(model: ColdModel, x: Tensor, degrade: Degrade, **options: Any) -> Tensor:
     *_, state = states(model, x, degrade, **options)
     return state.x.float()
-
-
-def _generator(seed: int, number: int) -> torch.Generator:
-    return torch.Generator().manual_seed(int(np.random.SeedSequence((seed, number)).generate_state(1)[0]))

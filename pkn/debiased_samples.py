@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from pkn.batching import in_batches
+from pkn.batching import batch_generator, in_batches
 from pkn.cold_diffusion import BATCH, ColdModel
 from pkn.degradations import CameraNoise
 from pkn.samplers import Restore, trajectory
@@ -81,8 +80,8 @@ def debiased_samples(
 
     @torch.inference_mode()
     def each(number: int, batch: Tensor) -> list[Tensor]:
-        generator = torch.Generator().manual_seed(int(np.random.SeedSequence((rng, number)).generate_state(1)[0]))
-        return [x.clamp(-1, 1) for x in debiasing_states(restore, batch, alpha, generator, **options)]
+        states = debiasing_states(restore, batch, alpha, batch_generator(rng, number), **options)
+        return [x.clamp(-1, 1) for x in states]
 
-    states = in_batches(each, threads, count(), torch.split(seeds, BATCH))
-    return [torch.cat(parts) for parts in zip(*states, strict=True)]
+    found = in_batches(each, threads, count(), torch.split(seeds, BATCH))
+    return [torch.cat(parts) for parts in zip(*found, strict=True)]

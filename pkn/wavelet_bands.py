@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from pkn._image_file import as_integer
-from pkn.filters._door import all_finite, check_image, to_planes
+from pkn.filters._door import check_image
 from pkn.images import ImageFile, write_image
 from pkn.nets._band_kernels import BandKernels
 from pkn.parameter_maps import ParameterMaps
-from pkn.wavelet_denoising import SCALING
+from pkn.wavelet_denoising import SCALING, finite_planes
 from pkn.wavelet_models import WaveletModel, find_wavelet_model
 from pkn.wavelets import haar_levels, inverse_haar
 
@@ -67,10 +67,7 @@ def predict_bands(image: Any, model: Any) -> list[Band]:
     for net in (found.low, *found.details):
         if not isinstance(net, BandKernels):
             raise ValueError(f"model has a {type(net).__name__}; expected BandKernels, which predict maps")
-    image = check_image(image, None)
-    if not all_finite(image):
-        raise ValueError("image has values that are not finite; expected none")
-    planes = torch.from_numpy(to_planes(image, None)).float()
+    planes = finite_planes(check_image(image, None), None).float()
     with torch.inference_mode():
         return list(_bands(found, planes))
 

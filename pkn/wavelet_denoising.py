@@ -42,13 +42,18 @@ def wavelet_denoise(image: Any, model: Any, *, channel_axis: int | None = None, 
     """
     check_dtype(dtype)
     image = check_image(image, channel_axis)
-    if not all_finite(image):
-        raise ValueError("image has values that are not finite; expected none")
+    planes = finite_planes(image, channel_axis)
     found = find_wavelet_model(model)
-    planes = torch.from_numpy(to_planes(image, channel_axis)).transpose(0, 1)
     with torch.inference_mode():
         denoised = denoise_levels(found, planes)
     return from_planes(denoised.transpose(0, 1).numpy(), channel_axis, dtype, image.dtype)
+
+
+def finite_planes(image: np.ndarray, channel_axis: int | None) -> Tensor:
+    """A checked image's channels as a batch (C, 1, H, W); ValueError if a value isn't finite."""
+    if not all_finite(image):
+        raise ValueError("image has values that are not finite; expected none")
+    return torch.from_numpy(to_planes(image, channel_axis)).transpose(0, 1)
 
 
 def denoise_levels(model: WaveletModel, images: Tensor) -> Tensor:

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from pkn.chains import Randoms, in_chains, normal
-from pkn.filters._door import all_finite, check_image, to_planes
+from pkn.filters._door import check_image
 from pkn.quick_nets import quick_model
 from pkn.score_ascent import Ascended, Ascent, ascend
-from pkn.wavelet_denoising import SCALING
+from pkn.wavelet_denoising import SCALING, finite_planes
 from pkn.wavelet_models import WaveletModel, find_wavelet_model
 from pkn.wavelets import BANDS, inverse_haar
 
@@ -155,11 +155,8 @@ def wavelet_super_resolve(
     ValueError, TypeError
         For another shape or dtype, values that aren't finite, numbers out of range, or a network that doesn't converge.
     """
-    image = check_image(image, None)
-    if not all_finite(image):
-        raise ValueError("image has values that are not finite; expected none")
+    planes = finite_planes(check_image(image, None), None).float()
     nets = quick_model(find_wavelet_model(model), half)
-    planes = torch.from_numpy(to_planes(image, None)).float()
     if levels not in range(1, len(nets.details) + 1):
         raise ValueError(f"levels is {levels!r}; expected 1 to {len(nets.details)}, the model's scales")
     nets = replace(nets, details=nets.details[:levels])
