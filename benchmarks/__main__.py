@@ -1,6 +1,6 @@
 """What `make bench` runs: all pairs of the table by size, colour and threads, then start-up.
 
-Writes benchmarks/results.json and the table between the marks in README.md. `--quick` leaves 12 megapixels out.
+Writes benchmarks/results.json and the table between the marks in README.md. `--inference_net` leaves 12 megapixels out.
 """
 
 import json
@@ -59,19 +59,19 @@ def machine() -> dict[str, str]:
 def _table(rows: list[dict[str, object]], threads: int) -> str:
     """The largest size of each pair with both timed, on all threads."""
     lines = [
-        "| | size | colour | pkn, ms/MP | peer | peer, ms/MP | times as fast | Gtaps/s | of the peak | memory, MB |",
+        "| | size | colour | pkn, ms/MP | baseline | its ms/MP | times as fast | Gtaps/s | of the peak | memory, MB |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     chosen: dict[tuple[object, ...], dict[str, object]] = {}
     for row in rows:
         if row["threads"] == threads and row["theirs"] is not None:
-            chosen[row["name"], row["peer"], row["channels"]] = row
+            chosen[row["name"], row["baseline"], row["channels"]] = row
     for row in chosen.values():
         taps = "" if row["gigataps"] is None else f"{row['gigataps']:.1f}"
         share = "" if row["share"] is None else f"{row['share']:.0%}"
         lines.append(
             f"| {row['name']} | {row['megapixels']:g} MP | {'grey' if row['channels'] == 1 else 'RGB'} | "
-            f"{row['ours']:.3g} | {row['peer']} | {row['theirs']:.3g} | {row['ratio']:.3g} | {taps} | {share} | "
+            f"{row['ours']:.3g} | {row['baseline']} | {row['theirs']:.3g} | {row['ratio']:.3g} | {taps} | {share} | "
             f"{row['memory']:.0f} |"
         )
     return "\n".join(lines)

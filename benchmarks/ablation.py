@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from pkn.feature_spaces import squeezenet_features
-from pkn.image_sets import ImageSet, read_set
-from pkn.image_tensors import to_tensor
-from pkn.nets._kernel_predicting import SETTINGS, KernelPredictingNet
-from pkn.nets._restorers import described, load_restorer
-from pkn.noising import interpolate, objective
-from pkn.restorer_training import RestorerPlan, RestorerTraining
-from pkn.sampler_evaluation import distance_of_samples, embedder
+from pkn.degradations.mixtures import interpolate
+from pkn.evaluation.features import squeezenet_features
+from pkn.evaluation.samplers import distance_of_samples, embedder
+from pkn.io.datasets import ImageSet, read_set
+from pkn.io.tensors import to_tensor
+from pkn.nets.models.kernel_predicting import SETTINGS, KernelPredictingNet
+from pkn.nets.registry import load_restorer, to_config
+from pkn.training.objectives import NoiseObjective
+from pkn.training.restorer import RestorerPlan, RestorerTraining
 
 SIZE, STEPS, SAMPLES = 32, 1000, 500
 TIMES = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -47,10 +48,10 @@ def main(data: str, features: str, steps: int = STEPS, samples: int = SAMPLES) -
 def trained(settings: Any, images: ImageSet, steps: int) -> Any:
     torch.manual_seed(0)
     net = KernelPredictingNet(settings)
-    plan = RestorerPlan(described(net), {"error": "squared"}, "", parts=2, rate=1e-3, mirror=True, averaging=0.995)
+    plan = RestorerPlan(to_config(net), {"error": "squared"}, "", parts=2, rate=1e-3, mirror=True, averaging=0.995)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "net.safetensors")
-        RestorerTraining(plan, net, images.training, objective(None), half=True).run(out, float("inf"), steps)
+        RestorerTraining(plan, net, images.training, NoiseObjective().loss(), half=True).run(out, float("inf"), steps)
         return load_restorer(out)
 
 

@@ -15,9 +15,9 @@ from skimage import data
 from torch import Tensor
 
 from pkn.filters import IsotropicGaussian
-from pkn.plots import save_figure
-from pkn.samplers import trajectory
-from pkn.stochastic_approximation import Rate, falling, robbins_monro
+from pkn.plotting.maps import save_figure
+from pkn.sampling.samplers import trajectory
+from pkn.sampling.stochastic_approximation import Rate, falling, robbins_monro
 
 STEPS, EARLY = 2000, 100
 GAIN, DEVIATION, WALKS = 0.8, 0.5, 4000

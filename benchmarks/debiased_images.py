@@ -13,14 +13,13 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from pkn.cold_diffusion import find_cold_model
-from pkn.debiased_samples import LEVELS, STEPS, debiased_samples
-from pkn.feature_spaces import FeatureSpace, classifier_features
-from pkn.frechet import frechet_distance
-from pkn.image_sets import read_set
-from pkn.image_tensors import to_tensor
-from pkn.plots import save_figure
-from pkn.precision_recall import nearest, precision_recall
+from pkn.evaluation.distribution_metrics import frechet_distance, nearest, precision_recall
+from pkn.evaluation.features import FeatureSpace, classifier_features
+from pkn.io.datasets import read_set
+from pkn.io.tensors import to_tensor
+from pkn.plotting.maps import save_figure
+from pkn.sampling.cold_diffusion import find_cold_model
+from pkn.sampling.debiased import LEVELS, STEPS, debiased_samples
 
 NUMBER = 2000  # samples
 BANDWIDTHS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 import pkn
-from pkn.debiasing import debiasing_path, estimated_errors
+from pkn.evaluation.metrics import psnr
 from pkn.filters import IsotropicGaussian
-from pkn.image_folders import as_fraction, read_folder
-from pkn.measuring import psnr
+from pkn.io.folders import as_fraction, read_folder
+from pkn.restoration.debiasing import debiasing_path, estimated_errors
 
 SIGMA = 15 / 255
 STEPS = 16

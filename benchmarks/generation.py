@@ -9,7 +9,8 @@ import torch
 
 from benchmarks.measure import peak_memory, seconds
 from benchmarks.unfolded import UnfoldedNet
-from pkn.nets._kernel_predicting import SETTINGS, KernelMaps, KernelPredictingNet
+from pkn.nets.models.kernel_predicting import SETTINGS, KernelPredictingNet
+from pkn.nets.models.partition_pyramid import KernelMaps
 
 KINDS = {"core": KernelPredictingNet, "unfolded": UnfoldedNet}
 BATCH, RUNS = 32, 7
@@ -40,13 +41,13 @@ def make_call(kind: str, work: str) -> Callable[[], Any]:
     if work == "sampling step":
         return torch.inference_mode()(lambda: net(z, t))
     maps = random_maps(net)
-    leaves = [leaf for part in maps[:3] for leaf in part if leaf is not maps.gaussians[0]]
-    return lambda: torch.autograd.grad(net.apply(z, maps).square().mean(), leaves, allow_unused=True)
+    leaves = [leaf for part in maps[:3] for leaf in part]
+    return lambda: torch.autograd.grad(net.apply(z, maps).square().mean(), leaves)
 
 
 def random_maps(net: KernelPredictingNet) -> KernelMaps:
     """Leaves, as if predicted."""
-    levels = range(len(net.filter_heads))
+    levels = range(len(net.heads))
     sides = [net.settings.size // 2**level for level in levels]
     logits, gaussians, blends = (
         [torch.rand(BATCH, planes, side, side).requires_grad_() for side in sides]

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from benchmarks.table import Pair
-from pkn.filters._numba import fma, kernel
+from pkn.filters.engine.compile import kernel
+from pkn.filters.engine.math import fma
 
 RUNS, PATIENCE = 3, 8.0  # pairs, and seconds after which no further ones are begun
 PAGE = 4096
@@ -31,17 +32,17 @@ def measure_pair(pair: Pair, image: np.ndarray, megapixels: float, threads: int,
     while len(times) < RUNS and (not times or time.perf_counter() - begin < PATIENCE):
         times.append((seconds(ours), seconds(theirs) if theirs else np.nan))
     taken = np.array(times)
-    mine, peer = np.median(taken, 0)
+    mine, baseline = np.median(taken, 0)
     channels = 1 if image.ndim == 2 else image.shape[-1]
     rate = float(pair.taps * megapixels / 1e3 / mine) if pair.taps else None
     return {
         "name": pair.name,
-        "peer": pair.peer,
+        "baseline": pair.baseline,
         "megapixels": megapixels,
         "channels": channels,
         "threads": threads,
         "ours": float(1e3 * mine / megapixels),
-        "theirs": float(1e3 * peer / megapixels) if theirs else None,
+        "theirs": float(1e3 * baseline / megapixels) if theirs else None,
         "ratio": float(np.median(taken[:, 1] / taken[:, 0])) if theirs else None,
         "gigataps": rate,
         "share": rate * (pair.operations + 4 * (channels - 1)) / peak if rate else None,

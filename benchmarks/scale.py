@@ -15,9 +15,11 @@ import pkn
 from benchmarks.measure import peak_memory, seconds
 from benchmarks.table import photograph
 from pkn.filters import Pyramid
-from pkn.filters._numba import one_thread
-from pkn.large_tiff import denoise_large, open_large
-from pkn.nets import MapNet, _bridge, _map_net, _twin
+from pkn.filters.engine.threads import one_thread
+from pkn.nets import MapNet
+from pkn.nets.autograd import function, reference
+from pkn.nets.map_net import network
+from pkn.restoration.large_tiff import denoise_large, open_large
 
 SIZES = {0.25: (500, 500), 1: (1000, 1000), 4: (2000, 2000), 12: (3000, 4000), 48: (6000, 8000)}
 LARGE = 14_000, 14_300  # 200 megapixels
@@ -76,12 +78,12 @@ def training_step() -> None:
     torch.manual_seed(0)
     net, image = MapNet(Pyramid(), 1), torch.rand(8, 1, 128, 128)
     times = {}
-    for name, apply in (("core", _bridge.apply_filter), ("twin", _twin.apply)):
-        _map_net.apply_filter = apply
+    for name, apply in (("core", function.apply_filter), ("twin", reference.apply)):
+        network.apply_filter = apply
         step = _step(net, image)
         step()
         times[name] = np.median([seconds(step) for _ in range(5)])
-    _map_net.apply_filter = _bridge.apply_filter
+    network.apply_filter = function.apply_filter
     print(
         f"training step, 8 crops of 128 x 128: core {1e3 * times['core']:.0f} ms, twin {1e3 * times['twin']:.0f} ms, "
         f"{times['twin'] / times['core']:.1f} times as fast"

@@ -1,6 +1,6 @@
-"""The one table of peers: what of ours is held against what of others, on the same image.
+"""The one table of baselines: what of ours is held against what of others, on the same image.
 
-Ours gets a map for every pixel, peers one setting. `make bench` times the pairs, the tests hold their results together.
+Ours gets a map for every pixel, baselines one setting. `make bench` times the pairs, the tests compare their results.
 """
 
 from collections.abc import Callable
@@ -36,19 +36,19 @@ class Pair:
     """``ours`` and ``theirs`` prepare a call for an image, (H, W) or (H, W, 3), float32.
 
     ``taps`` are the pixels of a window, ``operations`` the vector instructions of arithmetic that each costs in grey
-    (0: not a filter). ``largest`` is the size, in megapixels, that the peer is spared beyond. ``alike`` is the largest
-    root mean square difference of the results, ``None`` where they differ by definition.
+    (0: not a filter). ``largest`` is the size, in megapixels, that the baseline is spared beyond. ``tolerance`` is
+    the largest root mean square difference of the results, ``None`` where they differ by definition.
     """
 
     name: str
-    peer: str
+    baseline: str
     ours: Callable[[Image], Call]
     theirs: Callable[[Image], Call]
     taps: int = 0
     operations: int = 0
     channels: tuple[int, ...] = (1, 3)
     largest: float = 12
-    alike: float | None = None
+    tolerance: float | None = None
 
 
 def photograph(height: int, width: int, channels: int) -> Image:
@@ -154,7 +154,7 @@ PAIRS = [
             _opencv_bilateral(side),
             side * side,
             16,
-            alike=0.03,
+            tolerance=0.03,
         )
         for side in (7, 11, 15)
     ),
@@ -166,9 +166,9 @@ PAIRS = [
         121,
         16,
         largest=1,
-        alike=1e-5,
+        tolerance=1e-5,
     ),
-    Pair("joint bilateral 11 x 11", "kornia", _joint, _kornia_joint, 121, 18, largest=1, alike=1e-5),
+    Pair("joint bilateral 11 x 11", "kornia", _joint, _kornia_joint, 121, 18, largest=1, tolerance=1e-5),
     Pair(
         "anisotropic bilateral 11 x 11",
         "kornia",
@@ -177,7 +177,7 @@ PAIRS = [
         121,
         18,
         largest=1,
-        alike=1e-5,
+        tolerance=1e-5,
     ),
     Pair(
         "Gaussian 11 x 11",
@@ -186,7 +186,7 @@ PAIRS = [
         lambda image: lambda: cv2.GaussianBlur(image, (11, 11), SPACE, borderType=cv2.BORDER_REFLECT),
         121,
         14,
-        alike=1e-5,
+        tolerance=1e-5,
     ),
     Pair(
         "anisotropic Gaussian 11 x 11",
@@ -195,7 +195,7 @@ PAIRS = [
         lambda image: lambda: scipy.ndimage.gaussian_filter(image, SPACE, axes=(0, 1), radius=5),
         121,
         16,
-        alike=1e-5,
+        tolerance=1e-5,
     ),
     Pair(
         "free kernels 5 x 5",
@@ -204,7 +204,7 @@ PAIRS = [
         lambda image: lambda: cv2.blur(image, (5, 5), borderType=cv2.BORDER_REFLECT),
         25,
         12,
-        alike=1e-5,
+        tolerance=1e-5,
     ),
     Pair(
         "NLM 7 x 7, 21 x 21",
@@ -213,7 +213,7 @@ PAIRS = [
         _opencv_nlm,
         441,
         16,
-        alike=0.06,
+        tolerance=0.06,
     ),
     Pair(
         "NLM 7 x 7, 21 x 21",
@@ -223,10 +223,10 @@ PAIRS = [
         441,
         16,
         largest=1,
-        alike=0.06,
+        tolerance=0.06,
     ),
-    Pair("pkn.denoise", "BM3D", _verb(pkn.denoise), _bm3d, largest=1, alike=0.03),
-    Pair("pkn.denoise", "OpenCV NLM", _verb(pkn.denoise), _opencv_nlm, channels=(3,), alike=0.1),
+    Pair("pkn.denoise", "BM3D", _verb(pkn.denoise), _bm3d, largest=1, tolerance=0.03),
+    Pair("pkn.denoise", "OpenCV NLM", _verb(pkn.denoise), _opencv_nlm, channels=(3,), tolerance=0.1),
     Pair("pkn.denoise", "scikit-image wavelet", _verb(pkn.denoise), _verb(restoration.denoise_wavelet, NOISE)),
     Pair(
         "pkn.upsample",

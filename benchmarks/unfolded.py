@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pkn.nets._kernel_predicting import KernelMaps, KernelPredictingNet
-from pkn.nets._twin import pad
+from pkn.nets.autograd.reference import pad
+from pkn.nets.models.kernel_predicting import KernelPredictingNet
+from pkn.nets.models.partition_pyramid import KernelMaps
 
 
 class UnfoldedNet(KernelPredictingNet):
@@ -20,9 +21,11 @@ class UnfoldedNet(KernelPredictingNet):
             image = F.avg_pool2d(filtered[-1], 2) if filtered else z
             windows = _windows(image, radius, self.kernels.border)
             filtered.append((windows * self.weights(logits)[:, None]).sum(2))
-        out = filtered.pop()
+        if not self.settings.pyramid:
+            return filtered[0] if maps.drift is None else filtered[0] + maps.drift
+        out = F.avg_pool2d(filtered[-1], 2)
         for level in reversed(range(len(filtered))):
-            large = _enlarged(out, maps.gaussians[level + 1], radius, self.enlarge.border)
+            large = _enlarged(out, F.avg_pool2d(maps.gaussians[level], 2), radius, self.enlarge.border)
             out = torch.lerp(large, filtered[level], maps.blends[level])
         return out if maps.drift is None else out + maps.drift
 

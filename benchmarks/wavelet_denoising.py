@@ -15,9 +15,9 @@ from skimage import data
 
 import pkn
 from benchmarks.measure import seconds
-from pkn.image_sets import read_set
-from pkn.measuring import psnr
-from pkn.wavelet_models import WaveletModel, find_flat_model, find_wavelet_model
+from pkn.evaluation.metrics import psnr
+from pkn.io.datasets import read_set
+from pkn.wavelets.models import WaveletModel, find_flat_model, find_wavelet_model
 
 FIELDS = (5, 9, 13, 23, 43)  # px
 SIGMAS = (20, 60, 100, 140, 200, 260, 640)  # of 255; at 640 the input has -8 dB

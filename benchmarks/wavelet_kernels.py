@@ -15,13 +15,13 @@ import torch
 from skimage.restoration import cycle_spin
 
 import pkn
-from pkn.bundled import weights_folder
-from pkn.image_folders import as_fraction, read_folder
-from pkn.measuring import psnr
-from pkn.nets._weights import read_header
-from pkn.wavelet_denoising import wavelet_denoise
-from pkn.wavelet_models import WaveletModel, find_wavelet_model
-from pkn.wavelet_training import Part
+from pkn.evaluation.metrics import psnr
+from pkn.io.folders import as_fraction, read_folder
+from pkn.nets.weights import read_header
+from pkn.pretrained import weights_folder
+from pkn.training.wavelet import Tile
+from pkn.wavelets.denoising import wavelet_denoise
+from pkn.wavelets.models import WaveletModel, find_wavelet_model
 
 LEVELS = (25, 50)  # of 255
 
@@ -73,11 +73,11 @@ def noisy(image: np.ndarray, level: int, seed: int) -> np.ndarray:
 def share(net: Any, scale: str, model: WaveletModel, level: int, images: list[np.ndarray]) -> float:
     """Noise left over noise there was, in dB, mean over images."""
     scales = len(model.details)
-    part = Part(scales, None if scale == "low" else int(scale.split()[1]), level / 255)
+    part = Tile(scales, None if scale == "low" else int(scale.split()[1]), level / 255)
     shares = []
     for n, image in enumerate(images):
         clean = torch.from_numpy(2 * image[None, None].astype(np.float32) - 1)
-        seen, noise = part.spoilt(clean, np.random.default_rng(n), torch.ones(1))
+        seen, noise = part.degraded(clean, np.random.default_rng(n), torch.ones(1))
         with torch.inference_mode():
             shares.append(10 * np.log10(float((net(seen) - noise).square().mean() / noise.square().mean())))
     return float(np.mean(shares))

@@ -14,12 +14,12 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from pkn.classifier import accuracy, train_classifier
-from pkn.cold_diffusion import find_cold_model
-from pkn.debiased_samples import debiased_samples
-from pkn.image_sets import read_labels, read_set
-from pkn.image_tensors import to_pictures, to_tensor
-from pkn.sheets import write_sheet
+from pkn.evaluation.classifier import accuracy, train_classifier
+from pkn.io.datasets import read_labels, read_set
+from pkn.io.tensors import to_pictures, to_tensor
+from pkn.plotting.image_grid import write_grid
+from pkn.sampling.cold_diffusion import find_cold_model
+from pkn.sampling.debiased import debiased_samples
 
 EACH, SAMPLES, BANDWIDTH, LEVELS, SEEN = 10, 10, 0.5, (0.5, 1.0), 12_000  # SEEN images in training, whatever the set
 
@@ -50,7 +50,7 @@ seeds = to_tensor(digits[chosen])
 smooth, *_, sharp = debiased_samples(find_cold_model("mnist-noise"), seeds, BANDWIDTH, levels=LEVELS, threads=2)
 noisy = seeds + BANDWIDTH * torch.from_numpy(random.standard_normal(seeds.shape, np.float32))
 shown = torch.stack([seeds, noisy.clamp(-1, 1), smooth, sharp], 1)[: 10 * EACH : EACH // 3].flatten(0, 1)
-write_sheet(folder / "augmented.png", to_pictures(shown), 16)
+write_grid(folder / "augmented.png", to_pictures(shown), 16)
 names = "alone", "with noisy copies", "with smooth samples", "with sharp ones"
 for name, added in zip(names, (seeds, noisy, smooth, sharp), strict=True):
     learnt = np.concatenate([digits[chosen], as_integers(added)])

@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from pkn.cold_diffusion import find_cold_model, states
-from pkn.image_sets import read_set
-from pkn.image_tensors import to_pictures, to_tensor
-from pkn.sheets import write_sheet
+from pkn.io.datasets import read_set
+from pkn.io.tensors import to_pictures, to_tensor
+from pkn.plotting.image_grid import write_grid
+from pkn.sampling.cold_diffusion import find_cold_model, states
 
 NUMBER = 6
 
@@ -37,12 +37,12 @@ else:
 
 model = find_cold_model("mnist-blur")
 clean = to_tensor(digits)
-degrade = model.degradation.drawn(clean, torch.Generator().manual_seed(0))
+degrade = model.degradation.sample(clean, torch.Generator().manual_seed(0))
 blurred = degrade(clean, model.degradation.steps)
-for algorithm in ("improved", "naive"):
+for algorithm in ("algorithm_2", "algorithm_1"):
     with torch.inference_mode():
         way = [blurred, *(state.x for state in states(model, blurred, degrade, algorithm=algorithm))]
     shown = torch.stack([*way[::2], clean], 1).flatten(0, 1)  # each row: from blurred to restored, then the truth
-    write_sheet(folder / f"{algorithm}.png", np.clip(to_pictures(shown), 0, 1), len(way[::2]) + 1)
+    write_grid(folder / f"{algorithm}.png", np.clip(to_pictures(shown), 0, 1), len(way[::2]) + 1)
     error = (way[-1].clamp(-1, 1) - clean).square().mean().sqrt() / 2
     print(f"{folder / algorithm}.png: RMSE {error:.3f}, blurred {(blurred - clean).square().mean().sqrt() / 2:.3f}")

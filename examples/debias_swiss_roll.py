@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from scipy.spatial.distance import cdist
 
 from pkn.filters import IsotropicGaussian
-from pkn.plots import save_figure
-from pkn.samplers import trajectory
-from pkn.stochastic_approximation import falling, robbins_monro
+from pkn.plotting.maps import save_figure
+from pkn.sampling.samplers import trajectory
+from pkn.sampling.stochastic_approximation import falling, robbins_monro
 
 BANDWIDTH, HALF, CELLS, POINTS = 0.4, 3.2, 64, 4000  # HALF the side of a square of CELLS x CELLS
 WIDTH = BANDWIDTH * CELLS / (2 * HALF)

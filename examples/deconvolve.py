@@ -9,7 +9,7 @@ from skimage import data
 
 import pkn
 from pkn.filters import absolute_weights
-from pkn.plots import plot_sheet, save_figure
+from pkn.plotting.maps import plot_sheet, save_figure
 
 BLUR, NOISE = 1.5, 2 / 255  # px, image values
 

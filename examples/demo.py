@@ -8,7 +8,7 @@ import numpy as np
 from skimage import data, io
 
 import pkn
-from pkn.plots import plot_sheet, save_figure
+from pkn.plotting.maps import plot_sheet, save_figure
 
 SIGMA = 25 / 255
 SHOWN = ("ky_0", "sigma_range_0", "blend_0", "blend_1")  # of the maps; all are written

@@ -6,18 +6,18 @@ Usage: python sample_cats.py [folder]
 import sys
 from pathlib import Path
 
-from pkn.explanation import explain_step
-from pkn.generation import find_sampler, states
-from pkn.plots import save_figure
-from pkn.sheets import sheet, write_film, write_sheet
+from pkn.plotting.image_grid import make_grid, write_gif, write_grid
+from pkn.plotting.maps import save_figure
+from pkn.sampling.explanation import explain_step
+from pkn.sampling.kernel_predicting import find_sampler, states
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else "cats")
 folder.mkdir(exist_ok=True)
 
 net = find_sampler("cats")
 steps = list(states(net, 16, steps=32, rng=0))
-write_sheet(folder / "cats.png", steps[-1].predicted)
-write_film(folder / "cats.gif", [sheet(step.predicted) for step in steps])
+write_grid(folder / "cats.png", steps[-1].predicted)
+write_gif(folder / "cats.gif", [make_grid(step.predicted) for step in steps])
 
 middle = steps[len(steps) // 2]
 save_figure(explain_step(net, middle.z[0], middle.t), folder / "explained.png")

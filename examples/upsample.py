@@ -8,8 +8,8 @@ import numpy as np
 from skimage import data
 
 import pkn
-from pkn.plots import plot_sheet, save_figure
-from pkn.upsampling import upsampling_maps
+from pkn.plotting.maps import plot_sheet, save_figure
+from pkn.restoration.upsampling import upsampling_maps
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 large = data.chelsea()[:300, :450] / np.float32(255)

@@ -16,8 +16,8 @@ from skimage import data
 from skimage.metrics import peak_signal_noise_ratio
 
 import pkn
-from pkn.plots import save_figure
-from pkn.wavelet_models import find_flat_model, find_wavelet_model
+from pkn.plotting.maps import save_figure
+from pkn.wavelets.models import find_flat_model, find_wavelet_model
 
 SIDE, SIGMA = 160, 200 / 255  # px; of the range
 

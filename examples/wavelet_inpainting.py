@@ -16,15 +16,15 @@ from PIL import Image
 from skimage import data
 from skimage.metrics import peak_signal_noise_ratio
 
-from pkn.constrained_ascent import constrained_samples
-from pkn.measurements import BlockMeans, BlurredWaves, Pixels
-from pkn.plots import save_figure
-from pkn.quick_nets import quick
-from pkn.score_ascent import Ascent
-from pkn.wavelet_models import find_flat_model
+from pkn.degradations.linear_operators import BlockMeans, BlurredWaves, Pixels
+from pkn.plotting.maps import save_figure
+from pkn.sampling.implicit_prior import ImplicitPriorSettings
+from pkn.sampling.inverse_problems import constrained_samples
+from pkn.wavelets.inference import inference_net
+from pkn.wavelets.models import find_flat_model
 
 SIDE, SAMPLES = 160, 4  # px
-QUICK = Ascent(h0=0.04, relative=False)  # half the steps of the published 0.01
+QUICK = ImplicitPriorSettings(h0=0.04, relative=False)  # half the steps of the published 0.01
 
 if len(sys.argv) != 3:
     sys.exit(__doc__)
@@ -36,15 +36,15 @@ clean = np.asarray(face, np.float32) / 255
 mask = torch.ones(SIDE, SIDE, dtype=torch.bool)
 mask[60:90, 55:85] = False
 cases = {"a hole": Pixels(mask), "a blur of 2 px": BlurredWaves((SIDE, SIDE), 2), "means of 4 x 4": BlockMeans(4)}
-residual = quick(find_flat_model(weights, 43).low, half=True)
+residual = inference_net(find_flat_model(weights, 43).low, half=True)
 
 figure = Figure(figsize=(12.8, 10), layout="constrained")
 for row, (case, measurement) in zip(figure.subplots(len(cases), 4), cases.items(), strict=True):
     measured = measurement.measure(torch.from_numpy(clean)[None, None])
     samples = constrained_samples(residual, measurement, measured, SAMPLES, rng=0, settings=QUICK)[:, 0].numpy()
-    bare = peak_signal_noise_ratio(clean, measurement.embed(measured)[0, 0].numpy(), data_range=1)
+    bare = peak_signal_noise_ratio(clean, measurement.pinv(measured)[0, 0].numpy(), data_range=1)
     print(f"{case}, without a prior: {bare:.2f} dB")
-    given = measured if measured.ndim == 4 else measurement.embed(measured)
+    given = measured if measured.ndim == 4 else measurement.pinv(measured)
     shown = [given[0, 0].numpy(), *samples[:2], samples.mean(0)]
     for axes, name, image in zip(row, (case, "a sample", "another", f"mean of {SAMPLES}"), shown, strict=True):
         figures = "" if name == case else f": {peak_signal_noise_ratio(clean, image, data_range=1):.2f} dB"

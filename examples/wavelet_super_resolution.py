@@ -16,7 +16,7 @@ from skimage import data
 from skimage.metrics import peak_signal_noise_ratio
 
 import pkn
-from pkn.plots import save_figure
+from pkn.plotting.maps import save_figure
 
 SIDE, SAMPLES = 160, 8  # px
 

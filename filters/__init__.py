@@ -1,10 +1,10 @@
 """Image filters with per-pixel parameter maps, forward and backward, on NumPy arrays."""
 
-from pkn.filters._filter import Filter, MapRange
-from pkn.filters._weight_sums import absolute_weights
 from pkn.filters.anisotropic_bilateral import AnisotropicBilateral, AnisotropicBilateralMaps
 from pkn.filters.anisotropic_gaussian import AnisotropicGaussian, AnisotropicGaussianMaps
+from pkn.filters.base import Filter, MapRange
 from pkn.filters.bilateral import Bilateral, BilateralMaps
+from pkn.filters.exact_weights import absolute_weights
 from pkn.filters.free_kernel import FreeKernel, SoftmaxMaps, TanhMaps
 from pkn.filters.isotropic_gaussian import IsotropicGaussian, IsotropicGaussianMaps
 from pkn.filters.joint_bilateral import JointBilateral, JointBilateralMaps

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from pkn.filters._filter import Filter
-from pkn.filters._gaussian import (
+from pkn.filters.base import Filter
+from pkn.filters.bilateral import SIGMA_RANGE
+from pkn.filters.engine.dispatch import register
+from pkn.filters.engine.math import fma
+from pkn.filters.gaussian_parameters import (
     CORRELATION,
-    WAVE_NUMBER,
+    INVERSE_WIDTH,
     precision_matrix,
     precision_matrix_vjp,
     precision_of_sigma,
     precision_of_sigma_vjp,
 )
-from pkn.filters._numba import fma
-from pkn.filters._plug import plug
-from pkn.filters.bilateral import SIGMA_RANGE
 
 
 class AnisotropicBilateralMaps(NamedTuple):
@@ -51,7 +51,7 @@ def _range_factor(maps, coef, i):
     return coef[3, i]
 
 
-plug(AnisotropicBilateralMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, _range_factor)
+register(AnisotropicBilateralMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, _range_factor)
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class AnisotropicBilateral(Filter):
 
     Maps: ClassVar[type[tuple[Any, ...]]] = AnisotropicBilateralMaps
     ranges: ClassVar = {
-        "kx": WAVE_NUMBER._replace(strength=0),
-        "ky": WAVE_NUMBER._replace(strength=0),
+        "kx": INVERSE_WIDTH._replace(strength=0),
+        "ky": INVERSE_WIDTH._replace(strength=0),
         "rho": CORRELATION,
         "sigma_range": SIGMA_RANGE,
     }

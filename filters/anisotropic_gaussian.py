@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from pkn.filters._filter import Filter
-from pkn.filters._gaussian import CORRELATION, WAVE_NUMBER, precision_matrix, precision_matrix_vjp
-from pkn.filters._numba import fma
-from pkn.filters._plug import plug
+from pkn.filters.base import Filter
+from pkn.filters.engine.dispatch import register
+from pkn.filters.engine.math import fma
+from pkn.filters.gaussian_parameters import CORRELATION, INVERSE_WIDTH, precision_matrix, precision_matrix_vjp
 
 
 class AnisotropicGaussianMaps(NamedTuple):
@@ -39,7 +39,7 @@ def _range_factor(maps, coef, i):
     return coef.dtype.type(0)
 
 
-plug(AnisotropicGaussianMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, _range_factor)
+register(AnisotropicGaussianMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, _range_factor)
 
 
 @dataclass(frozen=True)
@@ -51,4 +51,4 @@ class AnisotropicGaussian(Filter):
     """
 
     Maps: ClassVar[type[tuple[Any, ...]]] = AnisotropicGaussianMaps
-    ranges: ClassVar = {"kx": WAVE_NUMBER, "ky": WAVE_NUMBER, "rho": CORRELATION}
+    ranges: ClassVar = {"kx": INVERSE_WIDTH, "ky": INVERSE_WIDTH, "rho": CORRELATION}

@@ -5,10 +5,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from pkn.filters._filter import Filter, MapRange
-from pkn.filters._gaussian import precision_of_sigma, precision_of_sigma_vjp
-from pkn.filters._numba import fma
-from pkn.filters._plug import plug
+from pkn.filters.base import Filter, MapRange
+from pkn.filters.engine.dispatch import register
+from pkn.filters.engine.math import fma
+from pkn.filters.gaussian_parameters import precision_of_sigma, precision_of_sigma_vjp
 
 SIGMA_RANGE = MapRange("image value", 0.004, 1.0, (0, np.inf), strength=1, meaning="how different a pixel may be")
 
@@ -43,7 +43,7 @@ def _range_factor(maps, coef, i):
     return coef[1, i]
 
 
-plug(BilateralMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, _range_factor)
+register(BilateralMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, _range_factor)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from pkn.filters._filter import Filter, MapRange
-from pkn.filters._numba import exp2
-from pkn.filters._plug import plug
+from pkn.filters.base import Filter, MapRange
+from pkn.filters.engine.dispatch import register
+from pkn.filters.engine.math import exp2
 
 LOG2E = float(np.log2(np.e))
 LARGEST_LOGIT = 1e4
@@ -69,8 +69,8 @@ def _range_factor(maps, coef, i):
     return coef.dtype.type(0)
 
 
-plug(SoftmaxMaps, _softmax, _softmax_vjp, _energy, _energy_vjp, _range_factor)
-plug(TanhMaps, _tanh, _tanh_vjp, _energy, _energy_vjp, _range_factor, signed=True)
+register(SoftmaxMaps, _softmax, _softmax_vjp, _energy, _energy_vjp, _range_factor)
+register(TanhMaps, _tanh, _tanh_vjp, _energy, _energy_vjp, _range_factor, signed=True)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from pkn.filters._filter import Filter
-from pkn.filters._gaussian import SIGMA, precision_of_sigma, precision_of_sigma_vjp
-from pkn.filters._plug import plug
+from pkn.filters.base import Filter
+from pkn.filters.engine.dispatch import register
+from pkn.filters.gaussian_parameters import SIGMA, precision_of_sigma, precision_of_sigma_vjp
 
 
 class IsotropicGaussianMaps(NamedTuple):
@@ -34,7 +34,7 @@ def _range_factor(maps, coef, i):
     return coef.dtype.type(0)
 
 
-plug(IsotropicGaussianMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, _range_factor)
+register(IsotropicGaussianMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, _range_factor)
 
 
 @dataclass(frozen=True)

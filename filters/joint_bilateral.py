@@ -11,12 +11,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from pkn.filters import _window, _window_vjp
-from pkn.filters._border import pad
-from pkn.filters._filter import Filter, MapRange
-from pkn.filters._gaussian import LARGEST
 from pkn.filters.anisotropic_bilateral import AnisotropicBilateral, AnisotropicBilateralMaps
+from pkn.filters.base import Filter, MapRange
 from pkn.filters.bilateral import SIGMA_RANGE
+from pkn.filters.engine import window, window_vjp
+from pkn.filters.engine.borders import pad
+from pkn.filters.gaussian_parameters import LARGEST
 
 
 class JointBilateralMaps(NamedTuple):
@@ -62,11 +62,11 @@ class JointBilateral(Filter):
         batch, _, *size = image.shape
         guided = np.concatenate([image, np.broadcast_to(maps.guide, (batch, self.features, *size))], axis=1)
         own = AnisotropicBilateralMaps(*maps[:-1])
-        return _window.forward(guided, own, self.radius, self.border, valid, keep, guides=self.features)
+        return window.forward(guided, own, self.radius, self.border, valid, keep, guides=self.features)
 
     def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
         """``(v_image, v_maps)``; the guide is seen by all windows around, as the image is: it always costs both."""
-        v_guided, stacked = _window_vjp.vjp(residuals, v_out, self.radius, self.border)
+        v_guided, stacked = window_vjp.vjp(residuals, v_out, self.radius, self.border)
         assert v_guided is not None
         v_image, v_guide = np.split(v_guided, [v_out.shape[1]], axis=1)
         kx, ky, rho, sigma_range = np.split(stacked, 4, axis=1)
@@ -87,6 +87,6 @@ class JointBilateral(Filter):
         guide = np.broadcast_to(maps.guide, (1, self.features, *planes.shape[2:]))
         side = 2 * self.radius + 1
         cut = np.s_[..., row : row + side, col : col + side]
-        window = np.where(seen, guide, 0)
+        inputs = np.where(seen, guide, 0)
         marks = 1 - pad((~seen).astype(planes.dtype), self.radius, self.border)[cut][0]
-        return _window.window_weights(np.ascontiguousarray(pad(window, self.radius, self.border)[cut][0]), marks, here)
+        return window.window_weights(np.ascontiguousarray(pad(inputs, self.radius, self.border)[cut][0]), marks, here)

@@ -5,9 +5,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from pkn.filters import _patches, _patches_vjp
-from pkn.filters._border import pad
-from pkn.filters._filter import Filter, MapRange
+from pkn.filters.base import Filter, MapRange
+from pkn.filters.engine import patches, patches_vjp
+from pkn.filters.engine.borders import pad
 
 
 class NonLocalMeansMaps(NamedTuple):
@@ -53,10 +53,10 @@ class NonLocalMeans(Filter):
         return self.radius + self.patch_radius
 
     def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
-        return _patches.forward(image, maps, self.radius, self.patch_radius, self.border, valid, keep)
+        return patches.forward(image, maps, self.radius, self.patch_radius, self.border, valid, keep)
 
     def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
-        v_image, v_maps = _patches_vjp.vjp(residuals, v_out, self.radius, self.patch_radius, self.border)
+        v_image, v_maps = patches_vjp.vjp(residuals, v_out, self.radius, self.patch_radius, self.border)
         return (v_image if image_too else None), NonLocalMeansMaps(v_maps[:, :1], v_maps[:, 1:])
 
     def _weights(self, planes: np.ndarray, seen: np.ndarray, here: Any, row: int, col: int) -> np.ndarray:
@@ -64,11 +64,11 @@ class NonLocalMeans(Filter):
         cut = np.s_[row : row + side + patch - 1, col : col + side + patch - 1]
         window = pad(planes, self.halo, self.border)[0][:, *cut]
         marks = 1 - pad((~seen).astype(planes.dtype), self.halo, self.border)[0][cut]  # a constant border counts
-        patches = np.lib.stride_tricks.sliding_window_view(window, (patch, patch), (1, 2))
+        around = np.lib.stride_tricks.sliding_window_view(window, (patch, patch), (1, 2))
         pairs = np.lib.stride_tricks.sliding_window_view(marks, (patch, patch))
         both = pairs * pairs[self.radius, self.radius]
-        centre = patches[:, self.radius, self.radius, None, None]
-        total = (((patches - centre) ** 2).sum(0) * both).sum((-1, -2))
+        centre = around[:, self.radius, self.radius, None, None]
+        total = (((around - centre) ** 2).sum(0) * both).sum((-1, -2))
         mean = total / np.maximum(both.sum((-1, -2)), 1)
         h, sigma = (values.item() for values in here)
         weights = (

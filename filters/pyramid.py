@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pkn.filters import _levels
-from pkn.filters._filter import Filter, MapRange
-from pkn.filters._operator import operator_row
+from pkn.filters.base import Filter, MapRange
+from pkn.filters.engine import pyramid_levels
+from pkn.filters.exact_weights import operator_row
 from pkn.filters.joint_bilateral import JointBilateral, JointBilateralMaps
 
 BLEND = MapRange(
@@ -98,7 +98,7 @@ class Pyramid(Filter):
         return int(name.rpartition("_")[2])
 
     def map_size(self, name: str, size: tuple[int, int]) -> tuple[int, int]:
-        return _levels.level_size(size, self.level_of(name))
+        return pyramid_levels.level_size(size, self.level_of(name))
 
     def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
         gaps = valid is not None or not np.isfinite(image).all()
@@ -107,7 +107,7 @@ class Pyramid(Filter):
             image = np.where(seen[:, None], image, image.dtype.type(np.nan))
         images = [image]
         for _ in range(self.levels - 1):
-            images.append(_levels.halve(images[-1], gaps))
+            images.append(pyramid_levels.halve(images[-1], gaps))
         filtered, blended = [], []
         out: Any = None
         for level in reversed(range(self.levels)):
@@ -117,9 +117,9 @@ class Pyramid(Filter):
                 out = fine
                 continue
             share, coarser = getattr(maps, f"blend_{level}"), out
-            out, step = _levels.blend(fine, coarser, share, keep or gaps)
+            out, step = pyramid_levels.blend(fine, coarser, share, keep or gaps)
             if gaps:  # where one level saw nothing, the other has its say
-                coarse = _levels.double(coarser, fine.shape[-2:])
+                coarse = pyramid_levels.double(coarser, fine.shape[-2:])
                 out = np.where(np.isnan(fine), coarse, np.where(np.isnan(coarse), fine, out))
                 share = np.where(np.isnan(fine), 0, np.where(np.isnan(coarse), 1, share))
             blended.append((step, share))
@@ -136,7 +136,7 @@ class Pyramid(Filter):
                 step, share = blended[level]
                 v_maps[f"blend_{level}"] = np.nan_to_num(v_out * step).sum(1, keepdims=True)
                 v_fine = v_out * share
-                v_out = _levels.double_adjoint(v_out - v_fine, filtered[level + 1].out.shape[-2:])
+                v_out = pyramid_levels.double_adjoint(v_out - v_fine, filtered[level + 1].out.shape[-2:])
             v_filtered, v_level = self.single.vjp(filtered[level], np.ascontiguousarray(v_fine), image_too)
             v_images.append(v_filtered)
             v_maps |= {f"{name}_{level}": values for name, values in v_level._asdict().items()}
@@ -144,7 +144,7 @@ class Pyramid(Filter):
             return None, self.Maps(**v_maps)
         v_image: Any = v_images[-1]
         for v_finer, mark in zip(v_images[-2::-1], seen[-2::-1], strict=True):
-            v_image = v_finer + _levels.halve_adjoint(v_image, v_finer.shape[-2:], mark)
+            v_image = v_finer + pyramid_levels.halve_adjoint(v_image, v_finer.shape[-2:], mark)
         return v_image, self.Maps(**v_maps)
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
@@ -157,7 +157,7 @@ class Pyramid(Filter):
             changed |= {names[name]: values for name, values in own.items()}
             if (blend := f"blend_{level}") in maps:
                 changed[blend] = maps[blend] ** power
-            power = _levels.halve(power) if power.ndim else power
+            power = pyramid_levels.halve(power) if power.ndim else power
         return changed
 
     def maps_of(self, maps: Any, level: int) -> JointBilateralMaps:

@@ -25,18 +25,18 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from pkn.filters._filter import Filter, MapRange
-from pkn.filters._gaussian import CORRELATION
-from pkn.filters._operator import operator_row
-from pkn.filters._window import Residuals
 from pkn.filters.anisotropic_gaussian import AnisotropicGaussian
+from pkn.filters.base import Filter, MapRange
+from pkn.filters.engine.window import Residuals
+from pkn.filters.exact_weights import operator_row
+from pkn.filters.gaussian_parameters import CORRELATION
 from pkn.filters.isotropic_gaussian import IsotropicGaussian
 
 DEGREE = 3
 LARGEST = 1000.0  # of a map of the polynomial: outputs stay finite
 
 SIGMA = MapRange("px", 0.3, 4.0, (0, np.inf), meaning="width of the blur")
-WAVE_NUMBER = MapRange("1/px", 0.25, 3.0, (0, np.inf), meaning="inverse width of the blur")
+INVERSE_WIDTH = MapRange("1/px", 0.25, 3.0, (0, np.inf), meaning="inverse width of the blur")
 # Least squares on photographs blurred by 0.8 to 2.5 px finds, at noise of 1/255, the blur's inverse (gain 5 to 7,
 # slope -1, curvature 0 to 9), and at 5/255 gain 0, slope 1 and curvature 20 to 30, which lifts only the middle. Plain
 # smoothing is gain 0, slope 1 to 3, curvature 0 to 6.
@@ -221,5 +221,5 @@ class Reblur(_Composed):
 
     radius: int = 4
     Maps: ClassVar[type[tuple[Any, ...]]] = ReblurMaps
-    ranges: ClassVar = {"kx": WAVE_NUMBER, "ky": WAVE_NUMBER, "rho": CORRELATION, **POLYNOMIAL}
+    ranges: ClassVar = {"kx": INVERSE_WIDTH, "ky": INVERSE_WIDTH, "rho": CORRELATION, **POLYNOMIAL}
     Gaussian: ClassVar[type[Filter]] = AnisotropicGaussian

@@ -10,16 +10,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pkn.filters import _upsample, _upsample_vjp
-from pkn.filters._door import check_image, check_mask, to_planes
-from pkn.filters._filter import Filter, MapRange
-from pkn.filters._gaussian import CORRELATION, LARGEST
-from pkn.filters._grid import Axis, out_size, output_axis
-from pkn.filters._operator import operator_row
 from pkn.filters.anisotropic_gaussian import AnisotropicGaussianMaps
+from pkn.filters.arrays import check_image, check_mask, to_planes
+from pkn.filters.base import Filter, MapRange
+from pkn.filters.engine import resampling, resampling_vjp
+from pkn.filters.engine.output_grid import Axis, out_size, output_axis
+from pkn.filters.exact_weights import operator_row
+from pkn.filters.gaussian_parameters import CORRELATION, LARGEST
 
 LARGEST_SCALE = 8
-WAVE_NUMBER = MapRange("1/px", 0.3, 3.5, (0, np.inf), strength=-1, meaning="inverse width, in input pixels")
+INVERSE_WIDTH = MapRange("1/px", 0.3, 3.5, (0, np.inf), strength=-1, meaning="inverse width, in input pixels")
 
 
 def check_scale(scale: Any) -> float | tuple[float, float]:
@@ -61,7 +61,7 @@ class AnisotropicUpsampling(Filter):
     scale: float | tuple[float, float] = 2
 
     Maps: ClassVar[type[tuple[Any, ...]]] = AnisotropicGaussianMaps
-    ranges: ClassVar = {"kx": WAVE_NUMBER, "ky": WAVE_NUMBER, "rho": CORRELATION}
+    ranges: ClassVar = {"kx": INVERSE_WIDTH, "ky": INVERSE_WIDTH, "rho": CORRELATION}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -82,12 +82,12 @@ class AnisotropicUpsampling(Filter):
 
     def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
         """``(out, residuals)`` for image (N, C, H, W) and maps (N or 1, 1, H or 1, W or 1), contiguous."""
-        return _upsample.forward(image, maps, self._grid(image), self.border, valid, keep, LARGEST)
+        return resampling.forward(image, maps, self._grid(image), self.border, valid, keep, LARGEST)
 
     def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
         """``(v_image, v_maps)``, both at the input's resolution; the maps must have been given in full size."""
         grid = self._grid(residuals.image)
-        v_image, stacked = _upsample_vjp.vjp(residuals, v_out, grid, self.border, image_too, LARGEST)
+        v_image, stacked = resampling_vjp.vjp(residuals, v_out, grid, self.border, image_too, LARGEST)
         return v_image, AnisotropicGaussianMaps(*np.split(stacked, len(residuals.maps), axis=1))
 
     def kernel_at(
@@ -110,6 +110,6 @@ class AnisotropicUpsampling(Filter):
         centre = int(rows.near[there[0]]), int(columns.near[there[1]])
         return operator_row(self, np.zeros_like(planes[:, :1]), seen, full, there, centre)
 
-    def _grid(self, image: np.ndarray) -> _upsample.Grid:
+    def _grid(self, image: np.ndarray) -> resampling.Grid:
         height, width = image.shape[2:]
-        return _upsample.make_grid((height, width), self.out_shape(height, width), self.radius, image.dtype)
+        return resampling.make_grid((height, width), self.out_shape(height, width), self.radius, image.dtype)

@@ -6,14 +6,14 @@ Only what trains needs torch: :class:`MapNet`, :func:`load_net` and :func:`apply
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pkn.nets._architecture import Architecture
-from pkn.nets._noise import estimate_sigma
-from pkn.nets._predictor import Predictor, load_predictor
-from pkn.nets._weights import read_header
+from pkn.nets.map_net.architecture import Architecture
+from pkn.nets.map_net.noise_level import estimate_sigma
+from pkn.nets.map_net.predictor import Predictor, load_predictor
+from pkn.nets.weights import read_header
 
 if TYPE_CHECKING:
-    from pkn.nets._bridge import apply_filter
-    from pkn.nets._map_net import MapNet, load_net
+    from pkn.nets.autograd.function import apply_filter
+    from pkn.nets.map_net.network import MapNet, load_net
 
 __all__ = [
     "Architecture",
@@ -26,7 +26,7 @@ __all__ = [
     "read_header",
 ]
 
-_HOMES = {"MapNet": "_map_net", "apply_filter": "_bridge", "load_net": "_map_net"}
+_HOMES = {"MapNet": "map_net.network", "apply_filter": "autograd.function", "load_net": "map_net.network"}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,19 +10,20 @@ Importing this package loads neither torch nor Numba; the verbs do when they are
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from pkn.blur_estimation import estimate_blur
-    from pkn.debiasing import debias
-    from pkn.deconvolution import deconvolve
-    from pkn.generation import sample
-    from pkn.noise import estimate_noise
-    from pkn.parameter_maps import ParameterMaps
-    from pkn.upsampling import upsample
-    from pkn.verbs import denoise, predict_maps
-    from pkn.wavelet_denoising import wavelet_denoise
-    from pkn.wavelet_sampling import wavelet_sample, wavelet_super_resolve
+from pkn.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from pkn.restoration.blur_estimation import estimate_blur
+    from pkn.restoration.debiasing import debias
+    from pkn.restoration.deconvolution import deconvolve
+    from pkn.restoration.denoising import denoise, predict_maps
+    from pkn.restoration.noise_estimation import estimate_noise
+    from pkn.restoration.parameter_maps import ParameterMaps
+    from pkn.restoration.upsampling import upsample
+    from pkn.sampling.kernel_predicting import sample
+    from pkn.wavelets.denoising import wavelet_denoise
+    from pkn.wavelets.sampling import wavelet_sample, wavelet_super_resolve
+
 __all__ = [
     "ParameterMaps",
     "__version__",
@@ -40,18 +41,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ParameterMaps": "pkn.parameter_maps",
-    "debias": "pkn.debiasing",
-    "deconvolve": "pkn.deconvolution",
-    "denoise": "pkn.verbs",
-    "estimate_blur": "pkn.blur_estimation",
-    "estimate_noise": "pkn.noise",
-    "predict_maps": "pkn.verbs",
-    "sample": "pkn.generation",
-    "upsample": "pkn.upsampling",
-    "wavelet_denoise": "pkn.wavelet_denoising",
-    "wavelet_sample": "pkn.wavelet_sampling",
-    "wavelet_super_resolve": "pkn.wavelet_sampling",
+    "ParameterMaps": "pkn.restoration.parameter_maps",
+    "debias": "pkn.restoration.debiasing",
+    "deconvolve": "pkn.restoration.deconvolution",
+    "denoise": "pkn.restoration.denoising",
+    "estimate_blur": "pkn.restoration.blur_estimation",
+    "estimate_noise": "pkn.restoration.noise_estimation",
+    "predict_maps": "pkn.restoration.denoising",
+    "sample": "pkn.sampling.kernel_predicting",
+    "upsample": "pkn.restoration.upsampling",
+    "wavelet_denoise": "pkn.wavelets.denoising",
+    "wavelet_sample": "pkn.wavelets.sampling",
+    "wavelet_super_resolve": "pkn.wavelets.sampling",
 }
 
 

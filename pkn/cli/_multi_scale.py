@@ -51,9 +51,9 @@ def sample_multi_scale(
     import numpy as np
     import torch
 
-    from pkn.sheets import write_sheet
-    from pkn.wavelet_models import find_wavelet_model
-    from pkn.wavelet_sampling import LOW, PUBLISHED_LOW, wavelet_samples
+    from pkn.plotting.image_grid import write_grid
+    from pkn.wavelets.models import find_wavelet_model
+    from pkn.wavelets.sampling import LOW, PUBLISHED_LOW, wavelet_samples
 
     torch.set_num_threads(1)
     model = find_wavelet_model(weights, field)
@@ -62,7 +62,7 @@ def sample_multi_scale(
     good = found.images[found.converged]
     if not len(good):
         found.checked()
-    write_sheet(out, np.clip(good, 0, 1)[..., None])
+    write_grid(out, np.clip(good, 0, 1)[..., None])
     if len(good) < n:
         click.echo(f"{n - len(good)} of {n} chains didn't converge, and were left out", err=True)
     steps = "; ".join(f"{stage.min()} to {stage.max()}" for stage in found.steps.T)

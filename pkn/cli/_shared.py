@@ -41,7 +41,7 @@ def require_skimage() -> None:
 
 
 def read(path: Path, max_pixels: int | None) -> Any:
-    from pkn.images import DEFAULT_MAX_PIXELS, read_image
+    from pkn.io.images import DEFAULT_MAX_PIXELS, read_image
 
     return read_image(path, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
 
@@ -94,9 +94,10 @@ def report(path: Path, source: Path, before: Any, after: Any, predicted: Any, se
     """The HTML page about one image: before and after, facts, maps."""
     import numpy as np
 
-    from pkn._image_file import as_integer
-    from pkn.plots import picture_bytes
-    from pkn.report import weight_facts, write_report
+    from pkn.io.image_file import as_integer
+    from pkn.plotting.html_report import write_report
+    from pkn.plotting.maps import picture_bytes
+    from pkn.restoration.parameter_maps import weight_facts
 
     about = predicted.provenance
     facts = [

@@ -69,7 +69,7 @@ def check_weights_name(out: Path) -> None:
 
 def read_images(given: dict[str, Any]) -> Any:
     """The set of ``--data``."""
-    from pkn.image_sets import read_set
+    from pkn.io.datasets import read_set
 
     images = read_set(given["data"], channels=1 if given["grey"] else 3, size=given["resize"])
     if images.skipped:
@@ -95,40 +95,43 @@ def run_training(
     """Train ``net`` on ``images`` as the options say; ``sheet(net)`` are images (N, H, W, C) to see, and columns."""
     import torch
 
-    from pkn.checkpoints import checkpoint_path
-    from pkn.nets._restorers import described, load_restorer
-    from pkn.restorer_training import RestorerPlan, RestorerTraining
+    from pkn.nets.registry import load_restorer, to_config
+    from pkn.training.checkpoints import checkpoint_path
+    from pkn.training.restorer import RestorerPlan, RestorerTraining
 
     start = given["start"]
     if start is not None:
-        if described(started := load_restorer(start)) != described(net):
-            raise ValueError(f"--start '{start}' is {described(started)}; expected {described(net)}")
+        if to_config(started := load_restorer(start)) != to_config(net):
+            raise ValueError(f"--start '{start}' is {to_config(started)}; expected {to_config(net)}")
         net.load_state_dict(started.state_dict())
     out, device = given["out"], chosen_device(given["device"])
     torch.set_num_threads(1)
     plan = RestorerPlan(
-        network=described(net),
+        network=to_config(net),
         objective=minimised,
         data=given["data"].name,
         start=None if start is None else start.name,
         parts=given["threads"] if device == "cpu" else 1,
-        **{name: given[name] for name in ("seed", "batch", "rate", "mirror")},
+        **{name: given[name] for name in ("seed", "batch", "rate", "mirror", "profile") if name in given},
     )
     training = RestorerTraining(plan, net.to(device), images.training, objective, given["half"])
     if given["resume"]:
         training.resume(checkpoint_path(out))
-    with _progress(given["minutes"], out, sheet) as tell:
-        training.run(out, given["minutes"], given["steps"], given["check_minutes"], tell, given["cooling"])
+    with _progress(training, given["minutes"], out, sheet) as callback:
+        training.run(out, given["minutes"], given["steps"], given["check_minutes"], callback, given["cooling"])
     click.echo(f"{out}: {training.step} steps, {training.minutes:.1f} minutes, loss {training.last_loss:.4f}")
 
 
 @contextmanager
-def _progress(minutes: float, out: Path, sheet: Callable[[Any], Any]) -> Iterator[Callable[[Any, float | None], None]]:
+def _progress(
+    training: Any, minutes: float, out: Path, sheet: Callable[[Any], Any]
+) -> Iterator[Callable[[float, float, Any], None]]:
+    """A bar of minutes; after each checkpoint the loss, its curve as a picture, and what the network makes by now."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from pkn.plots import curve_figure, save_figure
-    from pkn.sheets import write_sheet
+    from pkn.plotting.image_grid import write_grid
+    from pkn.plotting.maps import curve_figure, save_figure
 
     columns = (
         TextColumn("{task.description}"),
@@ -139,13 +142,12 @@ def _progress(minutes: float, out: Path, sheet: Callable[[Any], Any]) -> Iterato
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("train", total=minutes)
 
-        def tell(training: Any, loss: float | None) -> None:
-            progress.update(task, completed=training.minutes, description=f"step {training.step}")
-            if loss is None:
-                progress.console.print(
-                    f"step {training.step}, {training.minutes:.1f} minutes: loss {training.last_loss:.4f}"
-                )
-                write_sheet(out.with_name(out.stem + "-samples.png"), *sheet(training.average.module))
-                save_figure(curve_figure(training.curve), out.with_name(out.stem + "-curve.png"))
+        def callback(done: float, total: float, info: Any) -> None:
+            progress.update(task, completed=training.minutes, description=f"step {info['step']}")
+            if "curve" in info:
+                loss = info["mean loss"]
+                progress.console.print(f"step {info['step']}, {training.minutes:.1f} minutes: loss {loss:.4f}")
+                write_grid(out.with_name(out.stem + "-samples.png"), *sheet(training.average.module))
+                save_figure(curve_figure(info["curve"]), out.with_name(out.stem + "-curve.png"))
 
-        yield tell
+        yield callback

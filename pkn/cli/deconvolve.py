@@ -47,7 +47,7 @@ def command(source: Path, target: Path, blur: Any, max_pixels: int | None, **giv
 
     Bit depth, alpha, colour profile and pages are kept where OUT's format can hold them.
     """
-    from pkn.images import write_image
+    from pkn.io.images import write_image
 
     image = read(source, max_pixels)
     maps_folder, page_path = given.pop("maps_folder"), given.pop("page_path")
@@ -70,8 +70,8 @@ def command(source: Path, target: Path, blur: Any, max_pixels: int | None, **giv
 
 def _deconvolve_page(page: Any, alpha: Any, axis: int | None, blur: Any, net: str, **settings: Any) -> Any:
     """Maps and result; pixels that are wholly transparent carry no weight, and stay as they are."""
-    from pkn.deconvolution import reblur_maps
-    from pkn.verbs import predict_maps
+    from pkn.restoration.deconvolution import reblur_maps
+    from pkn.restoration.denoising import predict_maps
 
     mask = None if alpha is None or not alpha.any() else alpha > 0
     settings |= {"channel_axis": axis, "mask": mask}

@@ -33,7 +33,7 @@ def command(source: Path, target: Path, net: str, strength: float, sigma: float 
         _denoise_zarr(source, target, net, strength, sigma, **extras)
         pixels, level = None, None
     elif not maps_wanted and (large := _large(source, target, extras["resume"])):
-        from pkn.large_tiff import denoise_large
+        from pkn.restoration.large_tiff import denoise_large
 
         with parts_progress() as tell:
             level = denoise_large(
@@ -53,7 +53,7 @@ def _large(source: Path, target: Path, resume: bool) -> Any:
     if target.suffix.lower() not in (".tif", ".tiff"):
         large = None
     else:
-        from pkn.large_tiff import open_large
+        from pkn.restoration.large_tiff import open_large
 
         large = open_large(source) if source.is_file() else None
     if resume and large is None:
@@ -70,7 +70,7 @@ def _denoise_zarr(source: Path, target: Path, net: str, strength: float, sigma: 
         raise ValueError(f"IN is '{source}' and OUT '{target}'; expected both to end in .zarr, or none")
     from dask.diagnostics import ProgressBar
 
-    from pkn.ome_zarr import denoise_zarr
+    from pkn.restoration.ome_zarr import denoise_zarr
 
     denoise_zarr(
         source,
@@ -88,7 +88,7 @@ def _denoise_file(
     source: Path, target: Path, net: str, strength: float, sigma: float | None, extras: dict[str, Any]
 ) -> tuple[int, float | None]:
     """Number of pixels, and the noise level where maps were asked for."""
-    from pkn.images import write_image
+    from pkn.io.images import write_image
 
     image = read(source, extras["max_pixels"])
     begin = time.perf_counter()
@@ -111,7 +111,7 @@ def _denoise_page(
     page: Any, alpha: Any, axis: int | None, net: str, strength: float, sigma: float | None, maps_too: bool
 ) -> Any:
     """Maps (or None) and result; pixels that are wholly transparent carry no weight, and stay as they are."""
-    from pkn.verbs import denoise, predict_maps
+    from pkn.restoration.denoising import denoise, predict_maps
 
     mask = None if alpha is None or not alpha.any() else alpha > 0
     options: dict[str, Any] = {"strength": strength, "sigma": sigma, "channel_axis": axis, "mask": mask}

@@ -17,8 +17,10 @@ from pkn.cli._shared import DATA, OUTPUT, require_skimage, table_console
     "--net", "nets", multiple=True, help="Bundled name or .safetensors file, several times; by default all of the task."
 )
 @click.option("--noise", default="15,25,50", show_default=True, help="Noise levels of 255, for denoise.")
-@click.option("--peers", is_flag=True, help="Measure other libraries' methods too.")
-@click.option("--train", type=DATA, help="Training images: choose peers' settings and the best global ones on them.")
+@click.option("--baselines", is_flag=True, help="Measure other libraries' methods too.")
+@click.option(
+    "--train", type=DATA, help="Training images: choose baselines' settings and the best global ones on them."
+)
 @click.option("--global", "global_settings", is_flag=True, help="Measure each filter with its best global setting too.")
 @click.option("--rgb", is_flag=True, help="Colour images (by default grey).")
 @click.option("--limit", type=int, help="Take only so many images of each folder.")
@@ -37,15 +39,15 @@ def command(
 
     Noise comes from seeded generators: the same command prints the same figures.
     """
-    from pkn._files import atomic_path
+    from pkn.io.atomic import atomic_path
 
     for given in (csv_file, markdown):
         if given and not given.resolve().parent.is_dir():
             raise FileNotFoundError(f"'{given}' can't be written; its folder doesn't exist")
     require_skimage()
 
-    from pkn.evaluation import ALL, EvaluationPlan, evaluate
-    from pkn.tables import to_csv, to_markdown
+    from pkn.evaluation.benchmark import ALL, EvaluationPlan, evaluate
+    from pkn.evaluation.tables import to_csv, to_markdown
 
     plan = EvaluationPlan(nets=nets or ALL, noise=_levels(noise), channels=3 if rgb else 1, **settings)
     with _progress() as tell:
@@ -77,7 +79,7 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
 def _show(rows: list[Any]) -> None:
     from rich.table import Table
 
-    from pkn.tables import HEADER, cells
+    from pkn.evaluation.tables import HEADER, cells
 
     table = Table(*HEADER)
     for row in rows:

@@ -18,9 +18,9 @@ def _chosen(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _distance(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
-    from pkn.sampler_evaluation import distance_of_samples, yardsticks
+    from pkn.evaluation.samplers import distance_of_samples, reference_distances
 
-    rows = list(yardsticks(images, given["n"], embed))
+    rows = list(reference_distances(images, given["n"], embed))
     start = time.perf_counter()
     distance = distance_of_samples(net, images, given["n"], embed, rng=0, **_chosen(given))
     rows.insert(0, (f"samples, {given['steps']} {given['solver']} steps", distance))
@@ -29,8 +29,8 @@ def _distance(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
 
 
 def _int8(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
-    from pkn.nets._quantization import quantized
-    from pkn.sampler_evaluation import distance_of_samples
+    from pkn.evaluation.samplers import distance_of_samples
+    from pkn.nets.models.int8 import quantized
 
     rows = []
     for name, each in (("float32", net), ("int8", quantized(net))):
@@ -41,7 +41,7 @@ def _int8(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
 
 
 def _denoising(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
-    from pkn.sampler_evaluation import denoising
+    from pkn.evaluation.samplers import denoising
 
     number = min(given["denoised"], len(images.held_out))
     rows = list(denoising(net, images, number))
@@ -49,7 +49,7 @@ def _denoising(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None
 
 
 def _spectrum(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
-    from pkn.sampler_evaluation import LOW, drift_spectrum
+    from pkn.evaluation.samplers import LOW, drift_spectrum
 
     if net.drift is None:
         return
@@ -59,7 +59,7 @@ def _spectrum(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
 
 
 def _curve(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
-    from pkn.sampler_evaluation import steps_and_quality
+    from pkn.evaluation.samplers import steps_and_quality
 
     rows = list(steps_and_quality(net, images, given["curve_n"], embed, CURVE, threads=given["threads"]))
     title = f"Steps and quality, {given['curve_n']} samples each; Heun's predict twice a step"
@@ -67,13 +67,13 @@ def _curve(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
 
 
 def _neighbours(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
-    from pkn.generation import sample
-    from pkn.sampler_evaluation import NEIGHBOURS, neighbours
-    from pkn.sheets import write_sheet
+    from pkn.evaluation.samplers import NEIGHBOURS, neighbours
+    from pkn.plotting.image_grid import write_grid
+    from pkn.sampling.kernel_predicting import sample
 
     if given["sheet"] is not None:
         drawn = sample(net, SHOWN, steps=given["steps"], solver=given["solver"], rng=0)
-        write_sheet(given["sheet"], neighbours(drawn, images, embed), 1 + 2 * NEIGHBOURS)
+        write_grid(given["sheet"], neighbours(drawn, images, embed), 1 + 2 * NEIGHBOURS)
         click.echo(f"{given['sheet']}: samples, the nearest by pixels, the nearest by features")
 
 
@@ -107,10 +107,10 @@ def command(model: str, data: Path, features: str, only: tuple[str, ...], **give
     require_torch("measuring")
     import torch
 
-    from pkn.feature_spaces import find_features
-    from pkn.generation import find_sampler
-    from pkn.image_sets import read_set
-    from pkn.sampler_evaluation import embedder
+    from pkn.evaluation.features import find_features
+    from pkn.evaluation.samplers import embedder
+    from pkn.io.datasets import read_set
+    from pkn.sampling.kernel_predicting import find_sampler
 
     if unknown := set(only) - MEASURES.keys():
         raise ValueError(f"--only is {unknown.pop()!r}; expected some of {', '.join(MEASURES)}")

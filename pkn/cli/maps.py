@@ -14,7 +14,7 @@ from pkn.cli._shared import FOLDER, IMAGE, net_options, progress, read, save_map
 @click.option("--max-pixels", type=int, help="Refuse images with more pixels.")
 def command(source: Path, folder: Path, net: str, strength: float, sigma: float | None, max_pixels: int | None) -> None:
     """Predict the parameter maps of the image file IN: pictures and maps.npz in DIR."""
-    from pkn.verbs import predict_maps
+    from pkn.restoration.denoising import predict_maps
 
     image = read(source, max_pixels)
     for number, page in enumerate(progress(image.pages, "pages")):

@@ -10,8 +10,8 @@ def command() -> None:
     """List the bundled networks, with parameters, training and figures."""
     from rich.table import Table
 
-    from pkn.bundled import weights_folder
     from pkn.nets import read_header
+    from pkn.pretrained import weights_folder
 
     table = Table("net", "colour", "filter", "parameters", "trained for, on", "PSNR in dB on images held back")
     table.columns[0].no_wrap = True

@@ -46,10 +46,10 @@ def command(
     refuse(context, MULTI_SCALE[1:], "without")
     if out is None:
         raise click.MissingParameter(ctx=context, param_hint="'OUT'", param_type="argument")
-    from pkn.explanation import write_explanation
-    from pkn.generation import find_sampler, states
-    from pkn.nets._quantization import quantized
-    from pkn.sheets import sheet, write_film, write_sheet
+    from pkn.nets.models.int8 import quantized
+    from pkn.plotting.image_grid import make_grid, write_gif, write_grid
+    from pkn.sampling.explanation import write_explanation
+    from pkn.sampling.kernel_predicting import find_sampler, states
 
     if frames is not None and frames.suffix.lower() != ".gif":
         raise ValueError(f"--frames is '{frames}'; expected a name that ends in .gif")
@@ -60,10 +60,10 @@ def command(
         for done, state in enumerate(states(net, n, **options), 1):
             tell(done, options["steps"])
             if frames is not None:
-                film.append(sheet(state.predicted))
-    write_sheet(out, state.predicted)
+                film.append(make_grid(state.predicted))
+    write_grid(out, state.predicted)
     if frames is not None:
-        write_film(frames, film)
+        write_gif(frames, film)
     if explain is not None:
         write_explanation(net, explain, **options)
     click.echo(f"{out}: {n} images, {options['steps']} steps of {options['solver']}")

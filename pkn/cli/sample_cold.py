@@ -19,7 +19,7 @@ COLUMNS = 12  # of a strip
     "--data", type=IMAGES, help="Degrade and restore test images of this set, rather than start from nothing."
 )
 @click.option("--others", type=IMAGES, help="Images of another set, for animorphosis.")
-@click.option("--algorithm", default="improved", show_default=True, help="improved, naive or estimated.")
+@click.option("--algorithm", default="algorithm_2", show_default=True, help="algorithm_2, algorithm_1 or estimated.")
 @click.option("--steps", type=click.IntRange(min=1), help="By default as many as the degradation has.")
 @click.option("--noise", default=0.002, show_default=True, help="Added to the start, to break its symmetry.")
 @click.option("--rng", default=0, show_default=True, help="Seed.")
@@ -32,10 +32,10 @@ def command(
     import numpy as np
     import torch
 
-    from pkn.cold_diffusion import find_cold_model, start, states
-    from pkn.image_sets import read_set
-    from pkn.image_tensors import to_pictures, to_tensor
-    from pkn.sheets import write_sheet
+    from pkn.io.datasets import read_set
+    from pkn.io.tensors import to_pictures, to_tensor
+    from pkn.plotting.image_grid import write_grid
+    from pkn.sampling.cold_diffusion import find_cold_model, start, states
 
     found = find_cold_model(model, others)
     settings = found.net.settings
@@ -46,7 +46,7 @@ def command(
     else:
         images = read_set(data, channels=settings.channels, size=settings.size).held_out
         clean = to_tensor(images[torch.randperm(len(images), generator=generator)[:n].numpy()])
-        degrade = found.degradation.drawn(clean, generator)
+        degrade = found.degradation.sample(clean, generator)
         x = degrade(clean, found.degradation.steps)
     way = [x]
     with parts_progress() as tell, torch.inference_mode():
@@ -57,5 +57,5 @@ def command(
     if strips:
         shown = [way[k] for k in np.unique(np.linspace(0, len(way) - 1, COLUMNS).round().astype(int))]
         shown += [clean] if data is not None else []
-    write_sheet(out, np.clip(to_pictures(torch.stack(shown, 1).flatten(0, 1)), 0, 1), len(shown) if strips else None)
+    write_grid(out, np.clip(to_pictures(torch.stack(shown, 1).flatten(0, 1)), 0, 1), len(shown) if strips else None)
     click.echo(f"{out}: {len(x)} images, {len(way) - 1} steps")

@@ -32,12 +32,12 @@ def command(
     import numpy as np
     import torch
 
-    from pkn.cold_diffusion import find_cold_model
-    from pkn.debiased_samples import debiased_samples
-    from pkn.image_sets import read_set
-    from pkn.image_tensors import to_pictures, to_tensor
-    from pkn.precision_recall import nearest
-    from pkn.sheets import write_sheet
+    from pkn.evaluation.distribution_metrics import nearest
+    from pkn.io.datasets import read_set
+    from pkn.io.tensors import to_pictures, to_tensor
+    from pkn.plotting.image_grid import write_grid
+    from pkn.sampling.cold_diffusion import find_cold_model
+    from pkn.sampling.debiased import debiased_samples
 
     found = find_cold_model(model)
     settings = found.net.settings
@@ -46,5 +46,5 @@ def command(
     states = debiased_samples(found, seeds, alpha, rng=rng, levels=levels, steps=steps)
     _, near = nearest(states[-1].flatten(1).numpy(), to_tensor(images).flatten(1).numpy())
     shown = torch.stack([seeds, states[0], states[-1], to_tensor(images[near])], 1).flatten(0, 1)
-    write_sheet(out, to_pictures(shown), 4 * PER_ROW)
+    write_grid(out, to_pictures(shown), 4 * PER_ROW)
     click.echo(f"{out}: {n} images, bandwidth {alpha:g}, {steps} steps of stage 2")

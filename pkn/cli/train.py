@@ -29,10 +29,10 @@ from pkn.cli._shared import DATA, OUTPUT, require_torch
 def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int | None, **settings: Any) -> None:
     """Train a network on any folder of images. The same seed and length give the same network."""
     require_torch("training")
-    from pkn.checkpoints import checkpoint_path
     from pkn.filters import FILTERS
-    from pkn.image_folders import folder_names, read_folder
-    from pkn.training import Training, TrainingPlan, seconds_per_step
+    from pkn.io.folders import folder_names, read_folder
+    from pkn.training.checkpoints import checkpoint_path
+    from pkn.training.map_net import Training, TrainingPlan, seconds_per_step
 
     if out.suffix != ".safetensors":
         raise ValueError(f"--out is '{out}'; expected a name that ends in .safetensors")
@@ -58,8 +58,8 @@ def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int 
     training = Training(plan, read_folder(data, channels), settings["device"])
     if settings["resume"]:
         training.resume(checkpoint_path(out))
-    with _progress(plan.steps) as tell:
-        training.run(out, tell)
+    with _progress(plan.steps) as callback:
+        training.run(out, callback)
     psnr = ", ".join(f"{value:.2f} dB at {name}" for name, value in training.history[-1]["psnr"].items())
     click.echo(f"{out}: {psnr} on {len(training.held_back)} images held back")
 
@@ -75,7 +75,7 @@ def _filter_named(name: str) -> str:
 
 
 @contextmanager
-def _progress(steps: int) -> Iterator[Callable[[int, dict[str, float] | None], None]]:
+def _progress(steps: int) -> Iterator[Callable[..., None]]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -90,10 +90,10 @@ def _progress(steps: int) -> Iterator[Callable[[int, dict[str, float] | None], N
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("train", total=steps)
 
-        def tell(step: int, psnr: dict[str, float] | None) -> None:
-            progress.update(task, completed=step)
-            if psnr:
-                text = ", ".join(f"{value:.2f} dB at {name}" for name, value in psnr.items())
-                progress.console.print(f"step {step}: {text}")
+        def callback(done: float, total: float, info: Any) -> None:
+            progress.update(task, completed=done)
+            if "psnr" in info:
+                text = ", ".join(f"{value:.2f} dB at {name}" for name, value in info["psnr"].items())
+                progress.console.print(f"step {info['step']}: {text}")
 
-        yield tell
+        yield callback

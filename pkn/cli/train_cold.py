@@ -51,31 +51,32 @@ def command(
     require_torch("training")
     import torch
 
-    from pkn.cold_diffusion import ColdModel, read_others
-    from pkn.cold_ends import fit_ends
-    from pkn.image_tensors import to_tensor
-    from pkn.schedules import build_degradation, changed, described, find_preset
+    from pkn.degradations.presets import build_degradation, find_preset, to_config, with_settings
+    from pkn.io.tensors import to_tensor
+    from pkn.sampling.cold_diffusion import ColdModel, read_others
+    from pkn.sampling.terminal_distribution import fit_terminal_distribution
+    from pkn.training.objectives import cold_objective
 
     check_weights_name(given["out"])
     preset = find_preset(degradation, schedule or _schedule_of(degradation, given["data"].stem))
-    numbers_given = described(changed(preset, dict(map(_number, numbers))))
+    numbers_given = to_config(with_settings(preset, dict(map(_number, numbers))))
     images = read_images(given)
     size, channels = images.images.shape[2:]
     chosen = build_degradation(numbers_given, None if others is None else read_others(others, size, channels))
-    ends = fit_ends(chosen, images.training)
+    ends = fit_terminal_distribution(chosen, images.training)
     torch.manual_seed(given["seed"])
     net = _network(config, size, channels)
     model = ColdModel(net, chosen, floor, ends)
-    minimised = {"error": error, "others": None if others is None else others.name, **model.described()}
+    minimised = {"error": error, "others": None if others is None else others.name, **model.to_config()}
     shown = to_tensor(images.held_out[:: -(-len(images.held_out) // SHOWN)])
     run_training(
-        net, model.objective(error), minimised, images, given, lambda net: _sheet(replace(model, net=net), shown)
+        net, cold_objective(model, error), minimised, images, given, lambda net: _sheet(replace(model, net=net), shown)
     )
 
 
 def _schedule_of(degradation: str, data: str) -> str:
     """The data set's own, if there is one: "cifar10" for "cifar10_20k"."""
-    from pkn.schedules import PRESETS
+    from pkn.degradations.presets import PRESETS
 
     own = [name for kind, name in PRESETS if kind == degradation and data.startswith(name)]
     if not own:
@@ -96,8 +97,8 @@ def _number(text: str) -> tuple[str, Any]:
 
 
 def _network(config: str, size: int, channels: int) -> Any:
-    from pkn.nets._kernel_predicting import SETTINGS, KernelPredictingNet
-    from pkn.nets._unet import UNET_SETTINGS, UNet
+    from pkn.nets.models.kernel_predicting import SETTINGS, KernelPredictingNet
+    from pkn.nets.models.unet import UNET_SETTINGS, UNet
 
     if config == "kernels":
         return KernelPredictingNet(SETTINGS["tiny"].for_images(size, channels))
@@ -111,11 +112,11 @@ def _sheet(model: Any, clean: Any) -> Any:
     import numpy as np
     import torch
 
-    from pkn.cold_diffusion import restorations
-    from pkn.image_tensors import to_pictures
+    from pkn.io.tensors import to_pictures
+    from pkn.sampling.cold_diffusion import restorations
 
     steps = min(LONGEST, model.degradation.steps)
     clean = clean.to(next(model.net.parameters()).device)
-    columns = [clean, *restorations(model, clean, [("naive", 1), ("improved", steps)])]
+    columns = [clean, *restorations(model, clean, [("algorithm_1", 1), ("algorithm_2", steps)])]
     rows = torch.stack(columns, 1).flatten(0, 1)
     return np.clip(to_pictures(rows), 0, 1), len(columns)

@@ -1,5 +1,6 @@
 """``pkn train-sampler``."""
 
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,34 +15,47 @@ SHEET = 36  # samples
 
 @click.command("train-sampler")
 @training_options(rate=3e-4)
-@click.option("--config", default="small", show_default=True, help="tiny, small or published.")
+@click.option("--config", default="small", show_default=True, help="tiny, small, medium or published.")
+@click.option("--times", default="logit-normal", show_default=True, help="How t is drawn: logit-normal or uniform.")
+@click.option("--weighting", default="velocity", show_default=True, help="Of squared errors: velocity (1/t^2) or none.")
+@click.option("--profile", default=0.1, show_default=True, help="Width of the average of weights, of the run's length.")
 @click.option(
     "--perceptual",
-    default="lpips",
+    default="none",
     show_default=True,
-    help="Perceptual part of the loss: lpips (the package), an .npz of SqueezeNet 1.1's weights, or none.",
+    help="Perceptual part of the loss: none, lpips (the package), or an .npz of SqueezeNet 1.1's weights.",
 )
+@click.option("--perceptual-weight", default=1.0, show_default=True, help="Of that part, at t = 0.")
 @click.option("--perceptual-weights", type=IMAGES, help="LPIPS's .pth for SqueezeNet.")
-def command(config: str, perceptual: str, perceptual_weights: Path | None, **given: Any) -> None:
+def command(
+    config: str,
+    times: str,
+    weighting: str,
+    perceptual: str,
+    perceptual_weight: float,
+    perceptual_weights: Path | None,
+    **given: Any,
+) -> None:
     """Train a generative kernel-predicting network on any set of small images of one size."""
     require_torch("training")
     import torch
 
-    from pkn.generation import sample
-    from pkn.nets._kernel_predicting import SETTINGS, KernelPredictingNet
-    from pkn.noising import objective
+    from pkn.nets.models.kernel_predicting import SETTINGS, KernelPredictingNet
+    from pkn.sampling.kernel_predicting import sample
+    from pkn.training.objectives import NoiseObjective
 
     check_weights_name(given["out"])
     if config not in SETTINGS:
         raise ValueError(f"--config is {config!r}; expected one of {', '.join(SETTINGS)}")
     device = chosen_device(given["device"])
+    objective = NoiseObjective(times, weighting=weighting, perceptual=0 if perceptual == "none" else perceptual_weight)
     distance = _perceptual(perceptual, perceptual_weights)
     images = read_images(given)
     size, channels = images.images.shape[2:]
     torch.manual_seed(given["seed"])
     net = KernelPredictingNet(SETTINGS[config].for_images(size, channels))
-    loss = objective(None if distance is None else distance.to(device))
-    minimised = {"error": "squared", "perceptual": Path(perceptual).name}
+    loss = objective.loss(None if distance is None else distance.to(device))
+    minimised = {**asdict(objective), "perceptual features": Path(perceptual).name}
 
     def sheet(net: Any) -> tuple[Any]:
         return (sample(net, SHEET, steps=32, rng=0, device=device),)
@@ -62,6 +76,6 @@ def _perceptual(name: str, weights: Path | None) -> Any:
         import lpips  # type: ignore[import-not-found]
 
         return lpips.LPIPS(net="squeeze", verbose=False)
-    from pkn.nets._squeezenet import PerceptualDistance, load_lpips_weights, load_squeezenet
+    from pkn.nets.models.squeezenet import PerceptualDistance, load_lpips_weights, load_squeezenet
 
     return PerceptualDistance(load_squeezenet(name), None if weights is None else load_lpips_weights(weights))

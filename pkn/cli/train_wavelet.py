@@ -31,13 +31,13 @@ def command(scales: int, config: str, rf: str, noise: float, denoised: bool, **g
     require_torch("training")
     import torch
 
-    from pkn.checkpoints import checkpoint_path
-    from pkn.image_tensors import to_tensor
-    from pkn.nets._restorers import load_restorer
-    from pkn.wavelet_models import WaveletModel
-    from pkn.wavelet_training import parts_of
+    from pkn.io.tensors import to_tensor
+    from pkn.nets.registry import load_restorer
+    from pkn.training.checkpoints import checkpoint_path
+    from pkn.training.wavelet import band_tasks
+    from pkn.wavelets.models import WaveletModel
 
-    out, parts = given["out"], parts_of(scales, noise)
+    out, parts = given["out"], band_tasks(scales, noise)
     images = read_images(given | {"grey": True})
     _check_size(images, scales)
     shown = to_tensor(images.held_out[:: -(-len(images.held_out) // SHOWN)])
@@ -70,18 +70,18 @@ def _check_size(images: Any, scales: int) -> None:
 
 def _check_same(file: Path, net: Any, minimised: dict[str, Any]) -> None:
     """One error where a finished part is of another model than the one that is to be gone on with."""
-    from pkn.nets._restorers import described
-    from pkn.nets._weights import read_header
+    from pkn.nets.registry import to_config
+    from pkn.nets.weights import read_header
 
     header = read_header(file)
     there = {"network": header["architecture"], "objective": header["about"].get("plan", {}).get("objective")}
-    if there != (wanted := {"network": described(net), "objective": minimised}):
+    if there != (wanted := {"network": to_config(net), "objective": minimised}):
         raise ValueError(f"'{file}' is {there}; expected {wanted} to go on")
 
 
 def _network(config: str, rf: int, inputs: int, outputs: int) -> Any:
-    from pkn.nets._band_kernels import BandKernels, BandKernelSettings
-    from pkn.nets._bias_free import LOW_PASS_SETTINGS, BiasFreeCNN, conditional_settings
+    from pkn.nets.models.bias_free_cnn import LOW_PASS_SETTINGS, BiasFreeCNN, conditional_settings
+    from pkn.nets.models.wavelet_kernels import BandKernels, BandKernelSettings
 
     if config == "kernels":
         return BandKernels(BandKernelSettings(inputs, outputs))

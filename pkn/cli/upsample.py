@@ -22,8 +22,8 @@ def command(source: Path, target: Path, scale: float, max_pixels: int | None, **
     """Enlarge the image file IN, denoise it on the way, and write it to OUT (PNG, JPEG or TIFF)."""
     import numpy as np
 
-    from pkn.images import write_image
-    from pkn.upsampling import upsample
+    from pkn.io.images import write_image
+    from pkn.restoration.upsampling import upsample
 
     image = read(source, max_pixels)
     if any(alpha is not None and not np.all(alpha == alpha.max()) for alpha in image.alpha):

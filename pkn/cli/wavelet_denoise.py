@@ -21,10 +21,10 @@ def command(source: Path, target: Path, weights: Path, maps_folder: Path | None,
     where OUT's format can hold them; what is wholly transparent stays, but isn't hidden from its neighbours.
     """
     require_torch("multi-scale models")
-    from pkn.images import write_image
-    from pkn.wavelet_bands import predict_bands, write_bands
-    from pkn.wavelet_denoising import wavelet_denoise
-    from pkn.wavelet_models import find_wavelet_model
+    from pkn.io.images import write_image
+    from pkn.wavelets.bands import predict_bands, write_bands
+    from pkn.wavelets.denoising import wavelet_denoise
+    from pkn.wavelets.models import find_wavelet_model
 
     model, image = find_wavelet_model(weights), read(source, max_pixels)
     if maps_folder and image.channel_axis is not None:

@@ -1,0 +1,1 @@
+"""The kernel core: windows, patches, resampling and pyramids, forward and backward, on planar arrays."""

@@ -1,0 +1,168 @@
+"""The patch core: window averages whose weights compare patches, one offset at a time; never an H x W x K array.
+
+For an offset o, with S(p) the sum over a flat patch of n pixels of |x(q + o) - x(q)|^2 (channels added up):
+
+    out(p) = sum_o w x(p + o) / sum_o w,   w = 2^(factor(p) max(0, S(p) / n - 2 sigma(p)^2))
+
+Patches are summed anew for each pixel, rows first, not by running sums: those would carry rounding from where a tile
+begins, and the result would depend on the tiling. Pairs with an unseen pixel are left out of S and n.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba.extending import overload
+
+from pkn.filters.engine.compile import INLINED, inlined, kernel
+from pkn.filters.engine.dispatch import load
+from pkn.filters.engine.math import exp2, fma
+from pkn.filters.engine.threads import run_strips
+from pkn.filters.engine.window import BLOCK, Residuals, Strips, column
+
+HALF_LOG2E = 0.5 * float(np.log2(np.e))
+ROWS = 32
+SMALLEST = 1e-30
+
+
+@inlined
+def _square_rows(window, seen, y, x, dy, dx, squares, pairs):
+    """squares: |x(q + o) - x(q)|^2 of a block and its patch margin; pairs: 1 where both are seen (if any is not)."""
+    channels = window.shape[1] if seen is None else window.shape[1] - 1
+    wide = squares.shape[1]
+    for j in range(squares.shape[0]):
+        row = squares[j]
+        for c in range(channels):
+            there, here = window[y + dy + j, c, x + dx : x + dx + wide], window[y + j, c, x : x + wide]
+            if c == 0:
+                for i in range(wide):
+                    row[i] = (there[i] - here[i]) * (there[i] - here[i])
+            else:
+                for i in range(wide):
+                    row[i] += (there[i] - here[i]) * (there[i] - here[i])
+        if seen is not None:
+            there, here = window[y + dy + j, channels, x + dx : x + dx + wide], window[y + j, channels, x : x + wide]
+            for i in range(wide):
+                pairs[j, i] = there[i] * here[i]
+                row[i] *= pairs[j, i]
+
+
+def _sum_row(run, row, i):
+    """row[i] + row[i + 1] + ..., as many as ``run`` is long."""
+    raise NotImplementedError
+
+
+@overload(_sum_row, jit_options=INLINED)
+def _(run, row, i):
+    if run.count == 1:
+        return lambda run, row, i: row[i]
+    return lambda run, row, i: row[i] + _sum_row(run[1:], row, i + column(1))
+
+
+def _sum_column(run, rows, j, i):
+    """rows[j, i] + rows[j + 1, i] + ..., likewise."""
+    raise NotImplementedError
+
+
+@overload(_sum_column, jit_options=INLINED)
+def _(run, rows, j, i):
+    if run.count == 1:
+        return lambda run, rows, j, i: rows[j, i]
+    return lambda run, rows, j, i: rows[j, i] + _sum_column(run[1:], rows, j + 1, i)
+
+
+@inlined
+def _sum_along(run, values, sums):
+    for j in range(sums.shape[0]):
+        row, target = values[j], sums[j]
+        for i in range(BLOCK):
+            target[i] = _sum_row(run, row, column(i))
+
+
+@inlined
+def factors(coef):
+    """Rows h, sigma -> -log2(e) / h^2 and 2 sigma^2, in place."""
+    cast = coef.dtype.type
+    for i in range(coef.shape[1]):
+        coef[0, i] = cast(-2 * HALF_LOG2E) / max(coef[0, i] * coef[0, i], cast(SMALLEST))
+        coef[1, i] = cast(2) * coef[1, i] * coef[1, i]
+
+
+@kernel
+def average_patches(window, seen, maps, n, y0, search, run, out, mass):
+    """Fill rows ``y0`` ... of ``out`` (N, C, H, W) from a strip padded by the search and patch radius together.
+
+    ``run``: a tuple as long as the patch's side.
+    """
+    channels, width, side = out.shape[1], out.shape[3], len(run)
+    radius = search + side // 2
+    rows = window.shape[0] - 2 * radius
+    squares = np.empty((rows + side - 1, BLOCK + side - 1), window.dtype)
+    pairs = np.empty_like(squares)
+    along = np.empty((rows + side - 1, BLOCK), window.dtype)
+    along_pairs = np.empty_like(along)
+    coef = np.empty((rows, 2, BLOCK), window.dtype)
+    acc = np.empty((rows, channels + 1, BLOCK), window.dtype)
+    weights = np.empty(BLOCK, window.dtype)
+    cast = window.dtype.type
+    full = cast(side * side)
+    area = cast(1) / full
+    for x in range(0, width, BLOCK):
+        wide = min(BLOCK, width - x)
+        acc[:] = 0
+        for j in range(rows):
+            load(maps, n, y0 + j, x, wide, coef[j])
+            factors(coef[j])
+        for dy in range(-search, search + 1):
+            for dx in range(-search, search + 1):
+                _square_rows(window, seen, search, x + search, dy, dx, squares, pairs)
+                _sum_along(run, squares, along)
+                if seen is not None:
+                    _sum_along(run, pairs, along_pairs)
+                for j in range(rows):
+                    slope, floor = coef[j, 0], coef[j, 1]
+                    for i in range(BLOCK):
+                        total = _sum_column(run, along, j, i)
+                        inverse = area
+                        if seen is not None:  # the same bits where nothing is missing
+                            count = _sum_column(run, along_pairs, j, i)
+                            inverse = area if count == full else cast(1) / max(count, cast(1))
+                        weights[i] = exp2(slope[i] * max(cast(0), fma(total, inverse, -floor[i])))
+                    first = x + radius + dx
+                    if seen is not None:
+                        marks = window[j + radius + dy, channels, first : first + BLOCK]
+                        for i in range(BLOCK):
+                            weights[i] *= marks[i]
+                    for c in range(channels):
+                        there = window[j + radius + dy, c, first : first + BLOCK]
+                        here = window[j + radius, c, x + radius : x + radius + BLOCK]
+                        sums = acc[j, c]
+                        for i in range(BLOCK):
+                            sums[i] += weights[i] * (there[i] - here[i])
+                    sums = acc[j, channels]
+                    for i in range(BLOCK):
+                        sums[i] += weights[i]
+        for j in range(rows):
+            for c in range(channels):
+                for i in range(BLOCK):
+                    value = window[j + radius, c, x + radius + i] + acc[j, c, i] / acc[j, channels, i]
+                    acc[j, c, i] = value if acc[j, channels, i] != 0 else cast(np.nan)
+                out[n, c, y0 + j, x : x + wide] = acc[j, c, :wide]
+            if mass.size:
+                mass[n, y0 + j, x : x + wide] = acc[j, channels, :wide]
+
+
+def forward(
+    image: np.ndarray, maps: Any, search: int, patch: int, border: str, valid: np.ndarray | None, keep: bool
+) -> tuple[np.ndarray, Residuals]:
+    """As :func:`pkn.filters.engine.window.forward`, with maps h and sigma."""
+    batch, _, height, width = image.shape
+    strips = Strips(image, valid, search + patch, border, 1)
+    out = np.empty_like(image)
+    mass = np.empty((batch, height, width) if keep else (0, 0, 0), image.dtype)
+
+    def task(n: int, start: int, stop: int) -> None:
+        window, seen = strips.window(n, start, stop + 2 * (search + patch), "window")
+        average_patches(window, seen, maps, n, start, search, (0,) * (2 * patch + 1), out, mass)
+
+    run_strips(task, batch, height, ROWS)
+    return out, Residuals(image, valid, maps, out, mass)

@@ -1,0 +1,119 @@
+"""The patch core backwards: a whole image at a time, offset after offset, so that each addition has its fixed place."""
+
+import numpy as np
+
+from pkn.filters.engine.borders import pad_adjoint
+from pkn.filters.engine.compile import inlined, kernel
+from pkn.filters.engine.dispatch import masked
+from pkn.filters.engine.math import exp2
+from pkn.filters.engine.patches import HALF_LOG2E, SMALLEST
+from pkn.filters.engine.threads import run_strips
+from pkn.filters.engine.window import Residuals, Strips
+
+
+@inlined
+def _box(values, side, along, sums):
+    """Fill ``sums`` (H, W): sums of ``values`` (H + side - 1, W + side - 1) over all squares of that side."""
+    width = sums.shape[1]
+    along[:] = 0
+    for j in range(along.shape[0]):
+        row = along[j]
+        for t in range(side):
+            part = values[j, t : t + width]
+            for i in range(width):
+                row[i] += part[i]
+    sums[:] = 0
+    for j in range(sums.shape[0]):
+        row = sums[j]
+        for t in range(side):
+            part = along[j + t]
+            for i in range(width):
+                row[i] += part[i]
+
+
+@inlined
+def _square(window, seen, channels, search, dy, dx, squares, pairs):
+    """|x(q + o) - x(q)|^2 wherever patches reach; ``pairs`` marks where both are seen."""
+    for j in range(squares.shape[0]):
+        for i in range(squares.shape[1]):
+            y, x = j + search, i + search
+            total = squares.dtype.type(0)
+            for c in range(channels):
+                d = window[y + dy, c, x + dx] - window[y, c, x]
+                total += d * d
+            if seen is not None:
+                pairs[j, i] = window[y + dy, channels, x + dx] * window[y, channels, x]
+            squares[j, i] = total * pairs[j, i]
+
+
+@kernel
+def pull_patches(window, seen, maps, search, patch, out, mass, v_out, v_maps, v_window):
+    """Cotangents of one image; ``window`` (rows, C, columns) is all of it, padded by ``search + patch``.
+
+    With t = max(0, S / n - 2 sigma^2) and w = exp(-t / h^2): v_h = sum 2 t / h^3 w v_w,
+    v_sigma = sum 4 sigma / h^2 w v_w where t > 0, and v_S = -w v_w / (n h^2), which every pair of the patch shares.
+    """
+    (channels, height, width), side = out.shape, 2 * patch + 1
+    radius, cast = search + patch, window.dtype.type
+    h, sigma = maps
+    squares = np.empty((height + 2 * patch, width + 2 * patch), window.dtype)
+    along = np.empty((height + 2 * patch, width), window.dtype)
+    total, count = np.empty((height, width), window.dtype), np.empty((height, width), window.dtype)
+    pairs = np.ones_like(squares)
+    v_total = np.zeros((height + 4 * patch, width + 4 * patch), window.dtype)  # 0 around, for the box's adjoint
+    v_along = np.empty((height + 4 * patch, width + 2 * patch), window.dtype)
+    v_squares = np.empty_like(squares)
+    _box(pairs, side, along, count)
+    for dy in range(-search, search + 1):
+        for dx in range(-search, search + 1):
+            _square(window, seen, channels, search, dy, dx, squares, pairs)
+            _box(squares, side, along, total)
+            if seen is not None:
+                _box(pairs, side, along, count)
+            for y in range(height):
+                for x in range(width):
+                    n, there = max(count[y, x], cast(1)), window[y + radius + dy]
+                    slope = cast(1) / max(h[y, x] * h[y, x], cast(SMALLEST))
+                    t = total[y, x] / n - cast(2) * sigma[y, x] * sigma[y, x]
+                    w = exp2(cast(-2 * HALF_LOG2E) * slope * max(cast(0), t))
+                    w = masked(w, seen, there, channels, x + radius + dx)
+                    v_e = cast(0)
+                    if mass[y, x] != 0:
+                        for c in range(channels):
+                            g = v_out[c, y, x] / mass[y, x]
+                            v_e += w * g * (there[c, x + radius + dx] - out[c, y, x])
+                            v_window[y + radius + dy, c, x + radius + dx] += w * g
+                    if t <= 0:
+                        v_e = cast(0)
+                    v_maps[0, y, x] += cast(2) * v_e * t * slope / max(h[y, x], cast(SMALLEST))
+                    v_maps[1, y, x] += cast(4) * v_e * sigma[y, x] * slope
+                    v_total[y + 2 * patch, x + 2 * patch] = -v_e * slope / n
+            _box(v_total, side, v_along, v_squares)
+            for j in range(height + 2 * patch):
+                for i in range(width + 2 * patch):
+                    y, x = j + search, i + search
+                    for c in range(channels):
+                        d = window[y + dy, c, x + dx] - window[y, c, x]
+                        pull = cast(2) * v_squares[j, i] * pairs[j, i] * d
+                        v_window[y + dy, c, x + dx] += pull
+                        v_window[y, c, x] -= pull
+
+
+def vjp(residuals: Residuals, v_out: np.ndarray, search: int, patch: int, border: str) -> tuple[np.ndarray, np.ndarray]:
+    """Cotangents of the image and of the maps (N, 2, H, W); maps in full size."""
+    image, valid, maps, out, mass = residuals
+    batch, channels, height, width = image.shape
+    radius = search + patch
+    strips = Strips(image, valid, radius, border, 1)
+    v_maps = np.zeros((batch, 2, height, width), image.dtype)
+    v_padded = np.zeros((batch, channels, height + 2 * radius, width + 2 * radius), image.dtype)
+
+    def task(n: int, start: int, stop: int) -> None:
+        window, seen = strips.window(n, 0, height + 2 * radius, "window")
+        v_window = np.zeros((height + 2 * radius, channels, width + 2 * radius), image.dtype)
+        here = tuple(values[n, 0] for values in maps)
+        pull_patches(window, seen, here, search, patch, out[n], mass[n], v_out[n], v_maps[n], v_window)
+        v_padded[n] = np.moveaxis(v_window, 1, 0)
+
+    run_strips(task, batch, 1, 1)
+    return pad_adjoint(v_padded, radius, border), v_maps

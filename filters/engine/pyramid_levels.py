@@ -1,0 +1,152 @@
+"""From one level of a pyramid to the next: 2 x 2 means down, half-pixel bilinear up, and their adjoints.
+
+The pair keeps phase. A side of odd length counts its last pixel twice on the way down, and is cut on the way up.
+"""
+
+import numpy as np
+
+from pkn.filters.engine.compile import inlined, kernel
+from pkn.filters.engine.math import fma
+from pkn.filters.engine.threads import run_strips
+
+ROWS = 64  # of a strip
+
+
+def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
+    """Height and width of a level of an image of ``size``, level 0 being the image's own."""
+    return -(-size[0] // 2**level), -(-size[1] // 2**level)
+
+
+def halve(image: np.ndarray, gaps: bool = False) -> np.ndarray:
+    """Means of 2 x 2 pixels of (..., H, W); with ``gaps``, of those that aren't NaN."""
+    if gaps:
+        return _halve_with_gaps(image)
+    height, width = image.shape[-2:]
+    planes = np.ascontiguousarray(image).reshape(-1, height, width)
+    out = np.empty((len(planes), -(-height // 2), -(-width // 2)), image.dtype)
+    run_strips(lambda n, start, stop: _halve_rows(planes, start, stop, out), 1, out.shape[1], ROWS)
+    return out.reshape(*image.shape[:-2], *out.shape[1:])
+
+
+@kernel
+def _halve_rows(planes, start, stop, out):
+    quarter = out.dtype.type(0.25)
+    height, width = planes.shape[1:]
+    for p in range(out.shape[0]):
+        for y in range(start, stop):
+            above, below, target = planes[p, 2 * y], planes[p, min(2 * y + 1, height - 1)], out[p, y]
+            for x in range(width // 2):
+                target[x] = (above[2 * x] + above[2 * x + 1] + (below[2 * x] + below[2 * x + 1])) * quarter
+            if width % 2:
+                last = width - 1
+                target[last // 2] = (above[last] + above[last] + (below[last] + below[last])) * quarter
+
+
+def _halve_with_gaps(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[-2:]
+    image = np.pad(image, [(0, 0)] * (image.ndim - 2) + [(0, height % 2), (0, width % 2)], mode="edge")
+    parts = [image[..., r::2, c::2] for r in (0, 1) for c in (0, 1)]
+    count = np.sum([~np.isnan(part) for part in parts], axis=0, dtype=image.dtype)
+    parts = [np.where(np.isnan(part), 0, part) for part in parts]
+    with np.errstate(invalid="ignore"):  # the same sum, so that whole blocks have the same bits either way
+        return np.asarray((parts[0] + parts[1] + (parts[2] + parts[3])) / count)
+
+
+def halve_adjoint(v_half: np.ndarray, size: tuple[int, int], seen: np.ndarray | None = None) -> np.ndarray:
+    """The transpose of :func:`halve` for an image of ``size``; ``seen`` (..., H, W): where it had no gaps."""
+    if seen is not None:
+        share = halve(seen.astype(v_half.dtype))
+        v_half = np.where(share > 0, v_half / np.maximum(share, v_half.dtype.type(0.25)), 0)
+        return np.where(seen, halve_adjoint(v_half, size), 0)
+    v_image = np.repeat(np.repeat(v_half * v_half.dtype.type(0.25), 2, -2), 2, -1)
+    for axis in (-2, -1):
+        v_image = np.moveaxis(v_image, axis, 0)
+        if size[axis] % 2:
+            v_image[-2] += v_image[-1]
+            v_image = v_image[:-1]
+        v_image = np.moveaxis(v_image, 0, axis)
+    return v_image
+
+
+@inlined
+def _double_row(plane, y, line, out):
+    """Row ``y`` of ``plane`` enlarged; ``line`` has the plane's width."""
+    quarter = out.dtype.type(0.25)
+    at = y // 2
+    near, far = plane[at], plane[min(max(at + 2 * (y % 2) - 1, 0), plane.shape[0] - 1)]
+    for x in range(line.size):
+        line[x] = near[x] + quarter * (far[x] - near[x])
+    left, right = line[:-1], line[1:]
+    even, odd = out[2::2], out[1::2]
+    for x in range(min(even.size, right.size)):
+        even[x] = right[x] + quarter * (left[x] - right[x])
+    for x in range(min(odd.size, left.size)):
+        odd[x] = left[x] + quarter * (right[x] - left[x])
+    out[0] = line[0]
+    if out.size == 2 * line.size:
+        out[out.size - 1] = line[line.size - 1]
+
+
+@kernel
+def _double_rows(planes, start, stop, out):
+    line = np.empty(planes.shape[2], planes.dtype)
+    for p in range(planes.shape[0]):
+        for y in range(start, stop):
+            _double_row(planes[p], y, line, out[p, y])
+
+
+def double(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bilinear interpolation of (..., H, W) to twice as many pixels, cut to ``size``; a constant stays the same."""
+    planes = np.ascontiguousarray(image).reshape(-1, *image.shape[-2:])
+    out = np.empty((len(planes), *size), image.dtype)
+    run_strips(lambda n, start, stop: _double_rows(planes, start, stop, out), 1, size[0], ROWS)
+    return out.reshape(*image.shape[:-2], *size)
+
+
+@kernel
+def _blend_rows(fine, coarser, share, start, stop, out, step):
+    """Planes (N, C, ...); ``step`` takes the differences, unless it is empty."""
+    cast = out.dtype.type
+    line, coarse = np.empty(coarser.shape[3], out.dtype), np.empty(out.shape[3], out.dtype)
+    for n in range(out.shape[0]):
+        parts = share[min(n, share.shape[0] - 1), 0]
+        for c in range(out.shape[1]):
+            for y in range(start, stop):
+                _double_row(coarser[n, c], y, line, coarse)
+                here, part, target = fine[n, c, y], parts[min(y, parts.shape[0] - 1)], out[n, c, y]
+                same = part.size == 1
+                for x in range(target.size):
+                    s = part[0 if same else x]
+                    d = here[x] - coarse[x]
+                    target[x] = fma(s, d, coarse[x]) if s < cast(0.5) else fma(s - cast(1), d, here[x])
+                if step.size:
+                    for x in range(target.size):
+                        step[n, c, y, x] = here[x] - coarse[x]
+
+
+def blend(
+    fine: np.ndarray, coarser: np.ndarray, share: np.ndarray, keep: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """``share`` of ``fine`` (N, C, H, W) and the rest of ``coarser``, doubled; exact for a share of 0 and 1.
+
+    Also the differences of the two, if they are to be kept.
+    """
+    out = np.empty_like(fine)
+    step = np.empty(fine.shape if keep else (0, 0, 0, 0), fine.dtype)
+    fine, coarser, share = (np.ascontiguousarray(each) for each in (fine, coarser, share))
+    run_strips(lambda n, start, stop: _blend_rows(fine, coarser, share, start, stop, out, step), 1, fine.shape[2], ROWS)
+    return out, step
+
+
+def double_adjoint(v_image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The transpose of :func:`double` of an image of ``size``."""
+    for axis in (-2, -1):
+        v_image = np.moveaxis(v_image, axis, 0)
+        v_both = np.zeros((2 * size[axis], *v_image.shape[1:]), v_image.dtype)
+        v_both[: v_image.shape[0]] = v_image
+        v_half = v_both[::2] + v_both[1::2]
+        v_step = (v_both[1:-1:2] - v_both[2::2]) * v_image.dtype.type(0.25)
+        v_half[1:] += v_step
+        v_half[:-1] -= v_step
+        v_image = np.moveaxis(v_half, 0, axis)
+    return v_image

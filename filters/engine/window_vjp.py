@@ -1,0 +1,264 @@
+"""The window core backwards: two gathers, one by centres and one by the pixels that centres see; no atomics."""
+
+import numpy as np
+
+from pkn.filters.engine.borders import pad_adjoint
+from pkn.filters.engine.compile import inlined, kernel, local
+from pkn.filters.engine.dispatch import (
+    coefficients,
+    coefficients_vjp,
+    energy_vjp,
+    load,
+    masked,
+    range_factor,
+    signed,
+    weight,
+)
+from pkn.filters.engine.math import fma
+from pkn.filters.engine.threads import run_strips, scratch
+from pkn.filters.engine.window import BLOCK, Residuals, Strips, blocks, column, load_centre, planes
+
+LONGEST_RUN = 2  # beyond about 300 instructions the compiler neither unrolls a run nor vectorises its block
+LN2 = float(np.log(2))
+
+
+@inlined
+def _load_pull(maps, n, y, x, count, out, mass, v_out, total, ref):
+    """Fill ref after the centre: g = v_out / mass (C) and level = out - centre (C); a weight pulls g (d - level)."""
+    g, level = total + 1, total + 1 + out.shape[1]
+    for c in range(out.shape[1]):
+        for i in range(BLOCK):
+            ref[g + c, i] = 0
+            ref[level + c, i] = 0
+        for i in range(count):
+            total = mass[n, y, x + i]
+            if total != 0:
+                ref[g + c, i] = v_out[n, c, y, x + i] if signed(maps) else v_out[n, c, y, x + i] / total
+                ref[level + c, i] = 0 if signed(maps) else out[n, c, y, x + i] - ref[c, i]
+
+
+@inlined
+def _grad_centres_run(window, seen, maps, coef, v_coef, ref, acc, y, x, tap, dr, dc, run, unrolled, guides):
+    """Add what one run of taps pulls on the factors (``v_coef``) and on the centre's own value (``acc``)."""
+    total = len(unrolled) + len(guides) if len(unrolled) > 0 else acc.shape[0]
+    channels = total - len(guides)
+    metric = channels if len(guides) > 0 else 0
+    cast = acc.dtype.type
+    for i in range(BLOCK):
+        for k in range(len(run)):
+            at = column(x) + column(i) + column(k)
+            d2 = cast(0)
+            v_w = cast(0)
+            for c in range(metric, total):
+                d = window[y, c, at] - ref[c, i]
+                d2 = fma(d, d, d2)
+            for c in range(channels):
+                d = window[y, c, at] - ref[c, i]
+                v_w = fma(ref[total + 1 + c, i], d - ref[total + 1 + channels + c, i], v_w)
+            d2 = masked(d2, seen, ref, total, i)
+            v_e = masked(v_w, seen, window[y], total, at)
+            if not signed(maps):
+                v_e *= cast(LN2) * weight(maps, coef, i, tap + k, dr, dc + cast(k), d2)
+            energy_vjp(maps, v_coef, i, tap + k, dr, dc + cast(k), d2, v_e)
+            v_d2 = masked(v_e * range_factor(maps, coef, i), seen, ref, total, i)
+            for c in range(metric, total):
+                acc[c, i] -= cast(2) * v_d2 * (window[y, c, at] - ref[c, i])
+
+
+@kernel
+def grad_centres(window, seen, maps, n, y0, radius, run, rest, unrolled, guides, out, mass, v_out, v_maps, v_image):
+    """What every pixel gathers as a centre: the cotangents of its maps' planes, and of its own value in ``d2``."""
+    total, width, side = v_image.shape[1], out.shape[3], 2 * radius + 1
+    coef = np.empty((v_maps.shape[1], BLOCK), window.dtype)
+    v_coef = np.empty((v_maps.shape[1], BLOCK), window.dtype)
+    ref = local(unrolled, window, 2 * out.shape[1] + total + 1, BLOCK)
+    acc = local(unrolled, window, total, BLOCK)
+    cast = acc.dtype.type
+    for y in range(window.shape[0] - 2 * radius):
+        for x in range(0, width, BLOCK):
+            count = min(BLOCK, width - x)
+            load(maps, n, y0 + y, x, count, coef)
+            coefficients(maps, coef)
+            load_centre(window, seen, maps, y + radius, x + radius, total, ref)
+            _load_pull(maps, n, y0 + y, x, count, out, mass, v_out, total, ref)
+            acc[:] = 0
+            v_coef[:] = 0
+            for r in range(side):
+                for c in range(0, side, len(run)):
+                    tap, dr, dc = r * side + c, cast(r - radius), cast(c - radius)
+                    if c + len(run) <= side:
+                        _grad_centres_run(
+                            window,
+                            seen,
+                            maps,
+                            coef,
+                            v_coef,
+                            ref,
+                            acc,
+                            y + r,
+                            x + c,
+                            tap,
+                            dr,
+                            dc,
+                            run,
+                            unrolled,
+                            guides,
+                        )
+                    else:
+                        _grad_centres_run(
+                            window,
+                            seen,
+                            maps,
+                            coef,
+                            v_coef,
+                            ref,
+                            acc,
+                            y + r,
+                            x + c,
+                            tap,
+                            dr,
+                            dc,
+                            rest,
+                            unrolled,
+                            guides,
+                        )
+            load(maps, n, y0 + y, x, count, coef)
+            coefficients_vjp(maps, coef, v_coef)
+            for k in range(v_coef.shape[0]):
+                v_maps[n, k, y0 + y, x : x + count] = v_coef[k, :count]
+            for c in range(total):
+                v_image[n, c, y0 + y, x : x + count] = acc[c, :count]
+
+
+@kernel
+def prepare_centres(own, seen, maps, n, y0, radius, coefs, refs, skip, unrolled, guides, out, mass, v_out):
+    """Factors and ``ref`` of whole rows of centres: ``coefs`` and ``refs`` (rows, planes, columns), from ``skip``.
+
+    ``own`` is the padded strip of the centres' rows. Around them all is 0: what is no centre has g = 0, pulls nothing.
+    """
+    total, width, left = out.shape[1] + len(guides), out.shape[3], 2 * radius
+    coef = np.empty((coefs.shape[1], BLOCK), own.dtype)
+    ref = local(unrolled, own, 2 * out.shape[1] + total + 1, BLOCK)
+    ref[:] = 1
+    coefs[:] = 0
+    refs[:] = 0
+    for j in range(own.shape[0]):
+        for x in range(0, width, BLOCK):
+            count = min(BLOCK, width - x)
+            load(maps, n, y0 + j, x, count, coef)
+            coefficients(maps, coef)
+            load_centre(own, seen, maps, j, x + radius, total, ref)
+            _load_pull(maps, n, y0 + j, x, count, out, mass, v_out, total, ref)
+            coefs[skip + j, :, left + x : left + x + count] = coef[:, :count]
+            refs[skip + j, :, left + x : left + x + count] = ref[:, :count]
+
+
+@inlined
+def _grad_neighbours_run(window, seen, maps, coef, ref, acc, y, x, first, tap, dr, dc, run, unrolled, guides):
+    """Add what the centres that see these pixels at one run of taps pull on them; tap k's centre is ``first - k``."""
+    total = len(unrolled) + len(guides) if len(unrolled) > 0 else acc.shape[0]
+    channels = total - len(guides)
+    metric = channels if len(guides) > 0 else 0
+    cast = acc.dtype.type
+    for i in range(BLOCK):
+        for k in range(len(run)):
+            at = column(x) + column(i)
+            p = column(first) + column(i) - column(k)
+            d2 = cast(0)
+            v_w = cast(0)
+            for c in range(metric, total):
+                d = window[y, c, at] - ref[c, p]
+                d2 = fma(d, d, d2)
+            for c in range(channels):
+                d = window[y, c, at] - ref[c, p]
+                v_w = fma(ref[total + 1 + c, p], d - ref[total + 1 + channels + c, p], v_w)
+            d2 = masked(d2, seen, ref, total, p)
+            w = masked(weight(maps, coef, p, tap + k, dr, dc + cast(k), d2), seen, window[y], total, at)
+            v_d2 = masked(cast(2 * LN2) * w * v_w * range_factor(maps, coef, p), seen, ref, total, p)
+            for c in range(channels):
+                acc[c, i] = fma(w, ref[total + 1 + c, p], acc[c, i])
+            for c in range(metric, total):
+                acc[c, i] = fma(v_d2, window[y, c, at] - ref[c, p], acc[c, i])
+
+
+@kernel
+def grad_neighbours(window, seen, maps, n, y0, radius, run, rest, unrolled, guides, coefs, refs, v_padded):
+    """What every padded pixel gathers from the centres that see it. ``window``: the pixels' own rows, padded."""
+    total, width, side = v_padded.shape[1], v_padded.shape[3], 2 * radius + 1
+    acc = local(unrolled, window, total, BLOCK)
+    cast = acc.dtype.type
+    for j in range(window.shape[0]):
+        for x in range(0, width, BLOCK):
+            count = min(BLOCK, width - x)
+            acc[:] = 0
+            for r in range(side):
+                for c in range(0, side, len(run)):
+                    tap, dr, dc = r * side + c, cast(r - radius), cast(c - radius)
+                    row, first = j + 2 * radius - r, x + 2 * radius - c
+                    coef, ref = coefs[row], refs[row]
+                    if c + len(run) <= side:
+                        _grad_neighbours_run(
+                            window, seen, maps, coef, ref, acc, j, x, first, tap, dr, dc, run, unrolled, guides
+                        )
+                    else:
+                        _grad_neighbours_run(
+                            window,
+                            seen,
+                            maps,
+                            coef,
+                            ref,
+                            acc,
+                            j,
+                            x,
+                            first,
+                            tap,
+                            dr,
+                            dc,
+                            rest,
+                            unrolled,
+                            guides,
+                        )
+            for c in range(total):
+                v_padded[n, c, y0 + j, x : x + count] = acc[c, :count]
+
+
+def vjp(
+    residuals: Residuals, v_out: np.ndarray, radius: int, border: str, image_too: bool = True
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Cotangents of the image (None if not wanted) and of the maps' planes, stacked (N, K, H, W); maps in full size."""
+    image, valid, maps, out, mass = residuals
+    batch, _, height, width = image.shape
+    strips = Strips(image, valid, radius, border, LONGEST_RUN, image.shape[1] - out.shape[1])
+    v_maps = np.empty((batch, planes(maps), height, width), image.dtype)
+    v_centre = np.empty_like(image)
+
+    def task(n: int, start: int, stop: int) -> None:
+        window, seen = strips.window(n, start, stop + 2 * radius, "window")
+        shape = (strips.run, strips.rest, strips.unrolled, strips.guides)
+        grad_centres(window, seen, maps, n, start, radius, *shape, out, mass, v_out, v_maps, v_centre)
+
+    run_strips(task, batch, height, strips.height)
+    return v_centre + _gather(residuals, v_out, strips, border) if image_too else None, v_maps
+
+
+def _gather(residuals: Residuals, v_out: np.ndarray, strips: Strips, border: str) -> np.ndarray:
+    image, _, maps, out, mass = residuals
+    batch, total, height, width = image.shape
+    radius = strips.radius
+    v_padded = np.empty((batch, total, height + 2 * radius, width + 2 * radius), image.dtype)
+    wide = blocks(width + 2 * radius) + 2 * radius
+
+    def task(n: int, start: int, stop: int) -> None:
+        # Padded row j is seen by the centres of rows j - 2 radius ... j, and row p of centres is padded row p + radius.
+        low, high = max(start - 2 * radius, 0), min(stop, height)
+        own, own_seen = strips.window(n, low + radius, high + radius, "own")
+        window, seen = strips.window(n, start, stop, "window", mark=own_seen is not None)
+        coefs = scratch("coefs", (stop - start + 2 * radius, planes(maps), wide), image.dtype)
+        refs = scratch("refs", (stop - start + 2 * radius, 2 * out.shape[1] + total + 1, wide), image.dtype)
+        skip, unrolled = low - start + 2 * radius, (strips.unrolled, strips.guides)
+        prepare_centres(own, own_seen, maps, n, low, radius, coefs, refs, skip, *unrolled, out, mass, v_out)
+        shape = (strips.run, strips.rest, strips.unrolled, strips.guides)
+        grad_neighbours(window, seen, maps, n, start, radius, *shape, coefs, refs, v_padded)
+
+    run_strips(task, batch, height + 2 * radius, strips.height)
+    return pad_adjoint(v_padded, radius, border)

@@ -1,0 +1,260 @@
+"""A generative model whose every step is a filter: a transformer predicts signed kernels for a pyramid of an image.
+
+After "Generating Cats with KPN Filtering" (2025) and its public script: patches, tokens turned by their positions,
+transformer, decoder, a filter head on each level, and a drift of low frequency that is added.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pkn.filters import AnisotropicUpsampling, FreeKernel
+from pkn.nets.models.partition_pyramid import KernelMaps, filter_pyramid
+from pkn.nets.models.time_embedding import sinusoids
+from pkn.nets.models.transformer import Block, rotary_angles, rotate
+
+GAUSSIAN = 3  # kx, ky, rho
+NARROWEST = (
+    8.0  # of kx and ky, 1/px of the coarser level; the source's exp(-2 k^2 d^2), k < 4, is our exp(-k^2 d^2 / 2)
+)
+INITIAL = 1.5  # of kx and ky: about a linear interpolation
+STEEPEST = 0.98  # of rho: keeps the precision matrix positive definite
+DRIFT_LEVELS = 3  # halvings before the drift is told
+
+
+@dataclass(frozen=True)
+class KernelPredictingSettings:
+    """Sizes of a :class:`KernelPredictingNet`; the default is the published configuration.
+
+    Parameters
+    ----------
+    size : int
+        Side of the (square) images, px; a multiple of ``2 ** len(decoder)``, which is the side of a patch.
+    channels : int
+        Of the images.
+    width, blocks, heads, hidden : int
+        Of the transformer; ``hidden`` features has its SwiGLU. (341, two thirds of the width, gives the published
+        25.8 million weights.)
+    decoder : tuple of int
+        Channels at each level on the way up, coarsest first: so many levels are filtered, and a coarser one is not.
+    head_width : int
+        Channels of a filter head.
+    embedding : int
+        Channels that patches are made of, and features of the time.
+    radius : int
+        Kernels have 2 radius + 1 pixels a side.
+    normalization : {"tanh", "softmax"}
+        Signed kernels, or positive ones that sum to 1.
+    pyramid : bool
+        Whether coarser levels are filtered too.
+    drift : int
+        Channels of the network whose result is added; 0 for none.
+    skips : bool
+        Whether each level of the decoder sees the image at its own resolution. (Not published: there, all goes through
+        the tokens.)
+    """
+
+    size: int = 64
+    channels: int = 3
+    width: int = 512
+    blocks: int = 16
+    heads: int = 8
+    hidden: int = 341
+    decoder: tuple[int, ...] = (256, 128, 64)
+    head_width: int = 32
+    embedding: int = 16
+    radius: int = 2
+    normalization: str = "tanh"
+    pyramid: bool = True
+    drift: int = 16
+    skips: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decoder", tuple(self.decoder))
+        if self.size % self.patch:
+            raise ValueError(f"size is {self.size}; expected a multiple of {self.patch} for {len(self.decoder)} levels")
+        if self.width % (4 * self.heads):
+            raise ValueError(f"width is {self.width}; expected a multiple of 4 times heads, {4 * self.heads}")
+
+    @property
+    def patch(self) -> int:
+        return int(2 ** len(self.decoder))
+
+    def for_images(self, size: int, channels: int) -> "KernelPredictingSettings":
+        """The same for other images, with as many levels as divide their side.
+
+        Raises
+        ------
+        ValueError
+            If there can't be two.
+        """
+        levels = [number for number in range(2, len(self.decoder) + 1) if size % 2**number == 0]
+        if not levels:
+            raise ValueError(f"size is {size}; expected a multiple of 4 px (resize the images)")
+        return replace(self, size=size, channels=channels, decoder=self.decoder[-levels[-1] :])
+
+
+SETTINGS = {
+    "published": KernelPredictingSettings(),
+    "medium": KernelPredictingSettings(
+        width=320, blocks=8, hidden=848, decoder=(128, 64, 32), head_width=16, skips=True
+    ),
+    "small": KernelPredictingSettings(
+        width=256, blocks=6, hidden=672, decoder=(128, 64, 32), head_width=16, skips=True
+    ),
+    "tiny": KernelPredictingSettings(
+        width=64, blocks=2, heads=2, hidden=168, decoder=(64, 32, 16), head_width=8, drift=0, skips=True
+    ),
+}
+
+
+class KernelPredictingNet(nn.Module):
+    """Predicts a clean image from a noisy one, z = (1 - t) x + t noise, by filtering it with predicted kernels.
+
+    Images are in [-1, 1]; t = 0 is the image and t = 1 noise, as for all restorers here. (The source counts from the
+    other end: its t is our 1 - t.)
+    """
+
+    angles: Tensor
+
+    def __init__(self, settings: KernelPredictingSettings) -> None:
+        super().__init__()
+        self.settings = s = settings
+        self.kernels = FreeKernel(s.radius, normalization=s.normalization)
+        self.enlarge = AnisotropicUpsampling(s.radius, scale=2)
+        self.embed = nn.Conv2d(s.channels, s.embedding, 1)
+        self.time = nn.Linear(s.embedding, s.embedding)
+        self.patches = nn.Conv2d(s.embedding, s.width, s.patch, s.patch)
+        self.blocks = nn.ModuleList(Block(s.width, s.heads, s.hidden) for _ in range(s.blocks))
+        self.norm = nn.RMSNorm(s.width)
+        widths = (s.width, *s.decoder)
+        steps = list(zip(widths, s.decoder, strict=False))
+        self.decoder = nn.ModuleList(Residual(before, after) for before, after in steps)
+        self.skips = nn.ModuleList(nn.Conv2d(s.embedding, before, 1) for before, _ in steps if s.skips)
+        self.heads = nn.ModuleList(_head(channels, s) for channels in s.decoder[-1 if not s.pyramid else 0 :])
+        self.drift = Drift(s.channels, s.drift, s.size) if s.drift else None
+        side = s.size // s.patch
+        self.register_buffer("angles", rotary_angles(side, side, s.width), persistent=False)
+
+    def forward(self, z: Tensor, t: Tensor) -> Tensor:
+        """The clean image that is expected behind z (N, C, H, W) at times t (N,)."""
+        return self.apply(z, self.predict(z, t))
+
+    def predict(self, z: Tensor, t: Tensor) -> KernelMaps:
+        """Kernels and all."""
+        inputs = self.embed(z) + self.time(sinusoids(t, self.settings.embedding))[:, :, None, None]
+        features = self._tokens(inputs)
+        heads = []
+        for number, step in enumerate(self.decoder):
+            # Linear, not nearest: doubled pixels left a checkerboard at the Nyquist frequency.
+            features = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+            if self.settings.skips:
+                factor = inputs.shape[2] // features.shape[2]
+                features = features + self.skips[number](F.avg_pool2d(inputs, factor) if factor > 1 else inputs)
+            features = step(features)
+            if (head := number - len(self.decoder) + len(self.heads)) >= 0:
+                heads.append(self.heads[head](features).float())
+        drift = None if self.drift is None else self.drift(z)
+        return self._maps(heads[::-1], drift)
+
+    def _tokens(self, inputs: Tensor) -> Tensor:
+        """Features (N, width, H / patch, W / patch) after the transformer."""
+        grid = self.patches(inputs)
+        tokens = rotate(grid.flatten(2).transpose(1, 2).float(), self.angles)
+        for block in self.blocks:
+            tokens = block(tokens)
+        features: Tensor = self.norm(tokens).transpose(1, 2).unflatten(2, grid.shape[2:])
+        return features.contiguous(memory_format=torch.channels_last)
+
+    def _maps(self, heads: list[Tensor], drift: Tensor | None) -> KernelMaps:
+        taps = (2 * self.settings.radius + 1) ** 2
+        if not self.settings.pyramid:
+            return KernelMaps([head.contiguous() for head in heads], [], [], drift)
+        parts = [torch.split(head, [taps, GAUSSIAN, 1], 1) for head in heads]
+        return KernelMaps(
+            [logits.contiguous() for logits, _, _ in parts],
+            [
+                torch.cat([NARROWEST * gauss[:, :2].sigmoid(), STEEPEST * gauss[:, 2:].tanh()], 1)
+                for _, gauss, _ in parts
+            ],
+            [blend.sigmoid() for _, _, blend in parts],
+            drift,
+        )
+
+    def weights(self, logits: Tensor) -> Tensor:
+        """Kernels (N, K * K, H, W) of their logits."""
+        return logits.tanh() if self.settings.normalization == "tanh" else logits.softmax(1)
+
+    def apply(self, z: Tensor, maps: KernelMaps) -> Tensor:  # type: ignore[override]
+        """Filter z."""
+        return filter_pyramid(z, maps, self.kernels, self.enlarge)
+
+
+class Residual(nn.Module):
+    """Two 3 x 3 convolutions added to what comes in."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(before, after, 3, padding=1)
+        self.second = nn.Conv2d(after, after, 3, padding=1)
+        self.straight = nn.Identity() if before == after else nn.Conv2d(before, after, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        out: Tensor = self.straight(image) + self.second(F.silu(self.first(F.silu(image))))
+        return out
+
+
+def _head(channels: int, settings: KernelPredictingSettings) -> nn.Sequential:
+    """Kernels that begin as averages; Gaussians that begin as a linear interpolation; equal shares."""
+    s = settings
+    taps = (2 * s.radius + 1) ** 2
+    last = nn.Conv2d(s.head_width, taps + (GAUSSIAN + 1) * s.pyramid, 1)
+    bias = torch.zeros(last.out_channels)
+    bias[:taps] = math.atanh(1 / taps)  # for softmax any constant does
+    bias[taps : taps + 2] = math.log(INITIAL / (NARROWEST - INITIAL))
+    last.bias = nn.Parameter(bias)
+    with torch.no_grad():
+        last.weight *= 0.1
+    residuals = (Residual(s.head_width, s.head_width) for _ in range(2))
+    return nn.Sequential(nn.Conv2d(channels, s.head_width, 1), *residuals, nn.SiLU(), last)
+
+
+class Drift(nn.Module):
+    """What filtering can't do: an offset of low frequency, by features of an eighth of the size, in full precision.
+
+    It isn't told the time, and nothing passes by the coarsest level. The source enlarges by three more blocks; here the
+    first few cosines of the discrete cosine transform do, so that no more than ``1 / 16`` cycles per pixel is in it.
+    """
+
+    enlarge: Tensor
+
+    def __init__(self, channels: int, width: int, size: int) -> None:
+        super().__init__()
+        halvings = range(1, DRIFT_LEVELS + 1)
+        levels = max(number for number in (0, *halvings) if size % 2**number == 0)
+        self.first = nn.Conv2d(channels, width, 3, padding=1)
+        self.down = nn.ModuleList(Residual(width, width) for _ in range(levels))
+        self.last = nn.Conv2d(width, channels, 3, padding=1)
+        with torch.no_grad():
+            self.last.weight *= 0.1
+        self.register_buffer("enlarge", cosine_interpolation(size // 2**levels, size), persistent=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        with torch.autocast(image.device.type, enabled=False):
+            features = self.first(image)
+            for block in self.down:
+                features = block(F.avg_pool2d(features, 2))
+            drift: Tensor = self.enlarge @ self.last(F.silu(features)) @ self.enlarge.T
+        return drift
+
+
+def cosine_interpolation(before: int, after: int) -> Tensor:
+    """The matrix (after, before) that resamples a row by its discrete cosine transform, filled up with zeros."""
+    wave = torch.arange(before, dtype=torch.float64)
+    coarse, fine = ((torch.arange(n, dtype=torch.float64) + 0.5) * math.pi / n for n in (before, after))
+    forward = torch.cos(wave[:, None] * coarse) * 2 / before
+    forward[0] /= 2
+    return (torch.cos(fine[:, None] * wave) @ forward).float()

@@ -1,0 +1,62 @@
+"""Restorers on disk: networks that samplers ask for the clean image."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from pkn.nets.models.bias_free_cnn import BiasFreeCNN, BiasFreeSettings
+from pkn.nets.models.int8 import unpack
+from pkn.nets.models.kernel_predicting import KernelPredictingNet, KernelPredictingSettings
+from pkn.nets.models.unet import UNet, UNetSettings
+from pkn.nets.models.wavelet_kernels import BandKernels, BandKernelSettings
+from pkn.nets.weights import read_header, read_tensors
+
+LARGEST_FILE = 256 << 20  # the published U-Net has 114 MB
+LARGEST_SETTING = 4096
+_BUILDERS: dict[str, Callable[..., nn.Module]] = {
+    "BandKernels": lambda **settings: BandKernels(BandKernelSettings(**settings)),
+    "BiasFreeCNN": lambda **settings: BiasFreeCNN(BiasFreeSettings(**settings)),
+    "KernelPredictingNet": lambda **settings: KernelPredictingNet(KernelPredictingSettings(**settings)),
+    "UNet": lambda **settings: UNet(UNetSettings(**settings)),
+}
+
+
+def to_config(net: Any) -> dict[str, Any]:
+    """What it takes to build a restorer again, for the header of its weights file; as JSON reads it."""
+    return {"network": type(net).__name__, **json.loads(json.dumps(asdict(net.settings)))}
+
+
+def build_restorer(architecture: Mapping[str, Any]) -> nn.Module:
+    """The network that ``to_config`` describes, with new weights."""
+    settings = dict(architecture)
+    numbers = [n for value in settings.values() for n in (value if isinstance(value, list | tuple) else [value])]
+    if any(isinstance(n, int) and not 0 <= n <= LARGEST_SETTING for n in numbers):
+        raise TypeError(f"settings {settings} have numbers beyond 0 ... {LARGEST_SETTING}")
+    return _BUILDERS[settings.pop("network")](**settings)
+
+
+def load_restorer(path: str | Path) -> Any:
+    """Read a restorer.
+
+    Raises
+    ------
+    ValueError
+        If the file is none, or a weight is missing, too many, of another shape or not finite.
+    FileNotFoundError
+    """
+    architecture, tensors = read_header(path)["architecture"], read_tensors(path, LARGEST_FILE)
+    try:
+        net = build_restorer(architecture)
+        state = {name: torch.from_numpy(values.astype(np.float32)) for name, values in unpack(tensors).items()}
+        net.load_state_dict(state)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+        raise ValueError(f"cannot load '{path}' as a restorer: {' '.join(str(error).split())}") from None
+    if not all(bool(values.isfinite().all()) for values in state.values()):
+        raise ValueError(f"cannot load '{path}' as a restorer: not all weights are finite")
+    return net.eval()

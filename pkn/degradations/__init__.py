@@ -1,0 +1,1 @@
+"""How images get worse: noise, blur, masks, fewer pixels; each written once."""

@@ -1,0 +1,1 @@
+"""Measuring networks and samplers against baselines."""

@@ -1,0 +1,134 @@
+"""Other libraries' methods, by task: for each name, the settings to choose from on training images.
+
+Baselines are told the truth, noise level and kernel; ours are not.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+
+import numpy as np
+
+from pkn.evaluation.metrics import GroundTruth, Method, axis_of
+from pkn.restoration.deconvolution import deconvolve
+
+BORDER = 20  # pixels around an image for methods that know no border
+
+
+def denoisers() -> dict[str, list[Method]]:
+    """The noisy image; wavelets and total variation (scikit-image), and where installed OpenCV's NLM, and BM3D."""
+    name = "TV (scikit-image)"
+    found = {
+        "noisy": [Method("noisy", lambda given, truth: given)],
+        "wavelet (scikit-image)": [Method("wavelet (scikit-image)", _wavelet)],
+        name: [Method(name, partial(_tv, weight=w), setting=f"weight {w:g} sigma") for w in (0.35, 0.5, 0.7, 1.0)],
+    }
+    if find_spec("cv2"):
+        name = "NLM (OpenCV)"
+        found[name] = [Method(name, partial(_opencv_nlm, h=h), setting=f"h {h:g} sigma") for h in (0.5, 0.7, 0.9, 1.1)]
+    if find_spec("bm3d"):
+        found["BM3D"] = [Method("BM3D", _bm3d)]
+    return found
+
+
+def upsamplers() -> dict[str, list[Method]]:
+    """OpenCV's interpolations, to twice the size; none where it isn't installed."""
+    if not find_spec("cv2"):
+        return {}
+    import cv2
+
+    kinds = {"Lanczos": cv2.INTER_LANCZOS4, "bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}
+    return {name: [Method(f"{name} (OpenCV)", partial(_resized, kind=kind))] for name, kind in kinds.items()}
+
+
+def deconvolvers() -> dict[str, list[Method]]:
+    """The blurred image; our own verb without a network; scikit-image's; and where installed the polyblur package."""
+    amounts, steps = (0.3, 0.5, 0.8, 1.2, 2.0), (10, 20, 40, 80)
+    found = {
+        "blurred": [Method("blurred", lambda given, truth: given)],
+        "known": [Method("no network, known blur", lambda given, truth: _without_network(given, truth["blur"]))],
+        "estimated": [Method("no network, blind", lambda given, truth: _without_network(given, "estimate"))],
+        "unsharp": [Method("unsharp_mask", partial(_unsharp, amount=a), setting=f"amount {a:g}") for a in amounts],
+        "lucy": [Method("richardson_lucy", partial(_richardson_lucy, steps=n), setting=f"{n} steps") for n in steps],
+        "wiener": [Method("unsupervised_wiener", _wiener)],
+    }
+    if find_spec("polyblur"):
+        pairs = ((2, 3), (6, 1))  # its two published settings
+        found["polyblur"] = [
+            Method("polyblur package", partial(_polyblur, alpha=a, beta=b), setting=f"alpha {a}, beta {b}")
+            for a, b in pairs
+        ]
+    return found
+
+
+def _wavelet(given: np.ndarray, truth: GroundTruth) -> np.ndarray:
+    from skimage.restoration import denoise_wavelet
+
+    return np.asarray(denoise_wavelet(given, truth["sigma"], channel_axis=axis_of(given)))
+
+
+def _tv(given: np.ndarray, truth: GroundTruth, weight: float) -> np.ndarray:
+    from skimage.restoration import denoise_tv_chambolle
+
+    return np.asarray(denoise_tv_chambolle(given, weight * truth["sigma"], channel_axis=axis_of(given)))
+
+
+def _opencv_nlm(given: np.ndarray, truth: GroundTruth, h: float) -> np.ndarray:
+    import cv2
+
+    h *= 255 * truth["sigma"]
+    levels = np.rint(np.clip(given, 0, 1) * 255).astype(np.uint8)
+    if given.ndim == 3:
+        out = cv2.fastNlMeansDenoisingColored(levels, None, h, h)
+    else:
+        out = cv2.fastNlMeansDenoising(levels, None, h)
+    return np.asarray(out) / np.float32(255)
+
+
+def _bm3d(given: np.ndarray, truth: GroundTruth) -> np.ndarray:
+    import bm3d
+
+    run = bm3d.bm3d if given.ndim == 2 else bm3d.bm3d_rgb
+    return np.asarray(run(given.astype(np.float64), truth["sigma"]))
+
+
+def _resized(given: np.ndarray, truth: GroundTruth, kind: int) -> np.ndarray:
+    import cv2
+
+    return np.asarray(cv2.resize(given, None, fx=2, fy=2, interpolation=kind))
+
+
+def _without_network(given: np.ndarray, blur: object) -> np.ndarray:
+    return deconvolve(given, blur=blur, channel_axis=axis_of(given))
+
+
+def _unsharp(given: np.ndarray, truth: GroundTruth, amount: float) -> np.ndarray:
+    from skimage.filters import unsharp_mask
+
+    out = unsharp_mask(given, truth["width"], amount, preserve_range=True, channel_axis=axis_of(given))
+    return np.asarray(out)
+
+
+def _richardson_lucy(given: np.ndarray, truth: GroundTruth, steps: int) -> np.ndarray:
+    from skimage.restoration import richardson_lucy
+
+    return _by_channel(given, lambda x: richardson_lucy(np.maximum(x, 0), truth["kernel"], steps, clip=False))
+
+
+def _wiener(given: np.ndarray, truth: GroundTruth) -> np.ndarray:
+    from skimage.restoration import unsupervised_wiener
+
+    return _by_channel(given, lambda x: unsupervised_wiener(x, truth["kernel"], rng=0, clip=False)[0])
+
+
+def _polyblur(given: np.ndarray, truth: GroundTruth, alpha: float, beta: float) -> np.ndarray:
+    import polyblur
+
+    return np.asarray(polyblur.polyblur_deblurring(given, n_iter=1, alpha=alpha, beta=beta))
+
+
+def _by_channel(image: np.ndarray, run: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Each channel by itself, with its border mirrored: both methods take what lies outside for 0."""
+    if image.ndim == 3:
+        return np.stack([_by_channel(image[..., c], run) for c in range(image.shape[-1])], axis=-1)
+    return run(np.pad(image, BORDER, mode="symmetric"))[BORDER:-BORDER, BORDER:-BORDER]

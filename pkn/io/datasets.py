@@ -1,0 +1,167 @@
+"""Sets of many small images, from a folder, a zip or an npz file: what generative models learn from."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pkn.io.folders import SUFFIXES
+from pkn.io.pillow import strict_pillow
+
+HELD_OUT = 10  # every tenth image is for measuring, never for training, where a set has no test images of its own
+LARGEST_SIDE = 4096
+MODES = {1: "L", 3: "RGB"}
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images (N, H, W, C), uint8, how many files couldn't be read, and the set's own test images, if it has any."""
+
+    images: np.ndarray
+    skipped: int = 0
+    test: np.ndarray | None = None
+
+    @property
+    def training(self) -> np.ndarray:
+        if self.test is not None:
+            return self.images
+        chosen: np.ndarray = self.images[np.arange(len(self.images)) % HELD_OUT != 0]
+        return chosen
+
+    @property
+    def held_out(self) -> np.ndarray:
+        return self.images[::HELD_OUT] if self.test is None else self.test
+
+
+def read_set(path: str | Path, *, channels: int = 3, size: int | None = None) -> ImageSet:
+    """Read a folder, a zip of image files, or an npz file with ``train_images`` and, if it has any, ``test_images``.
+
+    Parameters
+    ----------
+    path
+        Read in the order of names. Files that are no images by their suffix are left out; damaged ones are counted.
+    channels : {1, 3}
+    size : int, optional
+        Crop images to squares around their middle and resize them to this side (px); by default they must all have
+        the same size.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, or they have several sizes and ``size`` isn't given.
+    FileNotFoundError
+    """
+    path = Path(path)
+    if path.suffix == ".npz":
+        images, test = (_from_array(path, name, channels, size) for name in ("train_images", "test_images"))
+        if images is None:
+            raise ValueError(f"cannot read '{path}' as a set of images: it has no array train_images")
+        if test is not None and test.shape[1:] != images.shape[1:]:
+            came = f"{images.shape[1:]} and {test.shape[1:]}"
+            raise ValueError(f"train_images and test_images in '{path}' have the shapes {came}; expected the same")
+        return ImageSet(_squares(path, images), test=None if test is None else _squares(path, test))
+    found: list[np.ndarray] = []
+    skipped = 0
+    for name, content in _files(path):
+        try:
+            with strict_pillow(), Image.open(BytesIO(content)) as image:
+                if max(image.size) > LARGEST_SIDE:
+                    raise ValueError(f"{name} has {image.size} pixels")
+                found.append(_as_array(image.convert(MODES[channels]), size))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            skipped += 1
+            continue
+        if found[-1].shape != found[0].shape:
+            (height, width), (first, second) = found[-1].shape[:2], found[0].shape[:2]
+            raise ValueError(
+                f"'{path}' holds images of several sizes: '{name}' has {height} x {width} pixels, those before it "
+                f"{first} x {second}; resize them (size=, --resize)"
+            )
+    if not found:
+        raise ValueError(f"'{path}' holds no image that can be read; expected files {', '.join(SUFFIXES)}")
+    return ImageSet(_squares(path, np.stack(found)), skipped)
+
+
+def _squares(path: Path, images: np.ndarray) -> np.ndarray:
+    if images.shape[1] != images.shape[2]:
+        raise ValueError(f"'{path}' holds images of {images.shape[1:3]} pixels; expected squares (size=, --resize)")
+    return images
+
+
+def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+    if path.is_dir():
+        for file in sorted(path.rglob("*")):
+            if file.suffix.lower() in SUFFIXES:
+                yield file.name, file.read_bytes()
+        return
+    if not zipfile.is_zipfile(path):
+        path.open("rb").close()  # a missing file says so itself
+        raise ValueError(f"'{path}' is no folder, zip or npz file of images")
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise ValueError(f"cannot read '{path}' as a zip file: {error}") from None
+    with archive:
+        for name in sorted(archive.namelist()):
+            if Path(name).suffix.lower() in SUFFIXES:
+                try:
+                    yield name, archive.read(name)
+                except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError):
+                    yield name, b""  # damaged or encrypted: no decoder will take it
+
+
+def _as_array(image: Image.Image, size: int | None) -> np.ndarray:
+    if size is not None:
+        side = min(image.size)
+        left, top = ((length - side) // 2 for length in image.size)
+        image = image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.LANCZOS)
+    array = np.asarray(image, np.uint8)
+    return array[..., None] if array.ndim == 2 else array
+
+
+def read_labels(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of the training and of the test images in an npz file.
+
+    Raises
+    ------
+    ValueError
+        If it has none.
+    FileNotFoundError
+    """
+    training, test = (_read_array(Path(path), name) for name in ("train_labels", "test_labels"))
+    if training is None or test is None:
+        raise ValueError(f"'{path}' has no arrays train_labels and test_labels")
+    return training.ravel().astype(np.int64), test.ravel().astype(np.int64)
+
+
+def _from_array(path: Path, name: str, channels: int, size: int | None) -> np.ndarray | None:
+    images = _read_array(path, name)
+    if images is None:
+        return None
+    images = images[..., None] if images.ndim == 3 else images
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in MODES:
+        came = f"{images.dtype} of shape {images.shape}"
+        raise ValueError(f"{name} in '{path}' is {came}; expected uint8 of shape (N, H, W) or (N, H, W, 1 or 3)")
+    if len(images) == 0:
+        raise ValueError(f"{name} in '{path}' is empty; expected at least one image")
+    if images.shape[3] == channels and (size is None or images.shape[1:3] == (size, size)):
+        return images
+    pictures = (Image.fromarray(image.squeeze()).convert(MODES[channels]) for image in images)
+    return np.stack([_as_array(picture, size) for picture in pictures])
+
+
+def _read_array(path: Path, name: str) -> np.ndarray | None:
+    """An array of an npz file, if it has it."""
+    if path.suffix != ".npz":
+        path.open("rb").close()  # a missing file says so itself
+        raise ValueError(f"'{path}' is no .npz file")
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return file[name] if name in file.files else None
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"cannot read '{path}' as a set of images: {error}") from None

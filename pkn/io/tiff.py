@@ -1,0 +1,158 @@
+"""TIFF, by tifffile."""
+
+import logging
+import math
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage, TiffWriter
+
+from pkn.io.image_file import DTYPES, Array, ImageFile, Resolution, as_integer, check_size, with_alpha, without_alpha
+from pkn.io.tiff_exif import exif_tags, read_exif
+
+SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+_UNITS = {1: "none", 2: "inch", 3: "cm"}
+_UNIT_NUMBERS = {unit: number for number, unit in _UNITS.items()}
+
+
+def read_tiff(file: BinaryIO, max_pixels: int) -> ImageFile:
+    """The content of a TIFF file."""
+    with quiet_tifffile(), TiffFile(file) as tif:
+        every = [page for page in tif.pages if isinstance(page, TiffPage)]
+        pages = [page for page in every if not page.is_reduced]
+        if not pages:
+            raise ValueError("it has no page of full resolution")
+        check_chain(tif, every[-1])
+        for page in pages:
+            check_header(page, max_pixels, tif.filehandle.size)
+        decoded = [_pixels(page) for page in pages]
+        return ImageFile(
+            tuple(pixels for pixels, _ in decoded),
+            tuple(alpha for _, alpha in decoded),
+            profile=pages[0].iccprofile,
+            exif=read_exif(file, tif, pages[0]),
+            resolution=resolution_of(pages[0]),
+        )
+
+
+def write_tiff(path: Path, image: ImageFile) -> None:
+    """Write a TIFF file."""
+    size = sum(page.nbytes for page in image.pages)
+    with TiffWriter(path, bigtiff=size > 2**30) as writer:  # plain TIFF ends at 2**32; alpha may double the size
+        for pixels, alpha in zip(image.pages, image.alpha, strict=True):
+            writer.write(
+                with_alpha(pixels, alpha),
+                extrasamples=None if alpha is None else ["unassalpha"],
+                compression="zlib",
+                predictor=True,
+                contiguous=False,
+                **page_tags(image, pixels.ndim == 3 or alpha is not None),
+            )
+
+
+def page_tags(image: ImageFile, several_samples: bool) -> dict[str, Any]:
+    """What tifffile is told of a page, besides its samples."""
+    x, y, unit = image.resolution or (1, 1, "none")
+    return {
+        "photometric": "minisblack" if image.channel_axis is None else "rgb",
+        "planarconfig": "contig" if several_samples else None,
+        "metadata": None,
+        "software": False,
+        "resolution": (x, y),
+        "resolutionunit": _UNIT_NUMBERS[unit],
+        "iccprofile": image.profile,
+        "extratags": exif_tags(image.exif),
+    }
+
+
+@contextmanager
+def quiet_tifffile() -> Iterator[None]:
+    """Keep tifffile from logging about a damaged file, which gets one error of ours."""
+
+    def nothing(record: logging.LogRecord) -> bool:  # one for each call, so that threads don't remove each other's
+        return False
+
+    logger = logging.getLogger("tifffile")
+    logger.addFilter(nothing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(nothing)
+
+
+def check_chain(tif: TiffFile, last: TiffPage) -> None:
+    """Raise where the last page read names a further one: tifffile passes over a file cut off there."""
+    layout, handle = tif.tiff, tif.filehandle
+    handle.seek(last.offset)
+    (tags,) = struct.unpack(layout.tagnoformat, handle.read(layout.tagnosize))
+    handle.seek(last.offset + layout.tagnosize + tags * layout.tagsize)
+    (following,) = struct.unpack(layout.offsetformat, handle.read(layout.offsetsize))
+    if following:
+        raise ValueError("the file is cut off or damaged (a page is missing)")
+
+
+def check_header(page: TiffPage, max_pixels: int, file_size: int) -> None:
+    """Refuse a page that is too large or larger than its file, before decoding."""
+    check_size(page.imagewidth, page.imagelength, max_pixels)
+    check_size(page.tilewidth, page.tilelength, max_pixels)
+    parts = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+    if len(parts) < math.prod(page.chunked) or any(size == 0 or start + size > file_size for start, size in parts):
+        raise ValueError("the file is cut off or damaged (pixels are missing)")  # tifffile would give zeros
+    if page.imagedepth != 1:
+        raise ValueError(f"it has volumes {page.imagedepth} deep, expected flat pages")
+    if page.bitspersample not in (1, 2, 4, 8, 16, 32, 64) or str(page.dtype) not in (*DTYPES, "bool"):
+        got = f"{page.bitspersample}-bit {page.dtype or 'unknown'}"
+        raise ValueError(f"its pixels are {got}, expected 1-bit or {', '.join(DTYPES)}")
+    if page.samplesperpixel not in _allowed_samples(page):
+        raise ValueError(f"it has {page.samplesperpixel} samples a pixel, expected grey or RGB, with or without alpha")
+
+
+def _allowed_samples(page: TiffPage) -> tuple[int, ...]:
+    """How many samples a pixel of this kind may have, without and with alpha."""
+    kind = page.photometric
+    if kind == PHOTOMETRIC.RGB or (kind == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG):
+        return 3, 4  # tifffile decodes YCbCr in JPEG to RGB
+    if kind == PHOTOMETRIC.MINISBLACK or (kind == PHOTOMETRIC.MINISWHITE and str(page.dtype)[:5] != "float"):
+        return 1, 2
+    if kind == PHOTOMETRIC.PALETTE and page.colormap is not None:
+        return (1,)
+    raise ValueError(f"its colours are {getattr(kind, 'name', kind)}, expected grey, RGB or a palette")
+
+
+def _pixels(page: TiffPage) -> tuple[Array, Array | None]:
+    raw = page.asarray(squeeze=False)  # planes, depth, rows, columns, samples
+    samples = np.moveaxis(raw[:, 0], 0, -2).reshape(*raw.shape[2:4], -1)
+    samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+    if page.photometric == PHOTOMETRIC.PALETTE:
+        palette = as_integer(np.asarray(page.colormap, np.uint16), np.uint8).T
+        return palette[samples[..., 0].astype(np.intp)], None
+    if page.bitspersample < 8:
+        samples = samples.astype(np.uint8) * np.uint8(255 // (2**page.bitspersample - 1))
+    pixels, alpha = without_alpha(samples)
+    if page.photometric == PHOTOMETRIC.MINISWHITE:
+        pixels = np.iinfo(pixels.dtype).max - pixels
+    if alpha is not None and page.extrasamples[:1] == (EXTRASAMPLE.ASSOCALPHA,):
+        pixels = _unpremultiplied(pixels, alpha)
+    return pixels, alpha
+
+
+def _unpremultiplied(pixels: Array, alpha: Array) -> Array:
+    floating = pixels.dtype.kind == "f"
+    top = 1 if floating else np.iinfo(pixels.dtype).max
+    cover = alpha if pixels.ndim == 2 else alpha[..., None]
+    exact = np.zeros(pixels.shape)
+    np.divide(pixels.astype(np.float64) * top, cover, out=exact, where=cover > 0)
+    return (exact if floating else np.rint(exact.clip(0, top))).astype(pixels.dtype)
+
+
+def resolution_of(page: TiffPage) -> Resolution | None:
+    """Resolution of a page, if it says one."""
+    (x, y), unit = page.resolution, _UNITS.get(page.resolutionunit)
+    if unit is None or min(x, y) <= 0 or (x, y) == (1, 1):  # tifffile says (1, 1) where there is none
+        return None
+    return x, y, unit

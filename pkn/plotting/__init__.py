@@ -1,0 +1,1 @@
+"""Pictures of maps, grids of images, HTML reports."""

@@ -1,0 +1,186 @@
+"""One HTML page to judge a result by: before and after, facts, figures."""
+
+import base64
+import html
+import os
+from collections.abc import Sequence
+from string import Template
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pkn.io.atomic import atomic_path
+from pkn.io.png import SIGNATURE, encode_png
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    *,
+    title: str,
+    before: NDArray[Any],
+    after: NDArray[Any],
+    figures: Sequence[tuple[str, bytes]] = (),
+    facts: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Write a self-contained HTML page; it needs no network and no further file.
+
+    Parameters
+    ----------
+    path
+        The HTML file to make or replace.
+    title
+        Heading of the page.
+    before, after
+        The pictures under the slider, uint8, `(H, W)` or `(H, W, 3)`, of the same height and width.
+    figures
+        `(caption, PNG file)` pairs, shown in a grid; a click shows one in full size.
+    facts
+        `(name, value)` pairs, shown as a table.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Pictures, figures or facts of another kind.
+    OSError
+        The file can't be written (see `pkn.io.atomic.atomic_path`).
+    """
+    _check_text("title", title)
+    _check_picture("before", before)
+    _check_picture("after", after)
+    if before.shape[:2] != after.shape[:2]:
+        raise ValueError(f"after: got shape {after.shape}, expected {before.shape[:2]} as before")
+    page = _PAGE.substitute(
+        title=html.escape(title),
+        height=before.shape[0],
+        width=before.shape[1],
+        before=_data_uri(encode_png(before)),
+        after=_data_uri(encode_png(after)),
+        facts=_facts_html(facts),
+        figures=_figures_html(figures),
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", errors="replace")  # file names may hold what UTF-8 can't
+
+
+def _check_text(name: str, text: object) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"{name}: got {type(text).__name__}, expected text")
+
+
+def _check_picture(name: str, picture: object) -> None:
+    if not isinstance(picture, np.ndarray):
+        raise TypeError(f"{name}: got {type(picture).__name__}, expected a NumPy array")
+    grey_or_rgb = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3)
+    if picture.dtype != np.uint8 or not grey_or_rgb or picture.size == 0:
+        got = f"{picture.dtype} {picture.shape}"
+        raise ValueError(f"{name}: got {got}, expected uint8 of shape (H, W) or (H, W, 3), not empty")
+
+
+def _data_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _facts_html(facts: Sequence[tuple[str, str]]) -> str:
+    rows = []
+    for name, value in facts:
+        _check_text("facts", name)
+        _check_text("facts", value)
+        rows.append(f'<tr><th scope="row">{html.escape(name)}</th><td>{html.escape(value)}</td></tr>')
+    return "<table>\n" + "\n".join(rows) + "\n</table>" if rows else ""
+
+
+def _figures_html(figures: Sequence[tuple[str, bytes]]) -> str:
+    items = []
+    for caption, png in figures:
+        _check_text("figures", caption)
+        if not isinstance(png, bytes) or not png.startswith(SIGNATURE):
+            raise ValueError(f"figures: got something else than a PNG file for {caption!r}, expected its bytes")
+        text = html.escape(caption)
+        picture = f'<img src="{_data_uri(png)}" alt="{text}">'
+        button = f'<button type="button" title="Show in full size">{picture}</button>'
+        items.append(f"<figure>{button}<figcaption>{text}</figcaption></figure>")
+    return '<div class="grid">\n' + "\n".join(items) + "\n</div>" if items else ""
+
+
+# The policy in the head makes browsers keep the promise that nothing is fetched. A figure opens in a
+# <dialog>, since browsers refuse links to data: addresses.
+_PAGE = Template("""\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>$title</title>
+<style>
+:root { color-scheme: dark; }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 72rem; background: #2e2e2e; color: #dedede;
+  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
+h1 { margin: 0 0 1.5rem; font-size: 1.6rem; font-weight: 600; line-height: 1.25; overflow-wrap: anywhere; }
+img { display: block; max-width: 100%; height: auto; image-rendering: auto; }
+.compare { --at: 50%; position: relative; width: fit-content; max-width: 100%; margin: 0 auto; overflow: hidden; }
+.compare .after { position: absolute; inset: 0; width: 100%; height: 100%; clip-path: inset(0 0 0 var(--at)); }
+/* The slider lies unseen on the picture, half a thumb wider on each side, so that its thumb follows the line. */
+.compare input { position: absolute; top: 0; left: -1.25rem; width: calc(100% + 2.5rem); height: 100%; margin: 0;
+  opacity: 0; appearance: none; -webkit-appearance: none; cursor: ew-resize; touch-action: pan-y; }
+.compare input::-webkit-slider-runnable-track { height: 100%; }
+.compare input::-webkit-slider-thumb { -webkit-appearance: none; width: 2.5rem; height: 100%; }
+.compare input::-moz-range-thumb { width: 2.5rem; height: 100%; border: 0; }
+.line { position: absolute; top: 0; bottom: 0; left: var(--at); width: 2px; margin-left: -1px;
+  background: #fff; box-shadow: 0 0 3px #000; pointer-events: none; }
+.line::after { content: ""; position: absolute; top: 50%; left: 50%; width: 1.5rem; height: 1.5rem;
+  transform: translate(-50%, -50%); border: 2px solid #fff; border-radius: 50%;
+  background: rgba(40, 40, 40, .6); box-shadow: 0 0 3px #000; }
+.compare input:focus-visible ~ .line::after { outline: 3px solid #fff; outline-offset: 2px; }
+.labels { display: flex; justify-content: space-between; margin: .4rem auto 0; min-width: 8rem;
+  width: ${width}px; max-width: 100%; color: #b4b4b4; }
+table { margin: 2rem 0 0; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem 2rem .35rem 0; border-bottom: 1px solid #474747; text-align: left; vertical-align: top; }
+th { color: #b4b4b4; font-weight: 400; }
+td { overflow-wrap: anywhere; }
+@media (min-width: 40rem) { th { white-space: nowrap; } }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 1.5rem;
+  margin-top: 2.5rem; }
+figure { margin: 0; }
+figcaption { margin-top: .4rem; color: #b4b4b4; font-size: .9rem; overflow-wrap: anywhere; }
+.grid button { display: block; padding: 0; border: 0; background: none; cursor: zoom-in; }
+:focus-visible { outline: 2px solid #fff; outline-offset: 2px; }
+dialog { max-width: 100vw; max-height: 100vh; padding: 0; border: 0; outline: 0; background: #2e2e2e;
+  overflow: auto; cursor: zoom-out; }
+dialog::backdrop { background: rgba(30, 30, 30, .95); }
+dialog img { max-width: none; }
+</style>
+</head>
+<body>
+<h1>$title</h1>
+<div class="compare">
+<img src="$before" width="$width" height="$height" alt="before">
+<img class="after" src="$after" width="$width" height="$height" alt="after">
+<input type="range" min="0" max="100" step="0.5" value="50" autocomplete="off"
+ aria-label="Where the picture before ends and the picture after begins, in percent">
+<div class="line"></div>
+</div>
+<div class="labels"><span>before</span><span>after</span></div>
+$facts
+$figures
+<dialog aria-label="Figure in full size"><img alt=""></dialog>
+<script>
+const compare = document.querySelector(".compare"), slider = compare.querySelector("input");
+const move = () => compare.style.setProperty("--at", slider.value + "%");
+slider.addEventListener("input", move);
+move();
+const dialog = document.querySelector("dialog"), full = dialog.querySelector("img");
+document.querySelectorAll(".grid button").forEach(button => button.addEventListener("click", () => {
+  const picture = button.querySelector("img");
+  full.src = picture.src;
+  full.alt = picture.alt;
+  dialog.showModal();
+}));
+dialog.addEventListener("click", () => dialog.close());
+</script>
+</body>
+</html>
+""")

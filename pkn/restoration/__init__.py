@@ -1,0 +1,1 @@
+"""The verbs on images: denoise, upsample, deconvolve, debias, estimate."""

@@ -1,0 +1,1 @@
+"""Generative samplers, and what they sample from."""

@@ -1,0 +1,1 @@
+"""Multiscale models of wavelet bands: denoising, sampling, super-resolution."""

@@ -1,0 +1,65 @@
+"""The bridge to torch: the Numba core and its plain-torch twin are the same function, with the same gradients."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from maps import draw_maps
+
+from pkn.filters import FILTERS, FreeKernel, NonLocalMeans
+from pkn.nets import apply_filter
+from pkn.nets.autograd import function, reference
+
+CASES = [NonLocalMeans(2, patch_radius=1) if kind is NonLocalMeans else kind(1) for kind in FILTERS]
+CASES += [FreeKernel(1, normalization="tanh")]
+
+
+@pytest.mark.parametrize("flt", CASES, ids=str)
+def test_core_and_twin_agree_in_values_and_gradients(flt):
+    random = np.random.default_rng(0)
+    image = torch.tensor(random.random((2, 2, 7, 9)), requires_grad=True)
+    maps = draw_maps(flt, random, 2, 7, 9)
+    core, twin = apply_filter(flt, image, maps), reference.apply(flt, image, maps)
+    v_out = torch.tensor(random.standard_normal(core.shape))
+    torch.testing.assert_close(core, twin, rtol=1e-12, atol=1e-12)
+    ours, oracle = (torch.autograd.grad(out, (image, *maps), v_out) for out in (core, twin))
+    for ours_one, oracle_one in zip(ours, oracle, strict=True):
+        torch.testing.assert_close(ours_one, oracle_one, rtol=1e-9, atol=1e-11)
+
+
+def test_gradients_pass_torch_gradcheck():
+    flt = CASES[0]
+    random = np.random.default_rng(1)
+    image = torch.tensor(random.random((1, 1, 4, 5)), requires_grad=True)
+    maps = draw_maps(flt, random, 1, 4, 5)
+    assert torch.autograd.gradcheck(lambda x, *m: apply_filter(flt, x, flt.Maps(*m)), (image, *maps))
+
+
+def test_a_tensor_elsewhere_takes_the_twin():
+    flt = CASES[0]
+    image = torch.empty((1, 1, 5, 6), device="meta")
+    out = apply_filter(flt, image, flt.Maps(*(torch.empty((1, 1, 5, 6), device="meta") for _ in flt.ranges)))
+    assert out.device.type == "meta"
+    assert out.shape == image.shape
+
+
+def test_a_gpu_without_triton_takes_the_twin(monkeypatch):
+    monkeypatch.delattr("pkn.nets.autograd.triton_filters", raising=False)
+    monkeypatch.setitem(sys.modules, "pkn.nets.autograd.triton_filters", None)
+    assert function.single_on.__wrapped__("cuda") is reference.single
+
+
+def test_the_twin_trains_after_inference():
+    flt = CASES[0]
+    image, maps = torch.ones((1, 1, 3, 11)), flt.Maps(*(torch.ones((1, 1, 3, 11)) for _ in flt.ranges))
+    with torch.inference_mode():
+        reference.apply(flt, image, maps)
+    reference.apply(flt, image.requires_grad_(), maps).sum().backward()
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((1, 1, 5, 5), torch.float32), ((1, 1, 5, 6), torch.float64)])
+def test_maps_that_do_not_fit_are_named(shape, dtype):
+    flt, image = CASES[0], torch.zeros((1, 1, 5, 6))
+    with pytest.raises(ValueError, match=r"map sigma_space is .* expected torch.float32"):
+        apply_filter(flt, image, flt.Maps(*(torch.ones(shape, dtype=dtype) for _ in flt.ranges)))

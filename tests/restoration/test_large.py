@@ -1,0 +1,158 @@
+"""Images larger than memory: TIFF from file to file, OME-Zarr by Dask; the bits of the whole, nothing half-written."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from click.testing import CliRunner
+from PIL import ImageCms
+
+import pkn
+from pkn.cli import main
+from pkn.io.images import read_image
+from pkn.restoration import large_tiff
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch):
+    monkeypatch.setattr(large_tiff, "LARGE", 1000)
+    monkeypatch.setattr(large_tiff, "PART", 96)
+    monkeypatch.setattr(large_tiff, "BAND", 50)
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["denoise", *map(str, arguments)])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, ">u2"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"compression": "zlib"}, {"compression": "zlib", "tile": (64, 64)}],
+    ids=lambda options: str(options),
+)
+@pytest.mark.parametrize("shape", [(230, 300), (150, 220, 3)])
+def test_a_large_tiff_has_the_bits_of_the_whole(tmp_path, dtype, options, shape):
+    image = RANDOM.random(shape) * (1 if dtype == np.float32 else np.iinfo(dtype).max)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes() if len(shape) == 3 else None
+    photometric = "rgb" if len(shape) == 3 else "minisblack"
+    source = tmp_path / "in.tif"
+    tifffile.imwrite(
+        source, image.astype(dtype), photometric=photometric, iccprofile=profile, resolution=(300, 300), **options
+    )
+    result = run(source, tmp_path / "out.tif")
+    assert result.exit_code == 0, result.output
+    before, after = read_image(source), read_image(tmp_path / "out.tif")
+    wanted = pkn.denoise(before.pages[0], channel_axis=before.channel_axis, dtype="same")
+    np.testing.assert_array_equal(after.pages[0], wanted)
+    assert after.pages[0].dtype == wanted.dtype
+    assert (after.profile, after.resolution) == (before.profile, before.resolution)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.tif", "out.tif"]
+
+
+def test_an_interrupted_run_leaves_no_result_and_is_resumed(tmp_path, monkeypatch):
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    tifffile.imwrite(source, (RANDOM.random((230, 300)) * 255).astype(np.uint8))
+    done = []
+    whole = large_tiff._denoise_part
+
+    def failing(*arguments):
+        if len(done) == 5:
+            raise KeyboardInterrupt
+        done.append(arguments[3])
+        whole(*arguments)
+
+    monkeypatch.setattr(large_tiff, "_denoise_part", failing)
+    assert run(source, target).exit_code != 0
+    assert not target.exists()
+    assert json.loads((tmp_path / "out.tif.partial.json").read_text())["done"] == 5
+    other = run(source, target, "--resume", "--strength", "2")
+    assert other.exit_code == 1
+    assert "expected" in other.output
+    again = []
+    monkeypatch.setattr(large_tiff, "_denoise_part", lambda *a: (again.append(a[3]), whole(*a)))
+    assert run(source, target, "--resume").exit_code == 0
+    assert len(again) == 12 - 5
+    assert not set(map(str, again)) & set(map(str, done))
+    np.testing.assert_array_equal(tifffile.imread(target), pkn.denoise(tifffile.imread(source), dtype="same"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.tif", "out.tif"]
+
+
+def test_a_new_run_forgets_what_an_older_one_did(tmp_path, monkeypatch):
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    tifffile.imwrite(source, (RANDOM.random((230, 300)) * 255).astype(np.uint8))
+    whole = large_tiff._denoise_part
+    for parts in (5, 0):  # interrupted after five parts, then begun anew and interrupted in the first
+        left = iter(range(parts))
+
+        def failing(*arguments, left=left):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            whole(*arguments)
+
+        monkeypatch.setattr(large_tiff, "_denoise_part", failing)
+        assert run(source, target).exit_code != 0
+    monkeypatch.setattr(large_tiff, "_denoise_part", whole)
+    assert run(source, target, "--resume").exit_code == 0
+    np.testing.assert_array_equal(tifffile.imread(target), pkn.denoise(tifffile.imread(source), dtype="same"))
+
+
+def test_nothing_to_resume_is_said(tmp_path):
+    tifffile.imwrite(tmp_path / "in.tif", np.zeros((100, 100), np.uint8))
+    result = run(tmp_path / "in.tif", tmp_path / "out.tif", "--resume")
+    assert result.exit_code == 1
+    assert "can't be read" in result.output
+    result = run(tmp_path / "in.tif", tmp_path / "out.png", "--resume")
+    assert "--resume was given" in result.output
+
+
+def ome(path, array, version, axes):
+    scale = [{"type": "scale", "scale": [1.0] * (array.ndim - 2) + [0.5, 0.25]}]
+    described = {
+        "axes": [{"name": name, "type": "space" if name in "zyx" else "channel"} for name in axes],
+        "datasets": [{"path": "0", "coordinateTransformations": scale}, {"path": "1"}],
+        "name": "cells",
+    }
+    attributes = {"multiscales": [{**described, "version": "0.4"}]}
+    if version == 3:
+        attributes = {"ome": {"version": "0.5", "multiscales": [described]}}
+    group = zarr.create_group(path, zarr_format=version, attributes=attributes)
+    group.create_array("0", data=array, chunks=(1,) * (array.ndim - 2) + (70, 90))
+    group.create_array("1", data=array[..., ::2, ::2])
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_ome_zarr_is_denoised_plane_by_plane(tmp_path, version):
+    stack = (RANDOM.random((2, 3, 150, 180)) * 4000).astype(np.uint16)
+    ome(tmp_path / "in.zarr", stack, version, "czyx")
+    result = run(tmp_path / "in.zarr", tmp_path / "out.zarr")
+    assert result.exit_code == 0, result.output
+    group = zarr.open_group(tmp_path / "out.zarr", mode="r")
+    largest = np.float32(stack.max())
+    for index in np.ndindex(2, 3):
+        clean = pkn.denoise(stack[index].astype(np.float32) / largest) * largest
+        np.testing.assert_array_equal(group["0"][index], np.rint(clean).astype(np.uint16))
+    assert group["0"].chunks == (1, 1, 70, 90)
+    assert group.metadata.zarr_format == version
+    described = group.attrs["ome"]["multiscales"][0] if version == 3 else group.attrs["multiscales"][0]
+    assert [axis["name"] for axis in described["axes"]] == list("czyx")
+    assert described["datasets"][0]["coordinateTransformations"][0]["scale"] == [1, 1, 0.5, 0.25]
+    assert len(described["datasets"]) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.zarr", "out.zarr"]
+
+
+def test_what_is_no_ome_zarr_is_refused_in_one_line(tmp_path):
+    zarr.create_group(tmp_path / "in.zarr")
+    result = run(tmp_path / "in.zarr", tmp_path / "out.zarr")
+    assert result.exit_code == 1
+    assert "can't be read as an OME-Zarr image" in result.output
+    assert not (tmp_path / "out.zarr").exists()
+    assert "both to end in .zarr" in run(tmp_path / "in.zarr", tmp_path / "out.tif").output
+    ome(tmp_path / "flat.zarr", np.zeros((3, 50, 60), np.uint8), 3, "yxc")
+    assert "expected y and x to be the last" in run(tmp_path / "flat.zarr", tmp_path / "out.zarr").output
+    ome(tmp_path / "good.zarr", np.zeros((3, 50, 60), np.uint8), 3, "zyx")
+    (tmp_path / "out.zarr").mkdir()
+    assert "is a directory" in run(tmp_path / "good.zarr", tmp_path / "out.zarr").output
