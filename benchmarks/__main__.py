@@ -1,6 +1,6 @@
 """What `make bench` runs: all pairs of the table by size, colour and threads, then start-up.
 
-Writes benchmarks/results.json and the table between the marks in README.md. `--inference_net` leaves 12 megapixels out.
+Writes benchmarks/results.json and the table between the marks in README.md. `--quick` leaves 12 megapixels out.
 """
 
 import json
@@ -42,8 +42,8 @@ def main() -> None:
 
 def machine() -> dict[str, str]:
     """Processor, versions and commit."""
-    described = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    models = [line.partition(":")[2].strip() for line in described.splitlines() if line.startswith("model name")]
+    cpuinfo = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    models = [line.partition(":")[2].strip() for line in cpuinfo.splitlines() if line.startswith("model name")]
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout
     names = ("numpy", "numba", "opencv-python-headless", "scikit-image", "kornia", "bm3d", "torch")
     from importlib.metadata import version

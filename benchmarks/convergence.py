@@ -49,24 +49,24 @@ def known(truth: Tensor) -> Curves:
     given, curves = smooth(truth), {}
     for name, rate in RATES.items():
         path = trajectory(smooth, robbins_monro(given, rate), given, range(STEPS + 1))
-        found, kept, theory = [], torch.ones_like(gains), []
+        measured, kept, theory = [], torch.ones_like(gains), []
         for k, (x, _) in enumerate(path, 1):
             kept = kept * (1 - rate(k) * gains)
-            found.append(float((x - truth).norm() / (given - truth).norm()))
+            measured.append(float((x - truth).norm() / (given - truth).norm()))
             theory.append(float((kept * waves).abs().norm() / waves.abs().norm()))
-        curves[name] = np.array(found), np.array(theory)
+        curves[name] = np.array(measured), np.array(theory)
     return curves
 
 
 def noisy() -> Curves:
-    """Root mean square errors of walks to 1, where H(x) = GAIN x is seen in noise."""
+    """Root mean square errors of walks to 1, where H(x) = GAIN x is observed in noise."""
     generator, given, k = torch.Generator().manual_seed(0), torch.full((WALKS,), GAIN), np.arange(1, STEPS + 1)
 
-    def seen(x: Tensor, _: float) -> Tensor:
+    def observed(x: Tensor, _: float) -> Tensor:
         return GAIN * x + DEVIATION * torch.randn(x.shape, generator=generator)
 
     def walk(rate: Rate) -> np.ndarray:
-        path = trajectory(seen, robbins_monro(given, rate), torch.zeros(WALKS), range(STEPS + 1))
+        path = trajectory(observed, robbins_monro(given, rate), torch.zeros(WALKS), range(STEPS + 1))
         return np.array([float((x - 1).square().mean().sqrt()) for x, _ in path])
 
     falls = DEVIATION / np.sqrt((2 * GAIN - 1) * k)  # Chung 1954
@@ -86,11 +86,11 @@ def main(figure: str | None = None) -> None:
     paper = Figure(figsize=(12.8, 3.6), layout="constrained")
     print("| problem | a_k | error after 2,000 steps | theory | slope from 100 on | theory |\n|" + "---|" * 6)
     for axes, (title, make) in zip(paper.subplots(1, 3), parts.items(), strict=True):
-        for name, (found, theory) in make().items():
-            slopes = (np.log(c[-1] / c[EARLY - 1]) / np.log(STEPS / EARLY) for c in (found, theory))
-            last, slope = f"{found[-1]:.4f} | {theory[-1]:.4f}", " | ".join(f"{value:.3f}" for value in slopes)
+        for name, (measured, theory) in make().items():
+            slopes = (np.log(c[-1] / c[EARLY - 1]) / np.log(STEPS / EARLY) for c in (measured, theory))
+            last, slope = f"{measured[-1]:.4f} | {theory[-1]:.4f}", " | ".join(f"{value:.3f}" for value in slopes)
             print(f"| {title} | {name} | {last} | {slope} |", flush=True)
-            (line,) = axes.loglog(range(1, STEPS + 1), found, label=name)
+            (line,) = axes.loglog(range(1, STEPS + 1), measured, label=name)
             axes.loglog(range(1, STEPS + 1), theory, "--", color=line.get_color(), alpha=0.6, linewidth=3)
         axes.set(title=title, xlabel="k")
         axes.legend()

@@ -45,12 +45,12 @@ class Sets(NamedTuple):
     space: FeatureSpace
 
     def figures(self, samples: torch.Tensor) -> Figures:
-        found = self.space(samples)
+        features = self.space(samples)
         flat = [images.flatten(1).numpy() for images in (samples, self.seeds, self.test)]
         (distance, near), (other, _) = (nearest(flat[0], images) for images in flat[1:])
         return Figures(
-            frechet_distance(found, self.features),
-            *precision_recall(found, self.features[: len(found)]),
+            frechet_distance(features, self.features),
+            *precision_recall(features, self.features[: len(features)]),
             float((distance < other).mean()),
             float((near == np.arange(len(near))).mean()),
         )
@@ -60,7 +60,7 @@ def main(net: str, data: str, figure: str | None = None) -> None:
     torch.set_num_threads(1)
     model = find_cold_model(net)
     images = read_set(Path(data), channels=model.net.settings.channels)
-    space = classifier_features(images, Path(data), lambda *_: None)
+    space = classifier_features(images, Path(data))
     random = np.random.default_rng(0)
     test = to_tensor(random.permutation(images.held_out))  # sets may be sorted by class
     chosen = random.permutation(len(images.training))[: len(test)]
@@ -74,17 +74,17 @@ def main(net: str, data: str, figure: str | None = None) -> None:
         for levels in RANGES.get(alpha, (LEVELS,)):
             states = debiased_samples(model, sets.seeds[:NUMBER], alpha, levels=levels, steps=2 * STEPS, threads=2)
             for step in (0, 1, 2, STEPS, 2 * STEPS) if alpha in RANGES else (0, STEPS):
-                found = sets.figures(states[step])
-                row(f"{alpha:g}", "{:g} ... {:g}".format(*levels), step, found)
+                figures = sets.figures(states[step])
+                row(f"{alpha:g}", "{:g} ... {:g}".format(*levels), step, figures)
                 if levels == LEVELS and step in (0, STEPS):
-                    list(curves.values())[step > 0].append((alpha, found))
+                    list(curves.values())[step > 0].append((alpha, figures))
     if figure:
         draw(curves, Path(figure))
 
 
-def row(alpha: str, levels: str, step: object, found: Figures) -> None:
-    shares = " | ".join(f"{share:.2f}" for share in found[1:])
-    print(f"| {alpha} | {levels} | {step} | {found.distance:.1f} | {shares} |", flush=True)
+def row(alpha: str, levels: str, step: object, figures: Figures) -> None:
+    shares = " | ".join(f"{share:.2f}" for share in figures[1:])
+    print(f"| {alpha} | {levels} | {step} | {figures.distance:.1f} | {shares} |", flush=True)
 
 
 def draw(curves: dict[str, list[tuple[float, Figures]]], path: Path) -> None:
@@ -92,7 +92,7 @@ def draw(curves: dict[str, list[tuple[float, Figures]]], path: Path) -> None:
     paper = Figure(figsize=(12.8, 3.2), layout="constrained")
     for index, axes in enumerate(paper.subplots(1, 4)):
         for name, points in curves.items():
-            axes.plot([alpha for alpha, _ in points], [found[index] for _, found in points], "o-", label=name)
+            axes.plot([alpha for alpha, _ in points], [figures[index] for _, figures in points], "o-", label=name)
         axes.set(xlabel="bandwidth", title=("Fréchet distance", "precision", "recall", "nearer to training")[index])
         axes.set(xscale="log", xticks=BANDWIDTHS, xticklabels=[f"{alpha:g}" for alpha in BANDWIDTHS])
         axes.minorticks_off()

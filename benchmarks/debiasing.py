@@ -1,6 +1,7 @@
 """What `pkn.debias` gives back on BSD68 at a noise of 15/255: `python -m benchmarks.debiasing bsd68`.
 
-The isotropic Gaussian filter as its network sets it, the same told to smooth more, and one width for all pixels.
+The isotropic Gaussian filter with the maps of its network, the same with more strength, and with one width for all
+pixels.
 """
 
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 import pkn
 from pkn.evaluation.metrics import psnr
 from pkn.filters import IsotropicGaussian
-from pkn.io.folders import as_fraction, read_folder
+from pkn.io.folders import read_folder, to_float32
 from pkn.restoration.debiasing import debiasing_path, estimated_errors
 
 SIGMA = 15 / 255
@@ -23,7 +24,7 @@ WIDTHS = (0.8, 1.2, 2.0)  # px, for all pixels
 
 
 def main(folder: str) -> None:
-    images = [as_fraction(image[..., 0]) for image in read_folder(Path(folder), channels=1)]
+    images = [to_float32(image[..., 0]) for image in read_folder(Path(folder), channels=1)]
     print("| filter | filtered, dB | with the best number of steps | with the one that is chosen | steps chosen |")
     print("|---|---|---|---|---|")
     for name, make in METHODS.items():
@@ -39,8 +40,8 @@ def measure(clean: np.ndarray, make: Callable[[np.ndarray], Any], seed: int) -> 
     smooth = make(noisy)
     denoised = smooth(noisy)
     chosen = int(np.argmin(estimated_errors(noisy, smooth, sigma=SIGMA, most=STEPS, rng=seed)))
-    found = [psnr(image, clean) for image in islice(debiasing_path(denoised, smooth), STEPS + 1)]
-    return found[0], max(found), found[chosen], chosen
+    scores = [psnr(image, clean) for image in islice(debiasing_path(denoised, smooth), STEPS + 1)]
+    return scores[0], max(scores), scores[chosen], chosen
 
 
 def learned(strength: float) -> Callable[[np.ndarray], Any]:

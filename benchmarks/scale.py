@@ -1,4 +1,4 @@
-"""How cost grows: image size, Dask workers, and a training step beside its twin. `python -m benchmarks.scale`."""
+"""Cost by image size and Dask workers, and of a training step, beside plain torch: `python -m benchmarks.scale`."""
 
 import tempfile
 from collections.abc import Callable
@@ -16,10 +16,11 @@ from benchmarks.measure import peak_memory, seconds
 from benchmarks.table import photograph
 from pkn.filters import Pyramid
 from pkn.filters.engine.threads import one_thread
+from pkn.io.large_tiff import open_large
 from pkn.nets import MapNet
 from pkn.nets.autograd import function, reference
 from pkn.nets.map_net import network
-from pkn.restoration.large_tiff import denoise_large, open_large
+from pkn.restoration.large_images import denoise_large
 
 SIZES = {0.25: (500, 500), 1: (1000, 1000), 4: (2000, 2000), 12: (3000, 4000), 48: (6000, 8000)}
 LARGE = 14_000, 14_300  # 200 megapixels
@@ -74,19 +75,19 @@ def dask_workers() -> None:
 
 
 def training_step() -> None:
-    """Forward and backward of the default network and its filter, by the core and by the twin in plain torch."""
+    """Forward and backward of the default network and its filter, by the kernel core and by plain torch."""
     torch.manual_seed(0)
     net, image = MapNet(Pyramid(), 1), torch.rand(8, 1, 128, 128)
     times = {}
-    for name, apply in (("core", function.apply_filter), ("twin", reference.apply)):
+    for name, apply in (("core", function.apply_filter), ("reference", reference.apply)):
         network.apply_filter = apply
         step = _step(net, image)
         step()
         times[name] = np.median([seconds(step) for _ in range(5)])
     network.apply_filter = function.apply_filter
     print(
-        f"training step, 8 crops of 128 x 128: core {1e3 * times['core']:.0f} ms, twin {1e3 * times['twin']:.0f} ms, "
-        f"{times['twin'] / times['core']:.1f} times as fast"
+        f"training step, 8 crops of 128 x 128: core {1e3 * times['core']:.0f} ms, "
+        f"reference {1e3 * times['reference']:.0f} ms, {times['reference'] / times['core']:.1f} times as fast"
     )
 
 

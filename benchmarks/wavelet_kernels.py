@@ -16,10 +16,10 @@ from skimage.restoration import cycle_spin
 
 import pkn
 from pkn.evaluation.metrics import psnr
-from pkn.io.folders import as_fraction, read_folder
+from pkn.io.folders import read_folder, to_float32
 from pkn.nets.weights import read_header
 from pkn.pretrained import weights_folder
-from pkn.training.wavelet import Tile
+from pkn.training.wavelet import BandTask
 from pkn.wavelets.denoising import wavelet_denoise
 from pkn.wavelets.models import WaveletModel, find_wavelet_model
 
@@ -28,7 +28,7 @@ LEVELS = (25, 50)  # of 255
 
 def main(folder: str, *paths: str) -> None:
     torch.set_num_threads(1)
-    images = [as_fraction(image[..., 0]) for image in read_folder(Path(folder), channels=1)]
+    images = [to_float32(image[..., 0]) for image in read_folder(Path(folder), channels=1)]
     models = {path: find_wavelet_model(path) for path in paths}
     print("| model | parameters | " + " | ".join(f"σ = {level}" for level in LEVELS) + " |\n|---|---|---|---|")
     row(
@@ -49,9 +49,9 @@ def main(folder: str, *paths: str) -> None:
 
 
 def spun(image: np.ndarray, model: WaveletModel) -> np.ndarray:
-    """Haar's blocks, averaged away (Coifman & Donoho 1995)."""
-    found: np.ndarray = cycle_spin(image, wavelet_denoise, max_shifts=1, func_kw={"model": model})
-    return found
+    """The mean over shifts of the image, without block artefacts (Coifman & Donoho 1995)."""
+    averaged: np.ndarray = cycle_spin(image, wavelet_denoise, max_shifts=1, func_kw={"model": model})
+    return averaged
 
 
 def size(net: Any) -> int:
@@ -71,15 +71,15 @@ def noisy(image: np.ndarray, level: int, seed: int) -> np.ndarray:
 
 
 def share(net: Any, scale: str, model: WaveletModel, level: int, images: list[np.ndarray]) -> float:
-    """Noise left over noise there was, in dB, mean over images."""
+    """The noise that is left, relative to the noise that was there, in dB, mean over images."""
     scales = len(model.details)
-    part = Tile(scales, None if scale == "low" else int(scale.split()[1]), level / 255)
+    task = BandTask(scales, None if scale == "low" else int(scale.split()[1]), level / 255)
     shares = []
     for n, image in enumerate(images):
         clean = torch.from_numpy(2 * image[None, None].astype(np.float32) - 1)
-        seen, noise = part.degraded(clean, np.random.default_rng(n), torch.ones(1))
+        inputs, noise = task.degraded(clean, np.random.default_rng(n), torch.ones(1))
         with torch.inference_mode():
-            shares.append(10 * np.log10(float((net(seen) - noise).square().mean() / noise.square().mean())))
+            shares.append(10 * np.log10(float((net(inputs) - noise).square().mean() / noise.square().mean())))
     return float(np.mean(shares))
 
 

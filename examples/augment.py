@@ -20,8 +20,9 @@ from pkn.io.tensors import to_pictures, to_tensor
 from pkn.plotting.image_grid import write_grid
 from pkn.sampling.cold_diffusion import find_cold_model
 from pkn.sampling.debiased import debiased_samples
+from pkn.sampling.kernel_density import kernel_samples
 
-EACH, SAMPLES, BANDWIDTH, LEVELS, SEEN = 10, 10, 0.5, (0.5, 1.0), 12_000  # SEEN images in training, whatever the set
+EACH, SAMPLES, BANDWIDTH, LEVELS, IMAGES = 10, 10, 0.5, (0.5, 1.0), 12_000
 
 
 def enlarged(digit: np.ndarray) -> np.ndarray:
@@ -48,11 +49,11 @@ if len(sys.argv) <= 2:
 chosen = np.tile(few, SAMPLES)  # as often each image itself as something made of it
 seeds = to_tensor(digits[chosen])
 smooth, *_, sharp = debiased_samples(find_cold_model("mnist-noise"), seeds, BANDWIDTH, levels=LEVELS, threads=2)
-noisy = seeds + BANDWIDTH * torch.from_numpy(random.standard_normal(seeds.shape, np.float32))
+noisy = kernel_samples(seeds, BANDWIDTH, torch.from_numpy(random.standard_normal(seeds.shape, np.float32)))
 shown = torch.stack([seeds, noisy.clamp(-1, 1), smooth, sharp], 1)[: 10 * EACH : EACH // 3].flatten(0, 1)
 write_grid(folder / "augmented.png", to_pictures(shown), 16)
 names = "alone", "with noisy copies", "with smooth samples", "with sharp ones"
 for name, added in zip(names, (seeds, noisy, smooth, sharp), strict=True):
     learnt = np.concatenate([digits[chosen], as_integers(added)])
-    net = train_classifier(learnt, np.tile(labels[chosen], 2), epochs=SEEN // len(learnt))
+    net = train_classifier(learnt, np.tile(labels[chosen], 2), epochs=IMAGES // len(learnt))
     print(f"{EACH} of each digit {name}: {100 * accuracy(net, test, test_labels):.1f} % right of {len(test)}")

@@ -35,10 +35,10 @@ def smooth(x: torch.Tensor, _: float = 0) -> torch.Tensor:
     return torch.from_numpy(IsotropicGaussian(radius=int(4 * WIDTH), border="wrap")(x.numpy(), sigma=WIDTH))
 
 
-def energy_distance(found: torch.Tensor, points: np.ndarray) -> float:
-    """Of a density to points (Szekely & Rizzo 2013)."""
-    share = found.numpy().ravel() / float(found.sum())
-    cells = (np.stack(np.indices(found.shape), -1).reshape(-1, 2) + 0.5) * 2 * HALF / CELLS - HALF
+def energy_distance(estimate: torch.Tensor, points: np.ndarray) -> float:
+    """Energy distance of a density to points (Szekely & Rizzo 2013)."""
+    share = estimate.numpy().ravel() / float(estimate.sum())
+    cells = (np.stack(np.indices(estimate.shape), -1).reshape(-1, 2) + 0.5) * 2 * HALF / CELLS - HALF
     between = share @ cdist(cells, points).mean(1)
     return float(2 * between - share @ cdist(cells, cells) @ share - cdist(points, points).mean())
 

@@ -1,4 +1,4 @@
-"""Undo a blur: `python deconvolve.py [FOLDER]` writes FOLDER/deconvolved.png, a sheet of pictures and maps."""
+"""Undo a blur: `python deconvolve.py [FOLDER]` writes FOLDER/deconvolved.png, a grid of images and maps."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ sharp = data.camera() / np.float32(255)
 noise = np.random.default_rng(0).normal(0, NOISE, sharp.shape)
 blurred = (gaussian_filter(sharp, BLUR) + noise).astype(np.float32)
 
-maps = pkn.predict_maps(blurred, "reblur")  # by a network, which is told nothing of the blur
+maps = pkn.predict_maps(blurred, "reblur")  # by a network, which estimates the blur
 pictures = {
     "blurred, noisy": blurred,
     "network": pkn.deconvolve(blurred),  # the same as maps.apply(blurred)

@@ -1,4 +1,4 @@
-"""Cats out of noise, every step a filter: a sheet, a film, and what one step did. Needs torch.
+"""Cats from noise, every step a filter: an image grid, an animation, and an explanation of a step. Needs torch.
 
 Usage: python sample_cats.py [folder]
 """

@@ -24,7 +24,7 @@ from pkn.wavelets.inference import inference_net
 from pkn.wavelets.models import find_flat_model
 
 SIDE, SAMPLES = 160, 4  # px
-QUICK = ImplicitPriorSettings(h0=0.04, relative=False)  # half the steps of the published 0.01
+FEWER_STEPS = ImplicitPriorSettings(h0=0.04, relative=False)  # half the steps of the published 0.01
 
 if len(sys.argv) != 3:
     sys.exit(__doc__)
@@ -41,7 +41,7 @@ residual = inference_net(find_flat_model(weights, 43).low, half=True)
 figure = Figure(figsize=(12.8, 10), layout="constrained")
 for row, (case, measurement) in zip(figure.subplots(len(cases), 4), cases.items(), strict=True):
     measured = measurement.measure(torch.from_numpy(clean)[None, None])
-    samples = constrained_samples(residual, measurement, measured, SAMPLES, rng=0, settings=QUICK)[:, 0].numpy()
+    samples = constrained_samples(residual, measurement, measured, SAMPLES, rng=0, settings=FEWER_STEPS)[:, 0].numpy()
     bare = peak_signal_noise_ratio(clean, measurement.pinv(measured)[0, 0].numpy(), data_range=1)
     print(f"{case}, without a prior: {bare:.2f} dB")
     given = measured if measured.ndim == 4 else measurement.pinv(measured)

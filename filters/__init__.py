@@ -1,4 +1,15 @@
-"""Image filters with per-pixel parameter maps, forward and backward, on NumPy arrays."""
+"""Image filters with per-pixel parameter maps, forward and backward, on NumPy arrays.
+
+``FILTERS`` lists all filter classes. Networks, training, the command line and the tests iterate over it.
+
+Examples
+--------
+>>> from pkn.filters import FILTERS
+>>> [flt.__name__ for flt in FILTERS][:3]
+['Bilateral', 'IsotropicGaussian', 'AnisotropicGaussian']
+>>> FILTERS[0].Maps._fields
+('sigma_space', 'sigma_range')
+"""
 
 from pkn.filters.anisotropic_bilateral import AnisotropicBilateral, AnisotropicBilateralMaps
 from pkn.filters.anisotropic_gaussian import AnisotropicGaussian, AnisotropicGaussianMaps

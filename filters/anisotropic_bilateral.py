@@ -18,7 +18,16 @@ from pkn.filters.gaussian_parameters import (
 
 
 class AnisotropicBilateralMaps(NamedTuple):
-    """``kx``, ``ky`` in 1/pixels, >= 0; ``rho`` between -1 and 1; ``sigma_range`` in image values, >= 0."""
+    """Maps of :class:`AnisotropicBilateral`, each a number or an array of shape (H, W).
+
+    ``kx`` and ``ky`` are inverse widths in 1/pixels, >= 0; ``rho`` is a correlation between -1 and 1; ``sigma_range``
+    is in image values, >= 0.
+
+    Examples
+    --------
+    >>> AnisotropicBilateralMaps(kx=0.5, ky=0.5, rho=0.0, sigma_range=0.1).sigma_range
+    0.1
+    """
 
     kx: Any
     ky: Any
@@ -56,7 +65,22 @@ register(AnisotropicBilateralMaps, _coefficients, _coefficients_vjp, _energy, _e
 
 @dataclass(frozen=True)
 class AnisotropicBilateral(Filter):
-    """Bilateral filter whose neighbourhood is a per-pixel ellipse: averages along edges, and what is alike."""
+    """Bilateral filter whose spatial weight is an anisotropic Gaussian, given per pixel by its precision matrix.
+
+    It averages along an edge rather than across it, and only pixels of similar values. The maps ``kx``, ``ky``
+    (1/pixels) and ``rho`` are those of :class:`AnisotropicGaussian`; ``sigma_range`` (image values) is that of
+    :class:`Bilateral`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pkn.filters import AnisotropicBilateral
+    >>> step = np.zeros((4, 6))
+    >>> step[:, 3:] = 1
+    >>> out = AnisotropicBilateral(radius=2)(step, kx=0.5, ky=0.5, rho=0, sigma_range=0.1)
+    >>> out[0].round(3).tolist()
+    [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
+    """
 
     Maps: ClassVar[type[tuple[Any, ...]]] = AnisotropicBilateralMaps
     ranges: ClassVar = {

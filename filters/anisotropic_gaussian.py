@@ -10,7 +10,16 @@ from pkn.filters.gaussian_parameters import CORRELATION, INVERSE_WIDTH, precisio
 
 
 class AnisotropicGaussianMaps(NamedTuple):
-    """``kx`` and ``ky`` in 1/pixels, >= 0 (x along columns, y along rows); correlation ``rho`` between -1 and 1."""
+    """Maps of :class:`AnisotropicGaussian`, each a number or an array of shape (H, W).
+
+    ``kx`` and ``ky`` are inverse widths in 1/pixels, >= 0 (x counts columns, y counts rows); ``rho`` is a correlation
+    between -1 and 1.
+
+    Examples
+    --------
+    >>> AnisotropicGaussianMaps(kx=2.0, ky=0.5, rho=0.0).ky
+    0.5
+    """
 
     kx: Any
     ky: Any
@@ -44,10 +53,22 @@ register(AnisotropicGaussianMaps, _coefficients, _coefficients_vjp, _energy, _en
 
 @dataclass(frozen=True)
 class AnisotropicGaussian(Filter):
-    """Gaussian blur along a per-pixel ellipse, given by its precision matrix.
+    """Anisotropic Gaussian blur, given per pixel by its precision matrix.
 
-    ``kx`` and ``ky`` (1/pixels) are the square roots of the matrix's diagonal, ``rho`` its correlation; it is positive
-    definite for all kx, ky > 0 and -1 < rho < 1. A positive ``rho`` smooths most along dx = -dy.
+    ``kx`` and ``ky`` (1/pixels) are the square roots of the matrix's diagonal and ``rho`` is its correlation. The
+    matrix is positive definite for all kx, ky > 0 and -1 < rho < 1. A positive ``rho`` smooths most along dx = -dy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pkn.filters import AnisotropicGaussian
+    >>> impulse = np.zeros((5, 5))
+    >>> impulse[2, 2] = 1
+    >>> out = AnisotropicGaussian(radius=1)(impulse, kx=2, ky=0.5, rho=0)
+    >>> out[2].round(3).tolist()  # the blur is narrow along x
+    [0.0, 0.039, 0.285, 0.039, 0.0]
+    >>> out[:, 2].round(3).tolist()  # and wide along y
+    [0.0, 0.251, 0.285, 0.251, 0.0]
     """
 
     Maps: ClassVar[type[tuple[Any, ...]]] = AnisotropicGaussianMaps

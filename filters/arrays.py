@@ -1,4 +1,7 @@
-"""The door: what comes in from users becomes planar float arrays, or one error that names it. Kernels trust."""
+"""Checks of arguments, and conversion of users' images to and from planar float arrays.
+
+Every rejected input raises one error that names the argument, what came and what is expected. Kernels check nothing.
+"""
 
 from typing import Any
 
@@ -12,7 +15,25 @@ FLOATS = tuple(np.dtype(kind) for kind in (np.float16, np.float32, np.float64))
 
 
 def check_image(image: Any, channel_axis: int | None) -> np.ndarray:
-    """The image as an array, if it can be filtered."""
+    """Return ``image`` as an array if it can be filtered.
+
+    Parameters
+    ----------
+    image : array_like of shape (H, W), or three-dimensional with ``channel_axis``
+        uint8, uint16, float16, float32 or float64, with at least one finite value.
+    channel_axis : int or None
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    TypeError
+        If it has another dtype.
+    ValueError
+        If the shape or ``channel_axis`` doesn't fit, or no value is finite.
+    """
     image = np.asarray(image)
     if image.dtype not in FULL_RANGE and image.dtype not in FLOATS:
         raise TypeError(f"image has dtype {image.dtype}; expected uint8, uint16, float16, float32 or float64")
@@ -34,12 +55,12 @@ def check_image(image: Any, channel_axis: int | None) -> np.ndarray:
 
 
 def planar(image: np.ndarray, channel_axis: int | None) -> np.ndarray:
-    """The image seen as (C, H, W), nothing copied."""
+    """Return a view of the image as (C, H, W)."""
     return image[None] if channel_axis is None else np.moveaxis(image, channel_axis, 0)
 
 
 def to_floats(planes: np.ndarray) -> np.ndarray:
-    """Contiguous, in float64 if the planes are, else float32; integers as fractions of their full range."""
+    """Return contiguous planes, float64 if they are float64, else float32; integers as fractions of their range."""
     dtype = np.dtype(np.float64 if planes.dtype == np.float64 else np.float32)
     if planes.dtype in FULL_RANGE:
         return np.multiply(planes, dtype.type(1 / FULL_RANGE[planes.dtype]), dtype=dtype, order="C")
@@ -47,32 +68,36 @@ def to_floats(planes: np.ndarray) -> np.ndarray:
 
 
 def to_planes(image: np.ndarray, channel_axis: int | None) -> np.ndarray:
-    """(1, C, H, W) as floats: see :func:`to_floats`."""
+    """Return an image as a batch (1, C, H, W) of floats; see :func:`to_floats`."""
     return to_floats(planar(image, channel_axis))[None]
 
 
 def from_planes(planes: np.ndarray, channel_axis: int | None, dtype: Any, source: np.dtype[Any]) -> np.ndarray:
-    """The way back: ``dtype`` None keeps the float type, "same" is the source's; integers are rounded and clipped."""
+    """Invert :func:`to_planes`: an image of the user's layout from (1, C, H, W).
+
+    ``dtype`` None keeps the float type and "same" is ``source``, the dtype of the user's image. Integers are rounded
+    and clipped.
+    """
     image = planes[0, 0] if channel_axis is None else np.moveaxis(planes[0], 0, channel_axis)
     return rounded(image, target_dtype(dtype, source))
 
 
 def target_dtype(dtype: Any, source: np.dtype[Any]) -> np.dtype[Any]:
-    """What a result's ``dtype`` means for an image of dtype ``source``."""
+    """Return the dtype of the result for the argument ``dtype`` and an image of dtype ``source``."""
     if dtype is None:
         return np.dtype(np.float64 if source == np.float64 else np.float32)
     return source if isinstance(dtype, str) and dtype == "same" else np.dtype(dtype)
 
 
 def rounded(values: np.ndarray, target: np.dtype[Any]) -> np.ndarray:
-    """Floats as ``target``: for integers of [0, 1], clipped, in steps of the full range."""
+    """Return floats as ``target``; for integers, [0, 1] is clipped, scaled to the full range and rounded."""
     if target in FULL_RANGE:
         return np.rint(np.clip(np.nan_to_num(values), 0, 1) * FULL_RANGE[target]).astype(target)
     return values.astype(target, copy=False)
 
 
 def all_finite(image: np.ndarray) -> bool:
-    """Whether no value is NaN or infinite; by parts, so that large images cost no memory."""
+    """Whether no value is NaN or infinite. Parts are tested one by one, so that large images cost no memory."""
     if image.dtype in FULL_RANGE:
         return True
     rows = max(1, STRIP * len(image) // image.size)
@@ -80,21 +105,27 @@ def all_finite(image: np.ndarray) -> bool:
 
 
 def extremes(values: np.ndarray) -> tuple[float, float]:
-    """Least and largest value, NaN if there is one; by strips that stay in the cache, on all threads."""
+    """Return the least and largest value, NaN if any is NaN; by strips that fit the cache, on all threads."""
     if values.ndim < 2 or values.size < STRIP:
         return values.min(), values.max()
-    found = []
+    bounds = []
 
     def task(_: int, start: int, stop: int) -> None:
-        found.append((values[start:stop].min(), values[start:stop].max()))
+        bounds.append((values[start:stop].min(), values[start:stop].max()))
 
     run_strips(task, 1, len(values), max(1, STRIP * len(values) // values.size))
-    least, most = np.transpose(found)
+    least, most = np.transpose(bounds)
     return least.min(), most.max()
 
 
 def check_dtype(dtype: Any) -> None:
-    """Refuse an output dtype early, before the work."""
+    """Check the ``dtype`` of a result before anything is computed.
+
+    Raises
+    ------
+    ValueError
+        If it is not None, "same", uint8, uint16, float16, float32 or float64.
+    """
     try:
         known = dtype is None or dtype == "same" or np.dtype(dtype) in (*FULL_RANGE, *FLOATS)
     except TypeError:
@@ -104,7 +135,15 @@ def check_dtype(dtype: Any) -> None:
 
 
 def check_mask(mask: Any, height: int, width: int) -> np.ndarray | None:
-    """(1, H, W) bool, or None."""
+    """Return ``mask`` as a bool array (1, H, W), or None for None.
+
+    Raises
+    ------
+    TypeError
+        If its dtype is not bool.
+    ValueError
+        If its shape is not (height, width), or it is False everywhere.
+    """
     if mask is None:
         return None
     mask = np.asarray(mask)
@@ -115,3 +154,16 @@ def check_mask(mask: Any, height: int, width: int) -> np.ndarray | None:
     if not mask.any():
         raise ValueError("mask is False everywhere; expected at least one pixel that counts")
     return np.ascontiguousarray(mask)[None]
+
+
+def check_whole_number(name: str, value: Any, least: int = 1) -> int:
+    """Return ``value`` as an int if it is a whole number of at least ``least``; a bool is not a number.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument ``name``, ``value`` and what is expected.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} is {value!r}; expected a whole number, {least} or more")
+    return int(value)

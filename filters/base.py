@@ -1,4 +1,4 @@
-"""What every filter is to its users: a frozen setting, called on an image with maps; forward and vjp for networks."""
+"""The base class of all filters: a frozen dataclass of settings, called on an image with maps; forward and vjp."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +12,17 @@ from pkn.filters.engine.borders import MODES, pad
 
 
 class MapRange(NamedTuple):
-    """What a map may hold.
+    """Unit and range of a map.
 
-    ``low`` to ``high`` is the physical range that networks write in (evenly in the logarithm where ``logarithmic``);
-    by hand all of ``valid`` is taken. ``strength`` is the power of the user's strength that multiplies the map.
+    Networks predict values from ``low`` to ``high``, evenly in the logarithm if ``logarithmic``. Users may give any
+    value in ``valid``. ``strength`` is the power of the user's strength that multiplies the map, and ``meaning`` a
+    few words on the map for reports.
+
+    Examples
+    --------
+    >>> from pkn.filters import Bilateral
+    >>> Bilateral.ranges["sigma_space"].unit, Bilateral.ranges["sigma_space"].high
+    ('px', 8.0)
     """
 
     unit: str
@@ -37,6 +44,18 @@ class Filter:
         Pixels from the centre to the window's edge, at least 1.
     border : {"reflect", "mirror", "nearest", "wrap", "constant"}
         What lies outside the image, named as in scipy.ndimage; "constant" is 0.
+
+    Raises
+    ------
+    ValueError
+        If ``radius`` is no whole number of at least 1, or ``border`` none of these.
+
+    Examples
+    --------
+    >>> from pkn.filters import Filter, IsotropicGaussian
+    >>> flt = IsotropicGaussian(radius=3)
+    >>> isinstance(flt, Filter), flt.halo, flt.ranges["sigma"].unit
+    (True, 3, 'px')
     """
 
     radius: int = 7
@@ -47,19 +66,18 @@ class Filter:
     convex: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.radius, int) or self.radius < 1:
-            raise ValueError(f"radius is {self.radius!r}; expected a whole number of at least 1")
+        object.__setattr__(self, "radius", arrays.check_whole_number("radius", self.radius))
         if self.border not in MODES:
             raise ValueError(f"border is {self.border!r}; expected one of {', '.join(MODES)}")
 
     @property
     def reach(self) -> int:
-        """Pixels from the centre to the edge of what :meth:`kernel_at` gives: of all that may carry weight."""
+        """Pixels from the centre to the edge of the array of :meth:`kernel_at`, which holds all non-zero weights."""
         return self.radius
 
     @property
     def halo(self) -> int:
-        """Pixels around a tile that its result depends on."""
+        """Pixels around a tile of the image that the tile's result depends on."""
         return self.reach
 
     def __call__(
@@ -130,32 +148,50 @@ class Filter:
         if len(position) != 2 or not (-height <= position[0] < height and -width <= position[1] < width):
             raise ValueError(f"position is {position}; expected (row, column) inside an image of {height} x {width}")
         row, col = int(position[0]) % height, int(position[1]) % width
-        valid = arrays.check_mask(mask, height, width)
-        seen = np.isfinite(planes).all(1) if valid is None else np.isfinite(planes).all(1) & valid
-        return self._kernel(np.where(seen[:, None], planes, 0), seen, checked, row, col)
+        mask = arrays.check_mask(mask, height, width)
+        valid = np.isfinite(planes).all(1) if mask is None else np.isfinite(planes).all(1) & mask
+        return self._kernel(np.where(valid[:, None], planes, 0), valid, checked, row, col)
 
-    def _kernel(self, planes: np.ndarray, seen: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
-        """As :meth:`kernel_at`, from what it checked; most filters' weights need but the maps of the centre."""
+    def _kernel(self, planes: np.ndarray, valid: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
+        """As :meth:`kernel_at`, for checked arguments. The weights of most filters need only the centre's maps."""
         here = self.Maps(*(m[..., row % m.shape[2] :, col % m.shape[3] :][..., :1, :1].copy() for m in maps))
-        return self._weights(planes, seen, here, row, col)
+        return self._weights(planes, valid, here, row, col)
 
-    def _weights(self, planes: np.ndarray, seen: np.ndarray, here: Any, row: int, col: int) -> np.ndarray:
+    def _weights(self, planes: np.ndarray, valid: np.ndarray, here: Any, row: int, col: int) -> np.ndarray:
         side = 2 * self.radius + 1
         cut = np.s_[..., row : row + side, col : col + side]
         cut_out = pad(planes, self.radius, self.border)[cut][0]
-        marks = 1 - pad((~seen).astype(planes.dtype), self.radius, self.border)[cut][0]  # a constant border counts
-        return window.window_weights(cut_out, marks, here)
+        mask = 1 - pad((~valid).astype(planes.dtype), self.radius, self.border)[cut][0]  # a constant border is valid
+        return window.window_weights(cut_out, mask, here)
 
     def plane_shape(self, name: str) -> tuple[int, ...]:
-        """Shape of the values that one pixel has in the map ``name``: (), but (K, K) for free kernels."""
+        """Shape of the values that one pixel has in the map ``name``: () for most, (K, K) for free kernels."""
         return ()
 
     def map_size(self, name: str, size: tuple[int, int]) -> tuple[int, int]:
-        """Rows and columns of the map ``name`` for an image of ``size``: the same, but at a pyramid's coarse levels."""
+        """Rows and columns of the map ``name`` for an image of ``size``; fewer on the coarse levels of a pyramid."""
         return size
 
     def check_maps(self, given: tuple[Any, ...], named: dict[str, Any], planes: np.ndarray) -> Any:
-        """The maps as the kernels want them, for an image (1, C, H, W)."""
+        """Return the maps as the kernels take them, for an image ``planes`` (1, C, H, W).
+
+        Parameters
+        ----------
+        given : tuple
+            The maps given by position.
+        named : dict
+            The maps given by name.
+        planes : array of shape (1, C, H, W)
+
+        Returns
+        -------
+        NamedTuple of arrays (1, planes, H, W) or (1, planes, 1, 1), of the image's dtype
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a map is missing, given twice, of another shape or dtype, or out of its valid range.
+        """
         names = self.Maps._fields  # type: ignore[attr-defined]
         defaults = self.Maps._field_defaults  # type: ignore[attr-defined]
         values = {**defaults, **dict(zip(names, given, strict=False)), **named}
@@ -178,21 +214,24 @@ class Filter:
             raise ValueError(f"{name} is {came}; expected {low:g} to {high:g} ({self.ranges[name].unit or 'no unit'})")
         shape = (1, -1, *size) if value.shape == each + size else (1, -1, 1, 1)
         with np.errstate(over="ignore"):  # beyond float32 is infinity
-            return np.ascontiguousarray(value, planes.dtype).reshape(shape)
+            return np.require(value, planes.dtype, ["C", "W"]).reshape(shape)  # kernels want maps of one type
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
-        """The maps (all, or of one level) with the filter's effect scaled: 0 is the identity, 1 changes nothing."""
+        """Scale the effect of maps (all, or those of one pyramid level): 0 is the identity, 1 changes nothing."""
         tiny = np.float32(1e-15)
         power = {name: self.ranges[name].strength for name in maps}
         factor = {0: np.float32(1), 1: np.asarray(strength), -1: 1 / np.maximum(strength, tiny)}
         return {name: (values * factor[power[name]]).astype(values.dtype) for name, values in maps.items()}
 
     def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
-        """``(out, residuals)`` for image (N, C, H, W) and maps (N or 1, planes, H or 1, W or 1), contiguous."""
+        """Return ``(out, residuals)`` for image (N, C, H, W) and maps (N or 1, planes, H or 1, W or 1), contiguous."""
         return window.forward(image, maps, self.radius, self.border, valid, keep)
 
     def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
-        """``(v_image, v_maps)``, ``v_maps`` in the maps' own NamedTuple; the maps must have been given in full size."""
+        """Return the cotangents ``(v_image, v_maps)``, ``v_maps`` in the maps' NamedTuple.
+
+        :meth:`forward` must have had the maps in full size.
+        """
         v_image, stacked = window_vjp.vjp(residuals, v_out, self.radius, self.border, image_too)
         sizes = np.cumsum([values.shape[1] for values in residuals.maps])[:-1]
         return v_image, self.Maps(*np.split(stacked, sizes, axis=1))

@@ -14,7 +14,15 @@ SIGMA_RANGE = MapRange("image value", 0.004, 1.0, (0, np.inf), strength=1, meani
 
 
 class BilateralMaps(NamedTuple):
-    """``sigma_space`` in pixels, ``sigma_range`` in image values (the image's own units), both >= 0."""
+    """Maps of :class:`Bilateral`, each a number or an array of shape (H, W).
+
+    ``sigma_space`` is in pixels, ``sigma_range`` in image values (the image's own units); both >= 0.
+
+    Examples
+    --------
+    >>> BilateralMaps(sigma_space=2.0, sigma_range=0.1).sigma_space
+    2.0
+    """
 
     sigma_space: Any
     sigma_range: Any
@@ -50,16 +58,17 @@ register(BilateralMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, 
 class Bilateral(Filter):
     """Bilateral filter with per-pixel ``sigma_space`` (pixels) and ``sigma_range`` (image values).
 
-    Averages the pixels that are near and alike: smooths flat areas, keeps edges. Equation 1 of Tomasi and Manduchi,
+    It averages near pixels of similar values, which smooths flat areas and keeps edges. Tomasi and Manduchi,
     "Bilateral filtering for gray and color images" (1998), with sigmas that change from pixel to pixel.
 
     Examples
     --------
     >>> import numpy as np
     >>> from pkn.filters import Bilateral
-    >>> image = np.eye(5, dtype=np.float32)
-    >>> Bilateral(radius=2)(image, sigma_space=1.5, sigma_range=0.1).shape
-    (5, 5)
+    >>> step = np.zeros((4, 6))
+    >>> step[:, 3:] = 1
+    >>> Bilateral(radius=2)(step, sigma_space=2, sigma_range=0.1)[0].round(3).tolist()
+    [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
     """
 
     Maps: ClassVar[type[tuple[Any, ...]]] = BilateralMaps

@@ -15,13 +15,27 @@ LARGEST_LOGIT = 1e4
 
 
 class SoftmaxMaps(NamedTuple):
-    """``logits`` (K, K, H, W): their softmax over the window is the kernel."""
+    """Maps of :class:`FreeKernel` with "softmax": the softmax of ``logits`` (K, K, H, W) over the window is the kernel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> SoftmaxMaps(logits=np.zeros((3, 3))).logits.shape
+    (3, 3)
+    """
 
     logits: Any
 
 
 class TanhMaps(NamedTuple):
-    """``logits`` (K, K, H, W): their tanh is the kernel, signed and not normalised."""
+    """Maps of :class:`FreeKernel` with "tanh": the tanh of ``logits`` (K, K, H, W) is the kernel, not normalised.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> TanhMaps(logits=np.zeros((3, 3))).logits.shape
+    (3, 3)
+    """
 
     logits: Any
 
@@ -37,7 +51,7 @@ def _softmax(maps, coef):
 
 
 def _softmax_vjp(maps, value, v_coef):
-    v_coef *= v_coef.dtype.type(LOG2E)  # a shift of all logits changes nothing, so the maximum pulls on nothing
+    v_coef *= v_coef.dtype.type(LOG2E)  # adding a constant to all logits changes nothing: the maximum has no cotangent
 
 
 def _tanh(maps, coef):
@@ -82,6 +96,23 @@ class FreeKernel(Filter):
     normalization : {"softmax", "tanh"}
         "softmax": positive weights that sum to 1. "tanh": signed weights that are not normalised, as kernel-predicting
         samplers need them: the output may leave the range of the input.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of its range.
+
+    Examples
+    --------
+    Signed weights can compute a derivative, here by central differences of a ramp:
+
+    >>> import numpy as np
+    >>> from pkn.filters import FreeKernel
+    >>> ramp = np.tile(np.arange(5.0), (4, 1))
+    >>> logits = np.zeros((3, 3))
+    >>> logits[1, 0], logits[1, 2] = np.arctanh([-0.5, 0.5])
+    >>> FreeKernel(radius=1, normalization="tanh")(ramp, logits)[0].round(3).tolist()
+    [0.5, 1.0, 1.0, 1.0, 0.5]
     """
 
     radius: int = 2
@@ -106,7 +137,7 @@ class FreeKernel(Filter):
         return (2 * self.radius + 1, 2 * self.radius + 1)
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
-        """Softmax: the odds of all but the centre times ``strength``; tanh: 1 - strength of the identity mixed in."""
+        """Softmax: scale the odds of all taps but the centre's; tanh: blend the kernel with the identity."""
         logits = maps["logits"]
         centre = np.zeros((*logits.shape[:2], 1, 1), bool)
         centre[self.radius, self.radius] = True

@@ -1,4 +1,4 @@
-"""What Gaussians share: standard deviations and precision matrices, as maps and as factors of log2 of a weight.
+"""Parameters of Gaussians: standard deviations and precision matrices, as maps and as factors of log2 of a weight.
 
 Maps give a precision matrix P = [[kx^2, rho kx ky], [rho kx ky, ky^2]] by inverse widths ``kx``, ``ky`` (1/px) and a
 correlation ``rho``.
@@ -14,8 +14,8 @@ from pkn.filters.engine.compile import inlined
 from pkn.filters.engine.math import fma
 
 HALF_LOG2E = 0.5 * float(np.log2(np.e))
-SMALLEST = 1e-30  # of a variance: finite factors, and weights that are 0 to the last bit
-LARGEST = 1e15  # of a wave number; kx and ky are cut each by itself, so that the matrix stays positive
+SMALLEST = 1e-30  # least variance: factors stay finite, and the weights of all other pixels are exactly 0
+LARGEST = 1e15  # inverse width; kx and ky are clipped separately, so that the matrix stays positive definite
 
 SIGMA = MapRange("px", 0.2, 8.0, (0, np.inf), strength=1, meaning="how far pixels are averaged")
 INVERSE_WIDTH = MapRange("1/px", 0.1, 4.0, (0, np.inf), strength=-1, meaning="inverse width")
@@ -24,7 +24,7 @@ CORRELATION = MapRange("", -0.98, 0.98, (-0.999999, 0.999999), logarithmic=False
 
 @inlined
 def precision_of_sigma(row):
-    """From sigma to -log2(e) / (2 sigma^2), in place."""
+    """Replace sigma by -log2(e) / (2 sigma^2), in place."""
     cast = row.dtype.type
     for i in range(row.size):
         row[i] = cast(-HALF_LOG2E) / max(row[i] * row[i], cast(SMALLEST))
@@ -40,7 +40,10 @@ def precision_of_sigma_vjp(value, v_row):
 
 @inlined
 def precision_matrix(coef):
-    """Rows kx, ky, rho -> factors of dc^2, dr^2 and dr dc: P = [[kx^2, rho kx ky], [rho kx ky, ky^2]], in place."""
+    """Replace rows kx, ky, rho by the factors of dc^2, dr^2 and dr dc, in place.
+
+    The precision matrix is P = [[kx^2, rho kx ky], [rho kx ky, ky^2]].
+    """
     cast = coef.dtype.type
     for i in range(coef.shape[1]):
         kx, ky, rho = min(coef[0, i], cast(LARGEST)), min(coef[1, i], cast(LARGEST)), coef[2, i]
@@ -61,7 +64,7 @@ def precision_matrix_vjp(value, v_coef):
 
 
 def inverse_widths(along: Any, across: Any, angle: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``kx``, ``ky`` and ``rho`` of a Gaussian with sigmas (px) along and across a direction (radians from x to y)."""
+    """Return ``kx``, ``ky`` and ``rho`` of a Gaussian with sigmas (px) along and across ``angle`` (radians, x to y)."""
     x, y = np.cos(angle), np.sin(angle)
     xx, yy = (x / along) ** 2 + (y / across) ** 2, (y / along) ** 2 + (x / across) ** 2
     xy = x * y * (1 / np.square(along) - 1 / np.square(across))
@@ -69,7 +72,7 @@ def inverse_widths(along: Any, across: Any, angle: Any) -> tuple[np.ndarray, np.
 
 
 def inverse_widths_of(covariance: np.ndarray) -> tuple[float, float, float]:
-    """``kx``, ``ky`` and ``rho`` of a Gaussian with a covariance of (y, x), in px^2."""
+    """Return ``kx``, ``ky`` and ``rho`` of a Gaussian with a covariance (2, 2) of (y, x), in px^2."""
     precision = np.linalg.inv(covariance)
     kx, ky = math.sqrt(precision[1, 1]), math.sqrt(precision[0, 0])
     return kx, ky, precision[0, 1] / (kx * ky)

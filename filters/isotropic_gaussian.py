@@ -9,7 +9,13 @@ from pkn.filters.gaussian_parameters import SIGMA, precision_of_sigma, precision
 
 
 class IsotropicGaussianMaps(NamedTuple):
-    """``sigma`` in pixels, >= 0."""
+    """Map of :class:`IsotropicGaussian`: ``sigma`` in pixels, >= 0, a number or an array of shape (H, W).
+
+    Examples
+    --------
+    >>> IsotropicGaussianMaps(sigma=1.5).sigma
+    1.5
+    """
 
     sigma: Any
 
@@ -39,7 +45,17 @@ register(IsotropicGaussianMaps, _coefficients, _coefficients_vjp, _energy, _ener
 
 @dataclass(frozen=True)
 class IsotropicGaussian(Filter):
-    """Gaussian blur with a per-pixel ``sigma`` (pixels)."""
+    """Gaussian blur with a per-pixel ``sigma`` (pixels).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pkn.filters import IsotropicGaussian
+    >>> impulse = np.zeros((5, 5))
+    >>> impulse[2, 2] = 1
+    >>> IsotropicGaussian(radius=1)(impulse, sigma=1)[2].round(3).tolist()
+    [0.0, 0.124, 0.204, 0.124, 0.0]
+    """
 
     Maps: ClassVar[type[tuple[Any, ...]]] = IsotropicGaussianMaps
     ranges: ClassVar = {"sigma": SIGMA}

@@ -1,8 +1,8 @@
 """Joint (cross) bilateral: w = exp(-d^T P d / 2 - |g(q) - g(p)|^2 / (2 sigma_range^2)), g a guide beside the image.
 
 Petschnigg et al. 2004, Eisemann and Durand 2004. With linear features of the noisy image as its guide (learned ones
-that weigh whole patches), distances are far less noisy than those of single pixels: it is non-local means with a
-learned patch metric, at a bilateral filter's cost.
+that average over patches), range distances are far less noisy than those of single pixels: it is non-local means with
+a learned patch metric, at a bilateral filter's cost.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from pkn.filters import arrays
 from pkn.filters.anisotropic_bilateral import AnisotropicBilateral, AnisotropicBilateralMaps
 from pkn.filters.base import Filter, MapRange
 from pkn.filters.bilateral import SIGMA_RANGE
@@ -18,9 +19,20 @@ from pkn.filters.engine import window, window_vjp
 from pkn.filters.engine.borders import pad
 from pkn.filters.gaussian_parameters import LARGEST
 
+MOST_FEATURES = 8
+
 
 class JointBilateralMaps(NamedTuple):
-    """As AnisotropicBilateral's, ``sigma_range`` in the guide's units; ``guide`` has ``features`` planes a pixel."""
+    """Maps of :class:`JointBilateral`, each a number or an array of shape (H, W), but for the guide.
+
+    ``kx``, ``ky`` (1/pixels, >= 0) and ``rho`` (-1 to 1) as in :class:`AnisotropicBilateral`; ``sigma_range`` in the
+    guide's units, >= 0; ``guide`` of shape (features, H, W).
+
+    Examples
+    --------
+    >>> JointBilateralMaps(kx=0.5, ky=0.5, rho=0.0, sigma_range=0.1, guide=[0.0])._fields
+    ('kx', 'ky', 'rho', 'sigma_range', 'guide')
+    """
 
     kx: Any
     ky: Any
@@ -37,6 +49,23 @@ class JointBilateral(Filter):
     ----------
     features : int
         Planes of the guide, 1 to 8.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of its range.
+
+    Examples
+    --------
+    Columns of 0 and 1 are averaged on either side of an edge in the guide:
+
+    >>> import numpy as np
+    >>> from pkn.filters import JointBilateral
+    >>> columns, edge = np.tile([0.0, 1.0], (4, 3)), np.zeros((4, 6))
+    >>> edge[:, 3:] = 1
+    >>> flt = JointBilateral(radius=2, features=1)
+    >>> flt(columns, kx=0, ky=0, rho=0, sigma_range=0.1, guide=edge[None])[0].round(3).tolist()
+    [0.4, 0.25, 0.333, 0.667, 0.75, 0.6]
     """
 
     features: int = 1
@@ -52,8 +81,9 @@ class JointBilateral(Filter):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (isinstance(self.features, int) and 1 <= self.features <= 8):
-            raise ValueError(f"features is {self.features!r}; expected a whole number from 1 to 8")
+        object.__setattr__(self, "features", arrays.check_whole_number("features", self.features))
+        if self.features > MOST_FEATURES:
+            raise ValueError(f"features is {self.features}; expected a whole number from 1 to {MOST_FEATURES}")
 
     def plane_shape(self, name: str) -> tuple[int, ...]:
         return (self.features,) if name == "guide" else ()
@@ -65,7 +95,10 @@ class JointBilateral(Filter):
         return window.forward(guided, own, self.radius, self.border, valid, keep, guides=self.features)
 
     def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
-        """``(v_image, v_maps)``; the guide is seen by all windows around, as the image is: it always costs both."""
+        """Return ``(v_image, v_maps)``.
+
+        Windows read the guide as they read the image, so its cotangent costs as much, also without ``image_too``.
+        """
         v_guided, stacked = window_vjp.vjp(residuals, v_out, self.radius, self.border)
         assert v_guided is not None
         v_image, v_guide = np.split(v_guided, [v_out.shape[1]], axis=1)
@@ -74,19 +107,19 @@ class JointBilateral(Filter):
         return v_image if image_too else None, v_maps
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
-        """As for all filters; at 0 the window shrinks to its centre: pixels may differ where the guide doesn't."""
+        """As for all filters; at 0 the spatial weight is an impulse: pixels may differ where the guide doesn't."""
         changed = super().strengthen(maps, strength)
         for name in ("kx", "ky"):
             changed[name] = np.where(np.equal(strength, 0), np.float32(LARGEST), changed[name])
         return changed
 
-    def _kernel(self, planes: np.ndarray, seen: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
+    def _kernel(self, planes: np.ndarray, valid: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
         here = AnisotropicBilateralMaps(
             *(m[..., row % m.shape[2] :, col % m.shape[3] :][..., :1, :1].copy() for m in maps[:-1])
         )
         guide = np.broadcast_to(maps.guide, (1, self.features, *planes.shape[2:]))
         side = 2 * self.radius + 1
         cut = np.s_[..., row : row + side, col : col + side]
-        inputs = np.where(seen, guide, 0)
-        marks = 1 - pad((~seen).astype(planes.dtype), self.radius, self.border)[cut][0]
-        return window.window_weights(np.ascontiguousarray(pad(inputs, self.radius, self.border)[cut][0]), marks, here)
+        inputs = np.where(valid, guide, 0)
+        mask = 1 - pad((~valid).astype(planes.dtype), self.radius, self.border)[cut][0]
+        return window.window_weights(np.ascontiguousarray(pad(inputs, self.radius, self.border)[cut][0]), mask, here)

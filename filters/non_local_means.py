@@ -5,13 +5,22 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from pkn.filters import arrays
 from pkn.filters.base import Filter, MapRange
 from pkn.filters.engine import patches, patches_vjp
 from pkn.filters.engine.borders import pad
 
 
 class NonLocalMeansMaps(NamedTuple):
-    """``h``, the filtering strength, and ``sigma``, the noise's standard deviation; both in image values, >= 0."""
+    """Maps of :class:`NonLocalMeans`, each a number or an array of shape (H, W).
+
+    ``h`` is the filtering strength and ``sigma`` the standard deviation of the noise; both in image values, >= 0.
+
+    Examples
+    --------
+    >>> NonLocalMeansMaps(h=0.1).sigma
+    0.0
+    """
 
     h: Any
     sigma: Any = 0.0
@@ -19,10 +28,11 @@ class NonLocalMeansMaps(NamedTuple):
 
 @dataclass(frozen=True)
 class NonLocalMeans(Filter):
-    """Pixelwise non-local means with a per-pixel ``h``: averages pixels whose flat patches are alike.
+    """Pixelwise non-local means with a per-pixel ``h``: averages pixels with similar patches around them.
 
-    Patch distances are means over the patch's n pixels (channels added up), less the 2 sigma^2 that noise adds to them
-    (Buades, Coll, Morel, "Non-Local Means Denoising", IPOL 2011). The central pixel has distance 0 and weighs 1.
+    The squared distance of two patches is the mean over their n pixels (summed over channels), less the 2 sigma^2 that
+    noise adds to it (Buades, Coll, Morel, "Non-Local Means Denoising", IPOL 2011). Patches are not
+    weighted. The central pixel has distance 0 and weight 1.
 
     Parameters
     ----------
@@ -30,7 +40,24 @@ class NonLocalMeans(Filter):
         Of the search window, in pixels; 10 is the usual 21 x 21.
     patch_radius : int
         Of the patches, in pixels; 3 is the usual 7 x 7.
-    border : as in all filters
+    border : {"reflect", "mirror", "nearest", "wrap", "constant"}
+        As in all filters.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of its range.
+
+    Examples
+    --------
+    Exact repeats of a pattern are averaged, and other pixels are not:
+
+    >>> import numpy as np
+    >>> from pkn.filters import NonLocalMeans
+    >>> pattern = np.tile([[0.1, 0.9], [0.4, 0.6]], (3, 3))
+    >>> out = NonLocalMeans(radius=2, patch_radius=1, border="wrap")(pattern, h=0.01)
+    >>> out[:2, :2].round(3).tolist()
+    [[0.1, 0.9], [0.4, 0.6]]
     """
 
     radius: int = 10
@@ -45,8 +72,7 @@ class NonLocalMeans(Filter):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.patch_radius, int) or self.patch_radius < 0:
-            raise ValueError(f"patch_radius is {self.patch_radius!r}; expected a whole number of at least 0")
+        object.__setattr__(self, "patch_radius", arrays.check_whole_number("patch_radius", self.patch_radius, least=0))
 
     @property
     def halo(self) -> int:
@@ -59,13 +85,13 @@ class NonLocalMeans(Filter):
         v_image, v_maps = patches_vjp.vjp(residuals, v_out, self.radius, self.patch_radius, self.border)
         return (v_image if image_too else None), NonLocalMeansMaps(v_maps[:, :1], v_maps[:, 1:])
 
-    def _weights(self, planes: np.ndarray, seen: np.ndarray, here: Any, row: int, col: int) -> np.ndarray:
+    def _weights(self, planes: np.ndarray, valid: np.ndarray, here: Any, row: int, col: int) -> np.ndarray:
         side, patch = 2 * self.radius + 1, 2 * self.patch_radius + 1
         cut = np.s_[row : row + side + patch - 1, col : col + side + patch - 1]
         window = pad(planes, self.halo, self.border)[0][:, *cut]
-        marks = 1 - pad((~seen).astype(planes.dtype), self.halo, self.border)[0][cut]  # a constant border counts
+        mask = 1 - pad((~valid).astype(planes.dtype), self.halo, self.border)[0][cut]  # a constant border is valid
         around = np.lib.stride_tricks.sliding_window_view(window, (patch, patch), (1, 2))
-        pairs = np.lib.stride_tricks.sliding_window_view(marks, (patch, patch))
+        pairs = np.lib.stride_tricks.sliding_window_view(mask, (patch, patch))
         both = pairs * pairs[self.radius, self.radius]
         centre = around[:, self.radius, self.radius, None, None]
         total = (((around - centre) ** 2).sum(0) * both).sum((-1, -2))

@@ -1,8 +1,8 @@
-"""A pyramid of joint bilateral filters: each level is filtered by its own maps, and blended into the next finer one.
+"""Joint bilateral filters on the levels of a pyramid: each level is filtered and blended into the next finer one.
 
     x_0 = x, x_{l+1} = halve(x_l);    y_l = double(y_{l+1}) + blend_l (J_l x_l - double(y_{l+1})),    out = y_0
 
-Averages of averages: for given maps the output is linear in the image, with weights that are positive and sum to 1.
+As all steps are averages, the output is linear in the image for given maps, with positive weights that sum to 1.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pkn.filters import arrays
 from pkn.filters.base import Filter, MapRange
 from pkn.filters.engine import pyramid_levels
 from pkn.filters.exact_weights import operator_row
@@ -25,7 +26,7 @@ MOST_LEVELS = 6
 
 @cache
 def pyramid_maps(levels: int) -> type[tuple[Any, ...]]:
-    """A NamedTuple of the joint bilateral filter's maps for each level, and blends: ``kx_0``, ..., ``blend_0``, ..."""
+    """The NamedTuple of a pyramid's maps: those of each level's filter, and blends: ``kx_0``, ..., ``blend_0``, ..."""
     names = [
         f"{name}_{level}"
         for level in range(levels)
@@ -35,27 +36,45 @@ def pyramid_maps(levels: int) -> type[tuple[Any, ...]]:
 
 
 class _Residuals(NamedTuple):
-    """Of each level, finest first: the filter's residuals; the difference that was blended in, and its share (NaN and
-    0 where a level saw nothing); where pixels were seen (None: everywhere).
+    """Lists over the pyramid's levels, finest first.
+
+    ``filtered``: residuals of the filter. ``blended``: the difference that was blended in (NaN where a level has no
+    valid pixel in its window) and its share. ``valid``: the valid pixels, None where all are.
     """
 
     filtered: list[Any]
     blended: list[tuple[np.ndarray, np.ndarray]]
-    seen: list[np.ndarray | None]
+    valid: list[np.ndarray | None]
 
 
 @dataclass(frozen=True)
 class Pyramid(Filter):
     """Joint bilateral filters on the levels of a pyramid, with a per-pixel blend from each level to the next.
 
-    Maps of level l have 2^l times fewer rows and columns (rounded up); their names end in ``_l``.
+    Maps of pyramid level l have 2^l times fewer rows and columns (rounded up); their names end in ``_l``.
 
     Parameters
     ----------
     radius, border, features
         Of the filter on each level.
     levels : int
-        1 to 6.
+        Number of pyramid levels, 1 to 6.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pkn.filters import Pyramid
+    >>> flt = Pyramid(radius=1, features=1, levels=2)
+    >>> flt.Maps._fields[:6]
+    ('kx_0', 'ky_0', 'rho_0', 'sigma_range_0', 'guide_0', 'blend_0')
+    >>> maps = {name: np.full(flt.plane_shape(name), 0.5) for name in flt.ranges}
+    >>> flt(np.full((4, 6), 0.25), **maps)[0].tolist()
+    [0.25, 0.25, 0.25, 0.25, 0.25, 0.25]
     """
 
     radius: int = 5
@@ -64,9 +83,10 @@ class Pyramid(Filter):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _ = self.single  # refuses bad features
-        if not (isinstance(self.levels, int) and 1 <= self.levels <= MOST_LEVELS):
-            raise ValueError(f"levels is {self.levels!r}; expected a whole number from 1 to {MOST_LEVELS}")
+        object.__setattr__(self, "features", self.single.features)  # checked there
+        object.__setattr__(self, "levels", arrays.check_whole_number("levels", self.levels))
+        if self.levels > MOST_LEVELS:
+            raise ValueError(f"levels is {self.levels}; expected a whole number from 1 to {MOST_LEVELS}")
 
     @property
     def single(self) -> JointBilateral:
@@ -94,7 +114,7 @@ class Pyramid(Filter):
         return self.single.plane_shape(_stem(name))
 
     def level_of(self, name: str) -> int:
-        """The level of the map ``name``."""
+        """The pyramid level of the map ``name``."""
         return int(name.rpartition("_")[2])
 
     def map_size(self, name: str, size: tuple[int, int]) -> tuple[int, int]:
@@ -103,8 +123,8 @@ class Pyramid(Filter):
     def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
         gaps = valid is not None or not np.isfinite(image).all()
         if gaps:
-            seen = np.isfinite(image).all(1) if valid is None else np.isfinite(image).all(1) & valid
-            image = np.where(seen[:, None], image, image.dtype.type(np.nan))
+            valid = np.isfinite(image).all(1) if valid is None else np.isfinite(image).all(1) & valid
+            image = np.where(valid[:, None], image, image.dtype.type(np.nan))
         images = [image]
         for _ in range(self.levels - 1):
             images.append(pyramid_levels.halve(images[-1], gaps))
@@ -118,16 +138,16 @@ class Pyramid(Filter):
                 continue
             share, coarser = getattr(maps, f"blend_{level}"), out
             out, step = pyramid_levels.blend(fine, coarser, share, keep or gaps)
-            if gaps:  # where one level saw nothing, the other has its say
+            if gaps:  # where one of the two has no value, the other is taken
                 coarse = pyramid_levels.double(coarser, fine.shape[-2:])
                 out = np.where(np.isnan(fine), coarse, np.where(np.isnan(coarse), fine, out))
                 share = np.where(np.isnan(fine), 0, np.where(np.isnan(coarse), 1, share))
             blended.append((step, share))
-        marks = [np.isfinite(each).all(1, keepdims=True) if gaps else None for each in images]
-        return out, _Residuals(filtered[::-1], blended[::-1], marks)
+        valid_levels = [np.isfinite(each).all(1, keepdims=True) if gaps else None for each in images]
+        return out, _Residuals(filtered[::-1], blended[::-1], valid_levels)
 
     def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
-        filtered, blended, seen = residuals
+        filtered, blended, valid_levels = residuals
         v_maps: dict[str, np.ndarray] = {}
         v_images: list[Any] = []
         for level in range(self.levels):
@@ -143,12 +163,15 @@ class Pyramid(Filter):
         if not image_too:
             return None, self.Maps(**v_maps)
         v_image: Any = v_images[-1]
-        for v_finer, mark in zip(v_images[-2::-1], seen[-2::-1], strict=True):
-            v_image = v_finer + pyramid_levels.halve_adjoint(v_image, v_finer.shape[-2:], mark)
+        for v_finer, valid in zip(v_images[-2::-1], valid_levels[-2::-1], strict=True):
+            v_image = v_finer + pyramid_levels.halve_adjoint(v_image, v_finer.shape[-2:], valid)
         return v_image, self.Maps(**v_maps)
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
-        """The filters' maps of each level by their strength, and each blend to the power of it: 0 is the finest."""
+        """Scale the effect of each level's filter, and raise each blend to the power of ``strength``.
+
+        At 0 all blends are 1, and the output is the finest level, which is the image.
+        """
         power: Any = np.asarray(strength, np.float32)
         changed = dict(maps)
         for level in range(self.levels):
@@ -161,11 +184,14 @@ class Pyramid(Filter):
         return changed
 
     def maps_of(self, maps: Any, level: int) -> JointBilateralMaps:
-        """The maps of the filter on one level."""
+        """The maps of the filter on a pyramid level."""
         return JointBilateralMaps(*(getattr(maps, f"{name}_{level}") for name in JointBilateralMaps._fields))
 
-    def _kernel(self, planes: np.ndarray, seen: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
-        """The row of the whole linear operator, by the vjp of one output, on a part that begins where all levels do."""
+    def _kernel(self, planes: np.ndarray, valid: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
+        """The weights by the vjp of one output pixel, on a part of the image around it.
+
+        The part begins at a multiple of the coarsest level's pixels, so its levels are parts of the image's levels.
+        """
         step = 2 ** (self.levels - 1)
         rows, columns = (
             slice(max(at - self.reach, 0) // step * step, at // step * step + self.reach // step * step + 2 * step)
@@ -175,13 +201,13 @@ class Pyramid(Filter):
         return operator_row(
             self,
             planes[..., rows, columns],
-            seen[..., rows, columns],
+            valid[..., rows, columns],
             self.Maps(**cut),
             (row - rows.start, col - columns.start),
         )
 
     def _cut(self, name: str, values: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
-        """The part of a map for a part of the image."""
+        """Crop the map ``name`` to a part of the image."""
         if values.shape[2:] == (1, 1):
             return values
         scale = 2 ** self.level_of(name)

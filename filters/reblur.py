@@ -1,22 +1,22 @@
 """Polynomial reblurring: out(p) = sum_i a_i(p) (K^i x)(p), i = 0 ... 3, with K a per-pixel Gaussian.
 
-A blur K that is known or guessed is undone by blurring more and combining (Delbracio, Garcia-Dorado, Choi, Kelly,
+A known or estimated blur K is inverted approximately by a polynomial in K (Delbracio, Garcia-Dorado, Choi, Kelly,
 Milanfar, "Polyblur: Removing Mild Blur by Polynomial Reblurring", 2021). Here the polynomial p(t) = sum_i a_i t^i is
-given by what it does, with p(1) = 1 throughout, so that constants stay:
+given by values and derivatives, with p(1) = 1 throughout, so that constants stay:
 
-    gain = p(0), what becomes of frequencies that K removes
-    slope = p'(1) and curvature = p''(1), how low frequencies are treated: 1 / t has -1 and 2
+    gain = p(0), the factor of frequencies that K removes
+    slope = p'(1) and curvature = p''(1), how low frequencies change: the inverse 1 / t has -1 and 2
 
-which gives, s the slope and c the curvature,
+For the slope s and the curvature c this gives
 
     a_0 = gain                            a_1 = 3 - 3 gain - 2 s + c / 2
     a_2 = 3 s - 3 + 3 gain - c            a_3 = c / 2 - s + 1 - gain
 
-(for s = -1 Polyblur's, with alpha = c and beta = gain). Computed is the same polynomial by powers of K - 1,
+(for s = -1 these are Polyblur's, with alpha = c and beta = gain). The polynomial is evaluated in powers of K - 1,
 
     out = x + s u_1 + c / 2 u_2 + a_3 u_3,    u_1 = K x - x,    u_2 = K u_1 - u_1,    u_3 = K u_2 - u_2,
 
-where nothing cancels: constants and the identity come out to the last bit.
+which has no cancellation: constants and the identity are exact to the last bit.
 """
 
 from collections.abc import Mapping
@@ -33,13 +33,13 @@ from pkn.filters.gaussian_parameters import CORRELATION
 from pkn.filters.isotropic_gaussian import IsotropicGaussian
 
 DEGREE = 3
-LARGEST = 1000.0  # of a map of the polynomial: outputs stay finite
+LARGEST = 1000.0  # absolute value of gain, slope and curvature: outputs stay finite
 
 SIGMA = MapRange("px", 0.3, 4.0, (0, np.inf), meaning="width of the blur")
 INVERSE_WIDTH = MapRange("1/px", 0.25, 3.0, (0, np.inf), meaning="inverse width of the blur")
-# Least squares on photographs blurred by 0.8 to 2.5 px finds, at noise of 1/255, the blur's inverse (gain 5 to 7,
-# slope -1, curvature 0 to 9), and at 5/255 gain 0, slope 1 and curvature 20 to 30, which lifts only the middle. Plain
-# smoothing is gain 0, slope 1 to 3, curvature 0 to 6.
+# On photographs blurred by 0.8 to 2.5 px, a least-squares fit gives about the blur's inverse at noise of 1/255 (gain 5
+# to 7, slope -1, curvature 0 to 9); at noise of 5/255 it gives gain 0, slope 1 and curvature 20 to 30, which raises
+# middle frequencies only. Plain smoothing is gain 0, slope 1 to 3, curvature 0 to 6.
 POLYNOMIAL = {
     "gain": MapRange("", 0.0, 6.0, (-LARGEST, LARGEST), False, 1, "factor of what the blur removes"),
     "slope": MapRange("", -3.0, 3.0, (-LARGEST, LARGEST), False, 1, "below 0 sharpens, above smooths"),
@@ -49,7 +49,15 @@ IDENTITY = {"gain": 1, "slope": 0, "curvature": 0}
 
 
 class IsotropicReblurMaps(NamedTuple):
-    """``sigma`` of the blur in pixels, >= 0; ``gain``, ``slope`` and ``curvature`` of the polynomial, -1000 to 1000."""
+    """Maps of :class:`IsotropicReblur`, each a number or an array of shape (H, W).
+
+    ``sigma`` of the blur in pixels, >= 0; ``gain``, ``slope`` and ``curvature`` of the polynomial, -1000 to 1000.
+
+    Examples
+    --------
+    >>> IsotropicReblurMaps(sigma=1.0, gain=3.0, slope=-1.0, curvature=2.0).gain
+    3.0
+    """
 
     sigma: Any
     gain: Any
@@ -58,9 +66,15 @@ class IsotropicReblurMaps(NamedTuple):
 
 
 class ReblurMaps(NamedTuple):
-    """``kx``, ``ky`` (1/pixels, >= 0) and ``rho`` (-1 to 1) of the blur, as for anisotropic Gaussians.
+    """Maps of :class:`Reblur`, each a number or an array of shape (H, W).
 
-    ``gain``, ``slope`` and ``curvature`` of the polynomial, -1000 to 1000.
+    ``kx``, ``ky`` (1/pixels, >= 0) and ``rho`` (-1 to 1) of the blur, as for anisotropic Gaussians; ``gain``, ``slope``
+    and ``curvature`` of the polynomial, -1000 to 1000.
+
+    Examples
+    --------
+    >>> ReblurMaps(kx=1.0, ky=1.0, rho=0.0, gain=3.0, slope=-1.0, curvature=2.0).slope
+    -1.0
     """
 
     kx: Any
@@ -72,16 +86,16 @@ class ReblurMaps(NamedTuple):
 
 
 class ReblurResiduals(NamedTuple):
-    """What the forward pass leaves for the vjp: of the three blurs, and their differences (N, C, H, W)."""
+    """What the forward pass keeps for the vjp: residuals of the three blurs, and their differences (N, C, H, W)."""
 
     maps: Any
-    seen: np.ndarray | None
+    valid: np.ndarray | None
     blurs: tuple[Residuals, ...]
     differences: tuple[np.ndarray, ...]
 
 
 def polynomial(gain: Any, slope: Any, curvature: Any) -> tuple[Any, Any, Any, Any]:
-    """Coefficients a_0 ... a_3 of the polynomial with p(0) = gain, p(1) = 1, p'(1) = slope and p''(1) = curvature."""
+    """Return a_0 ... a_3 of the polynomial with p(0) = gain, p(1) = 1, p'(1) = slope and p''(1) = curvature."""
     return (
         gain,
         3 - 3 * gain - 2 * slope + curvature / 2,
@@ -91,7 +105,7 @@ def polynomial(gain: Any, slope: Any, curvature: Any) -> tuple[Any, Any, Any, An
 
 
 class _Composed(Filter):
-    """Both reblurs: three times the same Gaussian, and a polynomial in it."""
+    """Base of both reblur filters: a polynomial of degree 3 in a Gaussian blur."""
 
     Gaussian: ClassVar[type[Filter]]
     convex: ClassVar[bool] = False
@@ -110,7 +124,7 @@ class _Composed(Filter):
         return self.Gaussian.Maps(*maps[:-3])
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
-        """The maps for x + strength (out - x): the polynomial moves on the line from the identity, the blur stays."""
+        """Return the maps of x + strength (out - x): the polynomial is blended with the identity, the blur is kept."""
         power, mixed = np.asarray(strength), dict(maps)
         for name, rest in IDENTITY.items():
             values = maps[name] * power + rest * (1 - power)
@@ -118,32 +132,35 @@ class _Composed(Filter):
         return mixed
 
     def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
-        """``(out, ReblurResiduals)``; what isn't seen weighs nothing in any of the blurs, and counts as K x itself."""
-        seen = _seen(image, valid)
+        """Return ``(out, ReblurResiduals)``.
+
+        Invalid pixels have weight 0 in all three blurs; in the polynomial, x there is K x.
+        """
+        valid = _valid_pixels(image, valid)
         gain, slope, curvature = maps[-3:]
         a_3 = polynomial(gain, slope, curvature)[3]
         start, u, blurs, differences = image, image, [], []
         out = np.empty_like(image)
         for factor in (slope, curvature / 2, a_3):
-            blurred, residuals = self.blur.forward(u, self.blur_maps(maps), seen, keep)
+            blurred, residuals = self.blur.forward(u, self.blur_maps(maps), valid, keep)
             if u is image:
-                start = image if seen is None else np.where(seen[:, None], image, blurred)
+                start = image if valid is None else np.where(valid[:, None], image, blurred)
                 out[:] = start
                 u = start
-            with np.errstate(invalid="ignore"):  # where nothing is seen K x is NaN, and so is the output
+            with np.errstate(invalid="ignore"):  # without a valid pixel in the window K x is NaN, and so is the output
                 u = blurred - u
-            if seen is not None:
+            if valid is not None:
                 u[np.isnan(blurred)] = 0
             out += factor * u
             if keep:
                 blurs.append(residuals)
                 differences.append(u)
-        return out, ReblurResiduals(maps, seen, tuple(blurs), tuple(differences))
+        return out, ReblurResiduals(maps, valid, tuple(blurs), tuple(differences))
 
     def vjp(self, residuals: ReblurResiduals, v_out: np.ndarray, image_too: bool = True) -> Any:
-        """Horner's scheme in reverse, a transposed blur at a time."""
-        maps, seen, blurs, (u_1, u_2, u_3) = residuals
-        if seen is not None:
+        """Return ``(v_image, v_maps)`` by Horner's scheme in reverse, one transposed blur after another."""
+        maps, valid, blurs, (u_1, u_2, u_3) = residuals
+        if valid is not None:
             v_out = np.where(np.isnan(blurs[0].out), 0, v_out)
         gain, slope, curvature = maps[-3:]
         v_u = polynomial(gain, slope, curvature)[3] * v_out
@@ -152,11 +169,11 @@ class _Composed(Filter):
             v_blurred, v_maps = self.blur.vjp(blur, v_u)
             parts.append(v_maps)
             v_u = v_blurred - v_u + factor * v_out
-        if seen is None:
+        if valid is None:
             v_image, v_maps = self.blur.vjp(blurs[0], v_u, image_too)
             v_image = v_image + (v_out - v_u) if image_too else None
-        else:  # an unseen pixel was K x: its u_1 is 0 whatever it holds
-            here = seen[:, None]
+        else:  # an invalid pixel was replaced by K x, so its u_1 is 0 whatever its value
+            here = valid[:, None]
             v_image, v_maps = self.blur.vjp(blurs[0], np.where(here, v_u, v_out), image_too)
             v_image = v_image + np.where(here, v_out - v_u, 0) if image_too else None
         v_gain = -(v_out * u_3).sum(1, keepdims=True)
@@ -165,30 +182,30 @@ class _Composed(Filter):
         v_blur = (sum(each) for each in zip(v_maps, *parts, strict=True))
         return v_image, self.Maps(*(*v_blur, v_gain, v_slope, v_curvature))
 
-    def _kernel(self, planes: np.ndarray, seen: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
-        """The row of the whole linear operator, by the vjp of one output.
+    def _kernel(self, planes: np.ndarray, valid: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
+        """The weights by the vjp of one output pixel, on the part of the image that it depends on.
 
-        A pixel that several positions of the window read (a border) has its weight in the nearest of them.
+        If several positions of the window read the same pixel (at a border), the nearest holds its whole weight.
         """
         height, width = planes.shape[2:]
-        if self.border == "wrap":  # anything is far from an edge
+        if self.border == "wrap":  # rolling the image moves the pixel away from the edges
             shift = height // 2 - row, width // 2 - col
-            planes, seen = (np.roll(a, shift, (-2, -1)) for a in (planes, seen))
+            planes, valid = (np.roll(a, shift, (-2, -1)) for a in (planes, valid))
             maps = self.Maps(*(np.roll(m, shift, (-2, -1)) if m.shape[2:] != (1, 1) else m for m in maps))
             row, col = height // 2, width // 2
         rows, columns = _around(row, self.reach, height), _around(col, self.reach, width)
         cut = np.s_[..., rows, columns]
-        own = self.Maps(*(np.ascontiguousarray(np.broadcast_to(m, (*m.shape[:2], height, width))[cut]) for m in maps))
-        return operator_row(self, planes[cut], seen[cut], own, (row - rows.start, col - columns.start))
+        full = (np.broadcast_to(m, (*m.shape[:2], height, width)) for m in maps)
+        own = self.Maps(*(np.require(m[cut], None, ["C", "W"]) for m in full))
+        return operator_row(self, planes[cut], valid[cut], own, (row - rows.start, col - columns.start))
 
 
-def _seen(image: np.ndarray, valid: np.ndarray | None) -> np.ndarray | None:
-    """(N, H, W): finite in all channels and valid; None where all are."""
+def _valid_pixels(image: np.ndarray, valid: np.ndarray | None) -> np.ndarray | None:
+    """Return the mask (N, H, W) of pixels that are finite in all channels and valid; None if all are."""
     finite = np.isfinite(image)
     if finite.all():
         return valid if valid is None or valid.shape[0] == len(image) else np.repeat(valid, len(image), 0)
-    seen = finite.all(1)
-    return seen if valid is None else seen & valid
+    return finite.all(1) if valid is None else finite.all(1) & valid
 
 
 def _around(at: int, reach: int, size: int) -> slice:
@@ -199,9 +216,18 @@ def _around(at: int, reach: int, size: int) -> slice:
 class IsotropicReblur(_Composed):
     """A third-order polynomial in a Gaussian blur with a per-pixel ``sigma`` (pixels): sharpens, smooths, or both.
 
-    Not convex: see ``pkn.filters.absolute_weights``. The window of 9 x 9 cuts off Gaussians of more than 1.5 px; with
-    fitted polynomials that costs nothing (measured up to a blur of 2.5 px), with published ones take three sigma. The
-    result depends on pixels up to three radii away.
+    The filter is not convex: see :func:`pkn.filters.absolute_weights`. The default window of 9 x 9 truncates Gaussians
+    of more than 1.5 px. With fitted polynomials that costs nothing (measured up to a blur of 2.5 px); with published
+    ones choose a radius of three sigma. The result depends on pixels up to three radii away.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pkn.filters import IsotropicReblur
+    >>> step = np.zeros((4, 6))
+    >>> step[:, 3:] = 1
+    >>> IsotropicReblur(radius=2)(step, sigma=1, gain=3, slope=-1, curvature=2)[0].round(3).tolist()
+    [0.033, -0.03, -0.54, 1.54, 1.03, 0.967]
     """
 
     radius: int = 4
@@ -214,9 +240,17 @@ class IsotropicReblur(_Composed):
 class Reblur(_Composed):
     """A third-order polynomial in an anisotropic Gaussian blur (``kx``, ``ky``, ``rho``: its precision matrix).
 
-    Not convex: see ``pkn.filters.absolute_weights``. The window of 9 x 9 cuts off Gaussians of more than 1.5 px; with
-    fitted polynomials that costs nothing (measured up to a blur of 2.5 px), with published ones take three sigma. The
-    result depends on pixels up to three radii away.
+    The filter is not convex: see :func:`pkn.filters.absolute_weights`. The window and the reach are those of
+    :class:`IsotropicReblur`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pkn.filters import Reblur
+    >>> step = np.zeros((4, 6))
+    >>> step[:, 3:] = 1
+    >>> Reblur(radius=2)(step, kx=1, ky=1, rho=0, gain=3, slope=-1, curvature=2)[0].round(3).tolist()
+    [0.033, -0.03, -0.54, 1.54, 1.03, 0.967]
     """
 
     radius: int = 4

@@ -1,8 +1,8 @@
-"""Upsampling of a reblurred image: sharpened or smoothed pixel by pixel, then gathered by anisotropic Gaussians.
+"""Upsampling of a reblurred image: a polynomial reblur per pixel, then upsampling by anisotropic Gaussians.
 
-Averages alone can't give back what means of pixels have lost, which interpolation kernels with negative lobes can in
-part (on photographs halved by area means, the best convex maps stay 0.4 dB below Lanczos): the polynomial in a blur
-that undoes mild blur does it here, by as much as each pixel's noise allows.
+Averages alone can't restore the contrast that area means have removed; interpolation kernels with negative lobes do
+so in part (on photographs halved by area means, the best convex maps stay 0.4 dB below Lanczos). Here the polynomial
+reblur does, by as much as the noise at each pixel allows.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,11 @@ from pkn.filters.upsampling import AnisotropicUpsampling
 
 
 class ReblurUpsamplingMaps(NamedTuple):
-    """``kx``, ``ky``, ``rho`` of AnisotropicUpsampling, and Reblur's maps, those of its Gaussian with ``blur_``."""
+    """Maps of :class:`ReblurUpsampling`, each a number or an array of shape (H, W), the input's.
+
+    ``kx``, ``ky`` and ``rho`` are those of :class:`AnisotropicUpsampling`; the others are those of :class:`Reblur`, its
+    Gaussian's with the prefix ``blur_``.
+    """
 
     kx: Any
     ky: Any
@@ -31,9 +35,18 @@ class ReblurUpsamplingMaps(NamedTuple):
 
 @dataclass(frozen=True)
 class ReblurUpsampling(AnisotropicUpsampling):
-    """An anisotropic upsampling of what a polynomial reblur has made of the image; all maps at the input's resolution.
+    """A polynomial reblur (:class:`Reblur`) followed by :class:`AnisotropicUpsampling`; maps at the input's resolution.
 
-    Not convex. ``radius`` is that of both windows; the result depends on pixels up to four radii away.
+    The filter is not convex. ``radius`` is that of both windows; the result depends on pixels up to four radii away.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pkn.filters import ReblurUpsampling
+    >>> blur = {"blur_kx": 1, "blur_ky": 1, "blur_rho": 0, "gain": 3, "slope": -1, "curvature": 2}
+    >>> out = ReblurUpsampling(radius=2, scale=2)(np.full((4, 6), 0.25), kx=2, ky=2, rho=0, **blur)
+    >>> out.shape, float(out.min()), float(out.max())
+    ((8, 12), 0.25, 0.25)
     """
 
     radius: int = 3
@@ -50,11 +63,11 @@ class ReblurUpsampling(AnisotropicUpsampling):
 
     @property
     def reblur(self) -> Reblur:
-        """What is done to the image before it is enlarged."""
+        """The filter that is applied before upsampling."""
         return Reblur(self.radius, self.border)
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
-        """Both filters' maps, each by its own rule."""
+        """Scale the effect of both filters, each by its own rule."""
         names = list(maps)
         inner = dict(zip(Reblur.ranges, (maps[name] for name in names[3:]), strict=True))
         changed = self.reblur.strengthen(inner, strength)

@@ -1,6 +1,6 @@
 """Upsampling by anisotropic Gaussians around the positions of an output grid: w = exp(-d^T P d / 2), d = q - position.
 
-Wronski, "Procedural Kernel Networks", 2021 (arXiv 2112.09318): the maps stand at the input's resolution and are
+After Wronski, "Procedural Kernel Networks", 2021 (arXiv 2112.09318): the maps have the input's resolution and are
 resampled bilinearly to the output's.
 """
 
@@ -23,7 +23,13 @@ INVERSE_WIDTH = MapRange("1/px", 0.3, 3.5, (0, np.inf), strength=-1, meaning="in
 
 
 def check_scale(scale: Any) -> float | tuple[float, float]:
-    """A number, or a pair (rows, columns) where they differ, each from 1 to 8."""
+    """Return ``scale`` as a number, or as a pair (rows, columns) where the two differ; each from 1 to 8.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+    """
     pair = scale if isinstance(scale, Sequence | np.ndarray) and not isinstance(scale, str) else (scale, scale)
     for number in pair:
         is_number = isinstance(number, int | float | np.number) and not isinstance(number, bool)
@@ -35,26 +41,43 @@ def check_scale(scale: Any) -> float | tuple[float, float]:
 
 @dataclass(frozen=True)
 class AnisotropicUpsampling(Filter):
-    """Upsampling: every output pixel is an average of input pixels around its position, along a per-pixel ellipse.
+    """Upsampling: each output pixel is an average of input pixels, weighted by an anisotropic Gaussian around it.
 
-    ``kx``, ``ky`` and ``rho`` are those of :class:`AnisotropicGaussian` (in input pixels), at the input's resolution;
-    between pixels they are interpolated linearly. The result has ``round(size * scale)`` pixels along each axis;
-    coordinates name the centres of pixels, as in scikit-image and OpenCV. With a scale of 1 it is an anisotropic
-    Gaussian filter, and narrow kernels are nearest neighbours.
+    ``kx``, ``ky`` and ``rho`` are those of :class:`AnisotropicGaussian` (in input pixels), at the input's resolution,
+    and are interpolated linearly. The result has ``round(size * scale)`` pixels along each axis, with half-pixel
+    centres as in scikit-image and OpenCV. With a scale of 1 this is an anisotropic Gaussian filter; narrow kernels give
+    nearest-neighbour interpolation.
 
-    The window is a square of ``2 radius`` input pixels around the position, which may cut its outermost pixels: those
-    count by the share inside. Where all weights would vanish, they are taken over the largest one: an output is NaN
-    only if nothing in its window is seen.
+    The window is a square of ``2 radius`` input pixels around the output's position. Pixels that it covers in part
+    count by the part inside. Weights are normalised by the largest one where all would underflow, so an output is NaN
+    only if no pixel of its window is valid.
 
     Parameters
     ----------
     scale : number or (rows, columns)
         1 to 8, fractions too.
 
+    Raises
+    ------
+    ValueError
+        If a setting is out of its range.
+
     Notes
     -----
-    :meth:`kernel_at` takes the position of an output pixel; the window that it gives is around the input pixel that
-    this lies in.
+    :meth:`kernel_at` takes the position of an output pixel and returns a window around the input pixel that contains
+    this position.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pkn.filters import AnisotropicUpsampling
+    >>> step = np.zeros((4, 6))
+    >>> step[:, 3:] = 1
+    >>> out = AnisotropicUpsampling(radius=2, scale=2)(step, kx=2, ky=2, rho=0)
+    >>> out.shape
+    (8, 12)
+    >>> out[0, 3:9].round(3).tolist()
+    [0.001, 0.035, 0.26, 0.74, 0.965, 0.999]
     """
 
     radius: int = 4
@@ -72,20 +95,24 @@ class AnisotropicUpsampling(Filter):
         return self.radius + 1  # positions lie between pixels, and maps are interpolated
 
     def out_shape(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the result for an image (H, W)."""
         rows, columns = self.scale if isinstance(self.scale, tuple) else (self.scale, self.scale)
         return out_size(height, rows), out_size(width, columns)
 
     def axes(self, height: int, width: int) -> tuple[Axis, Axis]:
-        """Where the output's rows and columns lie among those of an image (H, W)."""
+        """Positions of the output's rows and columns among those of an image (H, W)."""
         out = self.out_shape(height, width)
         return output_axis(height, out[0], np.dtype(np.float64)), output_axis(width, out[1], np.dtype(np.float64))
 
     def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
-        """``(out, residuals)`` for image (N, C, H, W) and maps (N or 1, 1, H or 1, W or 1), contiguous."""
+        """Return ``(out, residuals)`` for an image (N, C, H, W) and maps (N or 1, 1, H or 1, W or 1), contiguous."""
         return resampling.forward(image, maps, self._grid(image), self.border, valid, keep, LARGEST)
 
     def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
-        """``(v_image, v_maps)``, both at the input's resolution; the maps must have been given in full size."""
+        """Return ``(v_image, v_maps)``, both at the input's resolution.
+
+        :meth:`forward` must have had the maps in full size.
+        """
         grid = self._grid(residuals.image)
         v_image, stacked = resampling_vjp.vjp(residuals, v_out, grid, self.border, image_too, LARGEST)
         return v_image, AnisotropicGaussianMaps(*np.split(stacked, len(residuals.maps), axis=1))
@@ -93,7 +120,7 @@ class AnisotropicUpsampling(Filter):
     def kernel_at(
         self, image: Any, maps: Any, position: tuple[int, int], *, channel_axis: int | None = None, mask: Any = None
     ) -> np.ndarray:
-        """The exact weights behind the output pixel at ``position`` (row, column), around the pixel that it lies in."""
+        """The exact weights of the output pixel at ``position`` (row, column), centred on its input pixel."""
         planes = to_planes(check_image(image, channel_axis), channel_axis)
         named = maps if isinstance(maps, Mapping) else {}
         checked = self.check_maps(() if named else tuple(maps), dict(named), planes)
@@ -102,13 +129,12 @@ class AnisotropicUpsampling(Filter):
         out = rows.near.size, columns.near.size
         if len(position) != 2 or not all(-n <= at < n for at, n in zip(position, out, strict=True)):
             raise ValueError(f"position is {position}; expected (row, column) inside a result of {out[0]} x {out[1]}")
-        seen = np.isfinite(planes).all(1)
-        valid = check_mask(mask, *size)
-        seen = seen if valid is None else seen & valid
+        mask = check_mask(mask, *size)
+        valid = np.isfinite(planes).all(1) if mask is None else np.isfinite(planes).all(1) & mask
         full = self.Maps(*(np.ascontiguousarray(np.broadcast_to(m, (1, 1, *size))) for m in checked))
         there = int(position[0]) % out[0], int(position[1]) % out[1]
         centre = int(rows.near[there[0]]), int(columns.near[there[1]])
-        return operator_row(self, np.zeros_like(planes[:, :1]), seen, full, there, centre)
+        return operator_row(self, np.zeros_like(planes[:, :1]), valid, full, there, centre)
 
     def _grid(self, image: np.ndarray) -> resampling.Grid:
         height, width = image.shape[2:]

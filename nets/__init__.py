@@ -1,6 +1,6 @@
-"""Networks that write the filters' maps, and the bridge from torch to the filters.
+"""Networks that predict the maps of filters, and filters as differentiable functions of torch.
 
-Only what trains needs torch: :class:`MapNet`, :func:`load_net` and :func:`apply_filter`.
+Only :class:`MapNet`, :func:`load_net` and :func:`apply_filter` need torch.
 """
 
 from importlib import import_module
@@ -26,10 +26,10 @@ __all__ = [
     "read_header",
 ]
 
-_HOMES = {"MapNet": "map_net.network", "apply_filter": "autograd.function", "load_net": "map_net.network"}
+_LAZY_MODULES = {"MapNet": "map_net.network", "apply_filter": "autograd.function", "load_net": "map_net.network"}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"pkn.nets.{_HOMES[name]}"), name)
+    if name in _LAZY_MODULES:
+        return getattr(import_module(f"pkn.nets.{_LAZY_MODULES[name]}"), name)
     raise AttributeError(f"module 'pkn.nets' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Restorers on disk: networks that samplers ask for the clean image."""
+"""Restorers (networks that predict a clean image) by name: their configuration, building and loading."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -28,26 +28,42 @@ _BUILDERS: dict[str, Callable[..., nn.Module]] = {
 
 
 def to_config(net: Any) -> dict[str, Any]:
-    """What it takes to build a restorer again, for the header of its weights file; as JSON reads it."""
+    """Return the configuration of a restorer, for the header of its weights file; :func:`build_restorer` inverts it.
+
+    Parameters
+    ----------
+    net : BandKernels, BiasFreeCNN, KernelPredictingNet or UNet
+
+    Returns
+    -------
+    dict
+        ``"network"``, the name of the class, and its settings, in types that JSON can represent.
+    """
     return {"network": type(net).__name__, **json.loads(json.dumps(asdict(net.settings)))}
 
 
 def build_restorer(architecture: Mapping[str, Any]) -> nn.Module:
-    """The network that ``to_config`` describes, with new weights."""
+    """Build a restorer with random weights from its configuration, as :func:`to_config` returns it.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the network is unknown, or its settings are.
+    """
     settings = dict(architecture)
     numbers = [n for value in settings.values() for n in (value if isinstance(value, list | tuple) else [value])]
     if any(isinstance(n, int) and not 0 <= n <= LARGEST_SETTING for n in numbers):
-        raise TypeError(f"settings {settings} have numbers beyond 0 ... {LARGEST_SETTING}")
+        raise ValueError(f"settings are {settings}; expected numbers from 0 to {LARGEST_SETTING}")
     return _BUILDERS[settings.pop("network")](**settings)
 
 
 def load_restorer(path: str | Path) -> Any:
-    """Read a restorer.
+    """Read a restorer from a ``.safetensors`` file.
 
     Raises
     ------
     ValueError
-        If the file is none, or a weight is missing, too many, of another shape or not finite.
+        If the file is no restorer, or a weight is missing, unexpected, of another shape or not finite.
     FileNotFoundError
     """
     architecture, tensors = read_header(path)["architecture"], read_tensors(path, LARGEST_FILE)
@@ -58,5 +74,5 @@ def load_restorer(path: str | Path) -> Any:
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
         raise ValueError(f"cannot load '{path}' as a restorer: {' '.join(str(error).split())}") from None
     if not all(bool(values.isfinite().all()) for values in state.values()):
-        raise ValueError(f"cannot load '{path}' as a restorer: not all weights are finite")
+        raise ValueError(f"cannot load '{path}' as a restorer: a weight is not finite; expected finite ones")
     return net.eval()

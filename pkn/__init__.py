@@ -1,8 +1,11 @@
 """Classical image filters made smart: tiny networks set their parameters pixel by pixel.
 
+>>> import numpy as np
 >>> import pkn
->>> clean = pkn.denoise(noisy)                         # doctest: +SKIP
->>> maps = pkn.predict_maps(noisy, net="bilateral")    # doctest: +SKIP
+>>> noisy = np.random.default_rng(0).normal(0.5, 0.1, (64, 80))
+>>> clean = pkn.denoise(noisy)
+>>> bool(clean.std() < 0.3 * noisy.std())
+True
 
 Importing this package loads neither torch nor Numba; the verbs do when they are first used.
 """

@@ -1,4 +1,4 @@
-"""The networks that come with the package, and how a user's ``net`` is found."""
+"""The networks that are bundled with the package, and the lookup of a user's ``net``."""
 
 import difflib
 import sys
@@ -14,46 +14,53 @@ _loaded: dict[tuple[str, float], "Predictor"] = {}
 
 
 def weights_folder() -> Path:
-    """Where the bundled weights stand, named ``<net>-<grey or rgb>.safetensors``."""
+    """The folder of the bundled weights, which are named ``<net>-<grey or rgb>.safetensors``."""
     return Path(str(files("pkn"))) / "weights"
 
 
 def bundled_names() -> list[str]:
-    """Names that ``net=`` takes."""
+    """Names of the bundled networks, as ``net=`` takes them."""
     return sorted({path.stem.rpartition("-")[0] for path in weights_folder().glob("*.safetensors")})
 
 
 def find_net(net: Any, channels: int) -> "Predictor":
-    """The network for an image of so many channels.
+    """The predictor of a network for images of a number of channels.
 
     Parameters
     ----------
     net : str, path, MapNet or Predictor
         A bundled name, a ``.safetensors`` file, or a network.
     channels : int
+        Of the image.
+
+    Returns
+    -------
+    pkn.nets.Predictor
 
     Raises
     ------
     ValueError
-        For an unknown name (with near misses), a bad file, or a network for other channels.
+        For an unknown name (similar ones are suggested), a damaged file, or a network for other channels.
+    TypeError
+        If ``net`` is of another type.
     """
     from pkn.nets import Predictor
 
     if isinstance(net, Predictor):
-        found = net
+        predictor = net
     elif is_map_net(net):
         from pkn.nets.map_net.network import weights_of
 
-        found = Predictor(net.architecture, weights_of(net))
+        predictor = Predictor(net.architecture, weights_of(net))
     else:
-        found = _load(_path_of(net, channels))
-    if found.channels != channels:
-        raise ValueError(f"image has {channels} channels; expected {found.channels} for the network {net!r}")
-    return found
+        predictor = _load(_path_of(net, channels))
+    if predictor.channels != channels:
+        raise ValueError(f"image has {channels} channels; expected {predictor.channels} for the network {net!r}")
+    return predictor
 
 
 def is_map_net(net: Any) -> bool:
-    """Whether ``net`` is a network in torch; asked without loading torch."""
+    """Whether ``net`` is a PyTorch network of parameter maps; PyTorch is not imported to find out."""
     module = sys.modules.get("pkn.nets.map_net.network")
     return module is not None and isinstance(net, module.MapNet)
 
@@ -75,19 +82,30 @@ def _path_of(net: Any, channels: int) -> Path:
 
 
 def unknown_name(argument: str, name: str, names: list[str]) -> ValueError:
-    """The error for a name that none of the bundled files has, with near misses."""
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    """The error for a name that isn't bundled; it suggests similar names."""
+    similar = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(map(repr, similar))}?" if similar else ""
     return ValueError(f"{argument} is {name!r}; expected one of {', '.join(names)} or a .safetensors path{hint}")
 
 
 def bundled_path(model: str | Path, folder: str) -> Path:
-    """A ``.safetensors`` path as it is, or where the weights of a bundled restorer stand.
+    """The path of a restorer's weights: ``model`` itself, if it ends in ``.safetensors``, or that of a bundled one.
+
+    Parameters
+    ----------
+    model : str or path
+        A path or a bundled name.
+    folder : str
+        Name of the folder below the bundled weights.
+
+    Returns
+    -------
+    pathlib.Path
 
     Raises
     ------
     ValueError
-        For an unknown name, with near misses.
+        For an unknown name; similar ones are suggested.
     """
     if str(model).endswith(".safetensors"):
         return Path(model)

@@ -1,4 +1,4 @@
-"""Folders of wavelet models for tests."""
+"""Writes networks and wavelet models to weights files, for tests."""
 
 from pkn.nets.registry import to_config
 from pkn.nets.weights import to_bytes

@@ -1,11 +1,11 @@
-"""Maps for tests, as tensors that want gradients."""
+"""Random maps for tests, as tensors that require gradients."""
 
 import numpy as np
 import torch
 
 
 def draw_maps(flt, random, batch, height, width):
-    """Maps well inside their ranges, so that no weight is all there is."""
+    """Draw maps well inside their ranges, so that no single weight dominates."""
     values = []
     for name, limits in flt.ranges.items():
         low, high = max(limits.low, -1.0), min(limits.high, 1.0)

@@ -1,13 +1,13 @@
-"""Every filter as the slow, obvious loop in float64, straight from its formula: the specification.
+"""Reference implementations: every filter as a plain loop in float64, straight from its formula. The specification.
 
-Nothing here comes from the library. A twin takes an image (C, H, W) with NaN where a pixel is missing, a mask (H, W) of
-the pixels that count (or None) and the maps in full size; it gives the output (C, H, W) and the mass (H, W), which is
-the sum of all weights.
+Nothing here comes from the library. A reference takes an image (C, H, W) with NaN where a pixel is missing, a mask
+(H, W) of the valid pixels (or None) and the maps in full size. It returns the output (C, H, W) and the mass (H, W),
+which is the sum of all weights.
 """
 
 import numpy as np
 
-# scipy.ndimage's name for a border, and NumPy's
+# scipy.ndimage's name of a border mode -> NumPy's
 NUMPY_MODES = {"reflect": "symmetric", "mirror": "reflect", "nearest": "edge", "wrap": "wrap", "constant": "constant"}
 
 
@@ -17,21 +17,21 @@ def pad(image, radius, border):
     return np.pad(image, widths, mode=NUMPY_MODES[border])
 
 
-def pad_marks(seen, radius, border):
-    """Where padded pixels count. The 0 outside an image with a "constant" border is a value like any other."""
+def pad_mask(valid, radius, border):
+    """Pad the mask of valid pixels. The 0 outside an image with a "constant" border is a valid value."""
     widths = [(radius, radius)] * 2
     if border == "constant":
-        return np.pad(seen, widths, constant_values=True)
-    return np.pad(seen, widths, mode=NUMPY_MODES[border])
+        return np.pad(valid, widths, constant_values=True)
+    return np.pad(valid, widths, mode=NUMPY_MODES[border])
 
 
 def split(image, mask, radius, border):
-    """The padded image, 0 where a pixel doesn't count, and the padded marks of the pixels that do."""
+    """Return the padded image, 0 at invalid pixels, and the padded mask of valid pixels."""
     image = np.asarray(image, np.float64)
-    seen = np.isfinite(image).all(0)
+    valid = np.isfinite(image).all(0)
     if mask is not None:
-        seen = seen & mask
-    return pad(np.where(seen, image, 0.0), radius, border), pad_marks(seen, radius, border)
+        valid = valid & mask
+    return pad(np.where(valid, image, 0.0), radius, border), pad_mask(valid, radius, border)
 
 
 def bilateral(dr, dc, d2, sigma_space, sigma_range):
@@ -74,29 +74,29 @@ REBLURS = {"IsotropicReblurMaps": isotropic_gaussian, "ReblurMaps": anisotropic_
 
 
 def window_filter(weights_of, signed, image, mask, maps, radius, border, guide=None):
-    """The average (``signed``: the sum) of every window under the weights of its centre's maps.
+    """Average every window (``signed``: sum it) with the weights given by the maps of its centre.
 
-    Differences are those of the guide (F, H, W), or of the image.
+    Range distances are those of the guide (F, H, W), or of the image.
     """
     channels, height, width = image.shape
-    padded, marks = split(image, mask, radius, border)
+    padded, mask_padded = split(image, mask, radius, border)
     compared = padded if guide is None else pad(np.asarray(guide, np.float64), radius, border)
     dr, dc = np.mgrid[-radius : radius + 1, -radius : radius + 1].astype(np.float64)
     out, mass = np.empty((channels, height, width)), np.empty((height, width))
     for y in range(height):
         for x in range(width):
             window = padded[:, y : y + 2 * radius + 1, x : x + 2 * radius + 1]
-            mark = marks[y : y + 2 * radius + 1, x : x + 2 * radius + 1]
-            alike = compared[:, y : y + 2 * radius + 1, x : x + 2 * radius + 1]
-            d2 = ((alike - alike[:, radius, radius][:, None, None]) ** 2).sum(0)
-            if not mark[radius, radius]:  # a centre without a value can't be compared
+            valid_here = mask_padded[y : y + 2 * radius + 1, x : x + 2 * radius + 1]
+            inputs = compared[:, y : y + 2 * radius + 1, x : x + 2 * radius + 1]
+            d2 = ((inputs - inputs[:, radius, radius][:, None, None]) ** 2).sum(0)
+            if not valid_here[radius, radius]:  # an invalid centre has no value to compare with
                 d2 = np.zeros_like(d2)
             here = {name: values[..., y, x].astype(np.float64) for name, values in maps.items()}
-            weights = weights_of(dr, dc, d2, **here) * mark
+            weights = weights_of(dr, dc, d2, **here) * valid_here
             total = (weights * window).sum((1, 2))
             if signed:
-                mass[y, x] = mark.sum()
-                out[:, y, x] = total if mark.any() else np.nan
+                mass[y, x] = valid_here.sum()
+                out[:, y, x] = total if valid_here.any() else np.nan
             else:
                 mass[y, x] = weights.sum()
                 out[:, y, x] = total / mass[y, x] if mass[y, x] > 0 else np.nan
@@ -104,10 +104,10 @@ def window_filter(weights_of, signed, image, mask, maps, radius, border, guide=N
 
 
 def non_local_means(image, mask, maps, radius, patch_radius, border):
-    """Weights from the mean squared distance of patches, over the pairs of pixels that both count."""
+    """Weights from the mean squared distance of patches, over the pairs of pixels that are both valid."""
     channels, height, width = image.shape
     halo, patch = radius + patch_radius, 2 * patch_radius + 1
-    padded, marks = split(image, mask, halo, border)
+    padded, mask_padded = split(image, mask, halo, border)
     out, mass = np.empty((channels, height, width)), np.empty((height, width))
     for y in range(height):
         for x in range(width):
@@ -117,11 +117,11 @@ def non_local_means(image, mask, maps, radius, patch_radius, border):
             for dy in range(2 * radius + 1):
                 for dx in range(2 * radius + 1):
                     there = np.s_[y + dy : y + dy + patch, x + dx : x + dx + patch]
-                    pairs = marks[here] & marks[there]
+                    pairs = mask_padded[here] & mask_padded[there]
                     squares = ((padded[:, *there] - padded[:, *here]) ** 2).sum(0) * pairs
                     distance = squares.sum() / pairs.sum() if pairs.any() else 0.0
                     weight = np.exp(-max(0.0, distance - 2 * sigma**2) / h**2)
-                    weight *= marks[y + dy + patch_radius, x + dx + patch_radius]
+                    weight *= mask_padded[y + dy + patch_radius, x + dx + patch_radius]
                     total += weight * padded[:, y + dy + patch_radius, x + dx + patch_radius]
                     mass[y, x] += weight
             out[:, y, x] = total / mass[y, x] if mass[y, x] > 0 else np.nan
@@ -151,7 +151,7 @@ def upsampling(image, maps, radius, border, size):
 
 
 def interpolate(plane, at_y, at_x):
-    """Bilinear, clamped at the edges."""
+    """Interpolate bilinearly, clamped at the edges."""
     value = 0.0
     for row in (int(np.floor(at_y)), int(np.floor(at_y)) + 1):
         for col in (int(np.floor(at_x)), int(np.floor(at_x)) + 1):
@@ -162,12 +162,12 @@ def interpolate(plane, at_y, at_x):
 
 def joint_bilateral(image, mask, maps, radius, border):
     own = {name: values for name, values in maps.items() if name != "guide"}
-    # The border "constant" is a 0 in the guide too.
+    # A "constant" border is 0 in the guide too.
     return window_filter(anisotropic_bilateral, False, image, mask, own, radius, border, maps["guide"])
 
 
 def pyramid(image, mask, maps, radius, border, levels):
-    """Halve by means of what there is, filter each level, double bilinearly, blend."""
+    """Halve by means of valid pixels, filter each pyramid level, double bilinearly, blend."""
     image = np.where(np.isfinite(image).all(0) & (True if mask is None else mask), image, np.nan)
     images = [image]
     for _ in range(levels - 1):
@@ -211,26 +211,26 @@ def double(image, size):
 
 
 def reblur(blur_weights, image, mask, maps, radius, border):
-    """a_0 x + a_1 K x + a_2 K K x + a_3 K K K x, K an average that leaves out what is missing; there x is K x."""
+    """a_0 x + a_1 K x + a_2 K K x + a_3 K K K x, K an average of valid pixels; invalid pixels are replaced by K x."""
     gain, slope, curvature = (maps[name].astype(np.float64) for name in ("gain", "slope", "curvature"))
     # p(0) = gain, p(1) = 1, p'(1) = slope, p''(1) = curvature
     conditions = np.array([[1, 0, 0, 0], [1, 1, 1, 1], [0, 1, 2, 3], [0, 0, 2, 6]])
     values = np.stack([gain, np.ones_like(gain), slope, curvature])
     a = np.linalg.solve(conditions, values.reshape(4, -1)).reshape(values.shape)
-    seen = np.isfinite(image).all(0)
+    valid = np.isfinite(image).all(0)
     if mask is not None:
-        seen = seen & mask
+        valid = valid & mask
     blur_maps = {name: values for name, values in maps.items() if name not in ("gain", "slope", "curvature")}
-    blurred, mass = window_filter(blur_weights, False, image, seen, blur_maps, radius, border)
-    out = a[0] * np.where(seen, image, blurred) + a[1] * blurred
+    blurred, mass = window_filter(blur_weights, False, image, valid, blur_maps, radius, border)
+    out = a[0] * np.where(valid, image, blurred) + a[1] * blurred
     for i in (2, 3):
-        blurred, _ = window_filter(blur_weights, False, blurred, seen, blur_maps, radius, border)
+        blurred, _ = window_filter(blur_weights, False, blurred, valid, blur_maps, radius, border)
         out = out + a[i] * blurred
     return out, mass
 
 
 def apply(spec, image, maps, mask=None):
-    """``(out, mass)`` of the filter ``spec`` (its settings and the name of its maps' type are all that is read)."""
+    """Return ``(out, mass)`` of the filter ``spec``, of which only settings and the name of the maps' type are read."""
     name = spec.Maps.__name__
     if name == "NonLocalMeansMaps":
         return non_local_means(image, mask, maps, spec.radius, spec.patch_radius, spec.border)

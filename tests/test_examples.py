@@ -13,7 +13,7 @@ EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 PYRAMID = {f"{name}.png" for name in Pyramid().Maps._fields}
 WRITES = {
     "augment": {"augmented.png"},
-    "cold_diffusion": {"improved.png", "naive.png"},
+    "cold_diffusion": {"algorithm_1.png", "algorithm_2.png"},
     "demo": {"clean.png", "denoised.png", "noisy.png", "residual.png", "sheet.png", *PYRAMID},
     "dask_volume": {"clean.zarr", "volume.zarr"},
     "debias_swiss_roll": {"roll.png"},

@@ -8,12 +8,10 @@ import ast
 import graphlib
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from sources import MODULES, ROOT
 
-ROOT = Path(__file__).parents[1]
-FOLDERS = {"pkn": "pkn", "pkn.filters": "filters", "pkn.nets": "nets"}  # not the links in pkn/
 FLOORS = [
     {"version"},
     {"filters"},
@@ -35,22 +33,6 @@ ENGINE = [  # floors inside filters; what is not named stands above them
     {"engine.window_vjp", "engine.patches_vjp", "engine.resampling_vjp"},
     {"base"},
 ]
-
-
-def modules(root=ROOT):
-    """Module name -> file, in all folders of the package."""
-    found = {}
-    for package, folder in FOLDERS.items():
-        for file in sorted((root / folder).rglob("*.py")):
-            inside = file.relative_to(root / folder)
-            if any((root / folder / part).is_symlink() for part in inside.parents if part != Path(".")):
-                continue
-            parts = inside.with_suffix("").parts
-            found[".".join([package, *(parts[:-1] if parts[-1] == "__init__" else parts)])] = file
-    return found
-
-
-MODULES = modules()
 
 
 def imports(file, on_loading=False):
@@ -165,7 +147,9 @@ def test_nobody_imports_bare_filters_or_nets():
 
 
 def run(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.split()
 
 
 def test_importing_pkn_is_light():

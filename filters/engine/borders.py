@@ -1,4 +1,4 @@
-"""Borders as a linear stage of their own: rows and columns outside the image, by index, with the adjoint."""
+"""Padding at borders, a linear stage of its own: rows and columns outside the image by index, and the adjoint."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ OUTSIDE = -1
 
 
 def border_index(size: int, radius: int, mode: str) -> np.ndarray:
-    """Where each of ``size + 2 radius`` positions reads, by the modes of scipy.ndimage; ``OUTSIDE`` reads 0."""
+    """Return the index that each of ``size + 2 radius`` positions reads (modes of scipy.ndimage); OUTSIDE reads 0."""
     position = np.arange(-radius, size + radius)
     if mode == "reflect":  # d c b a | a b c d | d c b a
         position = position % (2 * size)
@@ -27,10 +27,10 @@ def border_index(size: int, radius: int, mode: str) -> np.ndarray:
 
 @kernel
 def pad_rows(image, n, rows, columns, window):
-    """Copy rows of image ``n``, padded, into ``window`` (rows, C, >= len(columns)); say whether all are finite.
+    """Copy padded rows of image ``n`` to ``window`` (rows, C, >= len(columns)); return whether all values are finite.
 
-    ``rows`` and ``columns`` are the sources of the padded positions; the run of columns that is the image itself is
-    copied as a whole, and what lies beyond the padded width is 0.
+    ``rows`` and ``columns`` are the indices that the padded positions read. The columns of the image itself are copied
+    as one run, and columns beyond the padded width are set to 0.
     """
     width = image.shape[3]
     left = (columns.size - width) // 2
@@ -58,7 +58,7 @@ def pad_rows(image, n, rows, columns, window):
 
 @kernel
 def mark_rows(window, valid, n, rows, columns):
-    """Fill the last channel with 1 where a pixel is valid and finite in all channels; else with 0, and the pixel."""
+    """Set the last channel to 1 where a pixel is valid and finite in all channels; elsewhere set all channels to 0."""
     last = window.shape[1] - 1
     for y in range(rows.size):
         for x in range(window.shape[2]):
@@ -82,7 +82,7 @@ def pad(image: np.ndarray, radius: int, mode: str) -> np.ndarray:
 
 
 def pad_adjoint(v_padded: np.ndarray, radius: int, mode: str) -> np.ndarray:
-    """The transpose of :func:`pad`: every padded position's cotangent is added where that position read."""
+    """The transpose of :func:`pad`: the cotangent of each padded position is added to the pixel that it read."""
     for axis in (-1, -2):
         v_padded = np.moveaxis(v_padded, axis, 0)
         size = v_padded.shape[0] - 2 * radius

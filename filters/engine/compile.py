@@ -1,4 +1,4 @@
-"""How every kernel is compiled: one decorator, a disk cache keyed by the sources, arrays on the stack."""
+"""Compilation of kernels: one decorator, a disk cache keyed by the sources, arrays on the stack."""
 
 import hashlib
 import os
@@ -12,15 +12,15 @@ from numba import carray, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-STACK_ROWS = 16  # of a block: 3 * 4 channels + 1 and more
+STACK_ROWS = 16  # rows of a block that fit: 3 * 4 channels + 1, and some to spare
 STACK_SIZE = STACK_ROWS * 128
-# 'contract' gives FMA. 'reassoc' and 'arcp' stay out, because bits would change with the vector width and from kernel
-# to kernel (sums of two products do that too: see `fma` in math.py); 'nnan', because it deletes NaN checks.
+# 'contract' permits FMA. 'reassoc' and 'arcp' are left out because results would depend on the vector width and on the
+# kernel (so do sums of two products: see `fma` in math.py), and 'nnan' because it deletes NaN checks.
 FASTMATH = {"contract", "nsz"}
 
 
 def _cache_folder() -> str | None:
-    """A folder named by the digest of all sources, because Numba's own key sees only the file a kernel stands in."""
+    """Return a folder named by the digest of all sources: Numba's own key covers only the kernel's own file."""
     sources = sorted(Path(__file__).parents[1].rglob("*.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
     base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -36,7 +36,7 @@ _CACHE_FOLDER = _cache_folder()
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile on first call: serial, without the GIL, cached on disk where the disk lets us; x / 0 is NaN or inf."""
+    """Compile on the first call: serial, without the GIL, cached on disk if it is writable; x / 0 is NaN or inf."""
     previous, numba.config.CACHE_DIR = numba.config.CACHE_DIR, _CACHE_FOLDER or ""
     try:
         return numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy", cache=_CACHE_FOLDER is not None)(function)
@@ -44,12 +44,12 @@ def kernel(function: Callable[..., Any]) -> Any:
         numba.config.CACHE_DIR = previous
 
 
-# LLVM inlines helpers and plugged-in functions; Numba's own `inline="always"` compiles three times longer.
+# LLVM inlines helpers and registered functions; with Numba's own `inline="always"` compiling takes three times longer.
 INLINED = {"forceinline": True, "fastmath": FASTMATH, "error_model": "numpy"}
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """A helper that is pasted into the kernels that call it."""
+    """Compile a helper that LLVM inlines into the kernels that call it."""
     return numba.njit(**INLINED)(function)
 
 
@@ -62,10 +62,11 @@ def _stack(context, like):
 
 
 def local(unrolled, like, rows, columns):
-    """An array (rows, columns) on the stack; on the heap if ``unrolled`` is empty, for then its size isn't known.
+    """An array (rows, columns) on the stack; on the heap if ``unrolled`` is empty, as its size is then unknown.
 
-    Nothing else can point to the stack, and the compiler knows: with several arrays that might overlap it guards its
-    vectors, or gives them up. (Copies of what is read served as well, but loads that straddle fresh stores stall.)
+    The compiler knows that no other array overlaps the stack. For arrays that might overlap it adds checks to its
+    vectorised loops, or doesn't vectorise. (Working on copies of the inputs helped as much, but loads that straddle
+    recent stores stall.)
     """
     raise NotImplementedError
 

@@ -1,9 +1,9 @@
-"""How a filter plugs into the window core: by the type of its maps, on which Numba dispatches.
+"""Registration of filters in the window core: Numba dispatches on the type of a filter's maps.
 
-A filter gives five small functions:
+A filter registers five small functions:
 
-    coefficients(maps, coef)                            what the maps mean, turned in place into factors of the energy
-    coefficients_vjp(maps, value, v_coef)               the chain rule back to the maps, in place
+    coefficients(maps, coef)                            turns the maps into factors of the energy, in place
+    coefficients_vjp(maps, value, v_coef)               applies the chain rule back to the maps, in place
     energy(maps, coef, i, tap, dr, dc, d2)              log2 of the weight (<= 0) from the factors in column i
     energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e)   adds to column i of v_coef
     range_factor(maps, coef, i)                         d energy / d d2
@@ -21,7 +21,7 @@ from numba.extending import overload
 from pkn.filters.engine.compile import INLINED, inlined
 from pkn.filters.engine.math import exp2
 
-SIGNED: set[type] = set()  # maps whose energy is the weight itself, signed and not normalised
+SIGNED: set[type] = set()  # types of maps whose energy is the weight itself, signed and not normalised
 
 
 def coefficients(maps, coef):
@@ -45,7 +45,7 @@ def range_factor(maps, coef, i):
 
 
 def register(cls: type, *functions: Callable[..., Any], signed: bool = False) -> None:
-    """Give the maps type ``cls`` its five functions, in the order above."""
+    """Register the five functions of the maps type ``cls``, in the order above."""
     if signed:
         SIGNED.add(cls)
 
@@ -60,7 +60,7 @@ def register(cls: type, *functions: Callable[..., Any], signed: bool = False) ->
 
 
 def signed(maps):
-    """Whether the maps' type is in ``SIGNED``; known to the compiler."""
+    """Whether the maps' type is in ``SIGNED``; a constant at compile time."""
     raise NotImplementedError
 
 
@@ -69,16 +69,19 @@ def _signed(maps):
     return (lambda maps: True) if maps.instance_class in SIGNED else (lambda maps: False)
 
 
-def masked(v, seen, values, row, i):
-    """``v`` times ``values[row, i]``, 1 where a pixel counts and 0 where not; ``v`` where all do (``seen`` is None)."""
+def masked(v, mask_channel, values, row, i):
+    """``v`` times ``values[row, i]``, which is 1 where a pixel is valid and 0 elsewhere.
+
+    It is ``v`` itself where ``mask_channel`` is None: then all pixels are valid.
+    """
     raise NotImplementedError
 
 
 @overload(masked, jit_options=INLINED)
-def _gated(v, seen, values, row, i):
-    if isinstance(seen, types.NoneType):
-        return lambda v, seen, values, row, i: v
-    return lambda v, seen, values, row, i: v * values[row, i]
+def _masked(v, mask_channel, values, row, i):
+    if isinstance(mask_channel, types.NoneType):
+        return lambda v, mask_channel, values, row, i: v
+    return lambda v, mask_channel, values, row, i: v * values[row, i]
 
 
 @inlined
@@ -89,7 +92,7 @@ def weight(maps, coef, i, tap, dr, dc, d2):
 
 @inlined
 def load(maps, n, y, x, count, coef):
-    """Copy ``count`` columns of all maps (N or 1, planes, H or 1, W or 1) to the rows of ``coef``; repeat the first."""
+    """Fill rows of ``coef`` with ``count`` columns of all maps (N or 1, planes, H or 1, W or 1), then the first."""
     row = 0
     for k in range(len(maps)):
         values = maps[k]

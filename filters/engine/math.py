@@ -1,4 +1,4 @@
-"""Arithmetic that a compiler vectorises: 2^x, and a product and sum rounded once."""
+"""Arithmetic that the compiler vectorises: 2^x, and the fused multiply-add."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from pkn.filters.engine.compile import INLINED
 
 
 def _bitcast(source: Any, target: Any, target_ir: Any) -> Any:
-    """An intrinsic that reads a number's bits as another type's."""
+    """Return an intrinsic that reinterprets the bits of a number as another type."""
 
     @intrinsic
     def cast(context, value):
@@ -28,7 +28,10 @@ _bits_of_float64 = _bitcast(types.float64, types.int64, ir.IntType(64))
 
 @intrinsic
 def fma(context, a, b, c):
-    """Compute a * b + c, rounded once: of a * b + c * d a compiler may fuse either product, in each kernel another."""
+    """Compute a * b + c, rounded once.
+
+    Written out, a * b + c * d may be fused by the compiler in either product, differently from kernel to kernel.
+    """
 
     def codegen(_, builder, __, args):
         return builder.fma(*args)
@@ -41,7 +44,7 @@ def exp2(x):
 
     Adding 1.5 * 2^mantissa (+ the exponent's bias) rounds x to an integer and leaves that integer's exponent bits at
     the bottom of the word; the rest, in [-1/2, 1/2], goes through a minimax fit of 2^x (float64: the Taylor series).
-    Adds, multiplies and one shift, all of which a compiler vectorises: five times the speed of the library's exp2.
+    Adds, multiplies and one shift, all of which the compiler vectorises: five times as fast as the C library's exp2.
     """
     raise NotImplementedError
 

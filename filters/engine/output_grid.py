@@ -1,8 +1,8 @@
-"""The output grid of an upsampling: where its pixels lie among the input's, and maps resampled to it, with adjoint.
+"""The output grid of upsampling: positions of its pixels in the input, and maps resampled to it, with the adjoint.
 
-Pixels are squares of which coordinates name the centres (half-pixel centres): output pixel X lies at
-``(X + 1/2) / ratio - 1/2``, where ``ratio = out_size / in_size`` is what rounding the size has left of the scale.
-scikit-image's ``resize`` and ``rescale`` do the same, and OpenCV's ``resize`` when it is given ``dsize``.
+Coordinates name the centres of pixels (half-pixel centres): output pixel X lies at ``(X + 1/2) / ratio - 1/2`` in the
+input, where ``ratio = out_size / in_size`` is the scale after rounding of the size. scikit-image's ``resize`` and
+``rescale`` do the same, and OpenCV's ``resize`` with ``dsize``.
 """
 
 from typing import NamedTuple
@@ -16,9 +16,9 @@ from pkn.filters.engine.threads import run_strips
 class Axis(NamedTuple):
     """Output positions along an axis, (out_size) each."""
 
-    near: np.ndarray  # the input pixel that the position lies in; of two as near the second
+    near: np.ndarray  # the input pixel that contains the position; the second of two that are equally near
     part: np.ndarray  # position - near, -1/2 to 1/2
-    left: np.ndarray  # linear interpolation takes (1 - blend) of the input's pixel left, and blend of the next one
+    left: np.ndarray  # linear interpolation is (1 - blend) of the input's pixel left, and blend of pixel right
     right: np.ndarray
     blend: np.ndarray
 
@@ -29,7 +29,7 @@ def out_size(size: int, scale: float) -> int:
 
 
 def output_axis(size: int, out: int, dtype: np.dtype) -> Axis:
-    """The positions of ``out`` pixels along ``size`` ones; in whole numbers, so that phases repeat to the last bit."""
+    """Return the positions of ``out`` pixels along ``size`` ones; in integers, so that phases repeat exactly."""
     near, rest = np.divmod((2 * np.arange(out) + 1) * size, 2 * out)
     part = rest / (2 * out) - 0.5
     left = near - (part < 0)
@@ -39,7 +39,7 @@ def output_axis(size: int, out: int, dtype: np.dtype) -> Axis:
 
 @kernel
 def resample_rows(values, n, rows, columns, start, most, out):
-    """Rows ``start`` ... of a map (N or 1, 1, H or 1, W or 1), cut to ``most`` and interpolated, into ``out``."""
+    """Fill ``out`` from output row ``start`` on with a map (N or 1, 1, H or 1, W or 1), clipped to ``most``."""
     plane = values[min(n, values.shape[0] - 1), 0]
     if plane.size == 1:
         out[:] = min(plane[0, 0], most)
@@ -57,20 +57,20 @@ def resample_rows(values, n, rows, columns, start, most, out):
 
 
 def resample_adjoint(v_out: np.ndarray, rows: Axis, columns: Axis, size: tuple[int, int]) -> np.ndarray:
-    """The transpose of the interpolation: cotangents (N, K, out_H, out_W) back to the input's (N, K, H, W)."""
+    """The transpose of the interpolation: cotangents (N, K, H, W) of the input from those of the output."""
     batch, planes = v_out.shape[:2]
     v_in = np.zeros((batch, planes, *size), v_out.dtype)
 
     def task(n: int, start: int, stop: int) -> None:
         for k in range(start, stop):
-            _lay_back(v_out[n, k], rows, columns, v_in[n, k])
+            _scatter_plane(v_out[n, k], rows, columns, v_in[n, k])
 
     run_strips(task, batch, planes, planes)
     return v_in
 
 
 @kernel
-def _lay_back(v_out, rows, columns, v_in):
+def _scatter_plane(v_out, rows, columns, v_in):
     line = np.empty(v_in.shape[1], v_in.dtype)
     for y in range(v_out.shape[0]):
         line[:] = 0

@@ -4,8 +4,8 @@ For an offset o, with S(p) the sum over a flat patch of n pixels of |x(q + o) - 
 
     out(p) = sum_o w x(p + o) / sum_o w,   w = 2^(factor(p) max(0, S(p) / n - 2 sigma(p)^2))
 
-Patches are summed anew for each pixel, rows first, not by running sums: those would carry rounding from where a tile
-begins, and the result would depend on the tiling. Pairs with an unseen pixel are left out of S and n.
+Patches are summed from scratch for each pixel, rows first. Running sums would accumulate rounding errors from the
+beginning of a tile, and the result would depend on the tiling. Pairs with an invalid pixel are left out of S and n.
 """
 
 from typing import Any
@@ -25,9 +25,12 @@ SMALLEST = 1e-30
 
 
 @inlined
-def _square_rows(window, seen, y, x, dy, dx, squares, pairs):
-    """squares: |x(q + o) - x(q)|^2 of a block and its patch margin; pairs: 1 where both are seen (if any is not)."""
-    channels = window.shape[1] if seen is None else window.shape[1] - 1
+def _square_rows(window, mask_channel, y, x, dy, dx, squares, pairs):
+    """Fill ``squares`` with |x(q + o) - x(q)|^2 for a block and its patch margin.
+
+    If there is a mask channel, ``pairs`` becomes 1 where both pixels are valid.
+    """
+    channels = window.shape[1] if mask_channel is None else window.shape[1] - 1
     wide = squares.shape[1]
     for j in range(squares.shape[0]):
         row = squares[j]
@@ -39,7 +42,7 @@ def _square_rows(window, seen, y, x, dy, dx, squares, pairs):
             else:
                 for i in range(wide):
                     row[i] += (there[i] - here[i]) * (there[i] - here[i])
-        if seen is not None:
+        if mask_channel is not None:
             there, here = window[y + dy + j, channels, x + dx : x + dx + wide], window[y + j, channels, x : x + wide]
             for i in range(wide):
                 pairs[j, i] = there[i] * here[i]
@@ -80,7 +83,7 @@ def _sum_along(run, values, sums):
 
 @inlined
 def factors(coef):
-    """Rows h, sigma -> -log2(e) / h^2 and 2 sigma^2, in place."""
+    """Replace rows h, sigma by -log2(e) / h^2 and 2 sigma^2, in place."""
     cast = coef.dtype.type
     for i in range(coef.shape[1]):
         coef[0, i] = cast(-2 * HALF_LOG2E) / max(coef[0, i] * coef[0, i], cast(SMALLEST))
@@ -88,10 +91,10 @@ def factors(coef):
 
 
 @kernel
-def average_patches(window, seen, maps, n, y0, search, run, out, mass):
-    """Fill rows ``y0`` ... of ``out`` (N, C, H, W) from a strip padded by the search and patch radius together.
+def average_patches(window, mask_channel, maps, n, y0, search, run, out, mass):
+    """Fill rows ``y0`` ... of ``out`` (N, C, H, W) from a strip padded by the sum of the search and patch radius.
 
-    ``run``: a tuple as long as the patch's side.
+    ``run`` is a tuple as long as the patch's side. ``mask_channel`` is as in :func:`pkn.filters.engine.window.average`.
     """
     channels, width, side = out.shape[1], out.shape[3], len(run)
     radius = search + side // 2
@@ -114,21 +117,21 @@ def average_patches(window, seen, maps, n, y0, search, run, out, mass):
             factors(coef[j])
         for dy in range(-search, search + 1):
             for dx in range(-search, search + 1):
-                _square_rows(window, seen, search, x + search, dy, dx, squares, pairs)
+                _square_rows(window, mask_channel, search, x + search, dy, dx, squares, pairs)
                 _sum_along(run, squares, along)
-                if seen is not None:
+                if mask_channel is not None:
                     _sum_along(run, pairs, along_pairs)
                 for j in range(rows):
                     slope, floor = coef[j, 0], coef[j, 1]
                     for i in range(BLOCK):
                         total = _sum_column(run, along, j, i)
                         inverse = area
-                        if seen is not None:  # the same bits where nothing is missing
+                        if mask_channel is not None:  # bit-identical to the branch above where all pixels are valid
                             count = _sum_column(run, along_pairs, j, i)
                             inverse = area if count == full else cast(1) / max(count, cast(1))
                         weights[i] = exp2(slope[i] * max(cast(0), fma(total, inverse, -floor[i])))
                     first = x + radius + dx
-                    if seen is not None:
+                    if mask_channel is not None:
                         marks = window[j + radius + dy, channels, first : first + BLOCK]
                         for i in range(BLOCK):
                             weights[i] *= marks[i]
@@ -161,8 +164,8 @@ def forward(
     mass = np.empty((batch, height, width) if keep else (0, 0, 0), image.dtype)
 
     def task(n: int, start: int, stop: int) -> None:
-        window, seen = strips.window(n, start, stop + 2 * (search + patch), "window")
-        average_patches(window, seen, maps, n, start, search, (0,) * (2 * patch + 1), out, mass)
+        window, mask_channel = strips.window(n, start, stop + 2 * (search + patch), "window")
+        average_patches(window, mask_channel, maps, n, start, search, (0,) * (2 * patch + 1), out, mass)
 
     run_strips(task, batch, height, ROWS)
     return out, Residuals(image, valid, maps, out, mass)

@@ -1,4 +1,4 @@
-"""The patch core backwards: a whole image at a time, offset after offset, so that each addition has its fixed place."""
+"""The vjp of the patch core: a whole image at a time, one offset after another, so that the order of sums is fixed."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from pkn.filters.engine.window import Residuals, Strips
 
 @inlined
 def _box(values, side, along, sums):
-    """Fill ``sums`` (H, W): sums of ``values`` (H + side - 1, W + side - 1) over all squares of that side."""
+    """Fill ``sums`` (H, W) with the sums of ``values`` (H + side - 1, W + side - 1) over all squares of this side."""
     width = sums.shape[1]
     along[:] = 0
     for j in range(along.shape[0]):
@@ -32,8 +32,8 @@ def _box(values, side, along, sums):
 
 
 @inlined
-def _square(window, seen, channels, search, dy, dx, squares, pairs):
-    """|x(q + o) - x(q)|^2 wherever patches reach; ``pairs`` marks where both are seen."""
+def _square(window, mask_channel, channels, search, dy, dx, squares, pairs):
+    """Fill ``squares`` with |x(q + o) - x(q)|^2 for all pixels of patches; ``pairs`` is 1 where both are valid."""
     for j in range(squares.shape[0]):
         for i in range(squares.shape[1]):
             y, x = j + search, i + search
@@ -41,17 +41,17 @@ def _square(window, seen, channels, search, dy, dx, squares, pairs):
             for c in range(channels):
                 d = window[y + dy, c, x + dx] - window[y, c, x]
                 total += d * d
-            if seen is not None:
+            if mask_channel is not None:
                 pairs[j, i] = window[y + dy, channels, x + dx] * window[y, channels, x]
             squares[j, i] = total * pairs[j, i]
 
 
 @kernel
-def pull_patches(window, seen, maps, search, patch, out, mass, v_out, v_maps, v_window):
-    """Cotangents of one image; ``window`` (rows, C, columns) is all of it, padded by ``search + patch``.
+def grad_patches(window, mask_channel, maps, search, patch, out, mass, v_out, v_maps, v_window):
+    """Add the cotangents of one image; ``window`` (rows, C, columns) is all of it, padded by ``search + patch``.
 
     With t = max(0, S / n - 2 sigma^2) and w = exp(-t / h^2): v_h = sum 2 t / h^3 w v_w,
-    v_sigma = sum 4 sigma / h^2 w v_w where t > 0, and v_S = -w v_w / (n h^2), which every pair of the patch shares.
+    v_sigma = sum 4 sigma / h^2 w v_w where t > 0, and v_S = -w v_w / (n h^2), the same for all pairs of the patch.
     """
     (channels, height, width), side = out.shape, 2 * patch + 1
     radius, cast = search + patch, window.dtype.type
@@ -60,15 +60,17 @@ def pull_patches(window, seen, maps, search, patch, out, mass, v_out, v_maps, v_
     along = np.empty((height + 2 * patch, width), window.dtype)
     total, count = np.empty((height, width), window.dtype), np.empty((height, width), window.dtype)
     pairs = np.ones_like(squares)
-    v_total = np.zeros((height + 4 * patch, width + 4 * patch), window.dtype)  # 0 around, for the box's adjoint
+    v_total = np.zeros(
+        (height + 4 * patch, width + 4 * patch), window.dtype
+    )  # with zeros around, for the adjoint of the box sums
     v_along = np.empty((height + 4 * patch, width + 2 * patch), window.dtype)
     v_squares = np.empty_like(squares)
     _box(pairs, side, along, count)
     for dy in range(-search, search + 1):
         for dx in range(-search, search + 1):
-            _square(window, seen, channels, search, dy, dx, squares, pairs)
+            _square(window, mask_channel, channels, search, dy, dx, squares, pairs)
             _box(squares, side, along, total)
-            if seen is not None:
+            if mask_channel is not None:
                 _box(pairs, side, along, count)
             for y in range(height):
                 for x in range(width):
@@ -76,7 +78,7 @@ def pull_patches(window, seen, maps, search, patch, out, mass, v_out, v_maps, v_
                     slope = cast(1) / max(h[y, x] * h[y, x], cast(SMALLEST))
                     t = total[y, x] / n - cast(2) * sigma[y, x] * sigma[y, x]
                     w = exp2(cast(-2 * HALF_LOG2E) * slope * max(cast(0), t))
-                    w = masked(w, seen, there, channels, x + radius + dx)
+                    w = masked(w, mask_channel, there, channels, x + radius + dx)
                     v_e = cast(0)
                     if mass[y, x] != 0:
                         for c in range(channels):
@@ -94,13 +96,13 @@ def pull_patches(window, seen, maps, search, patch, out, mass, v_out, v_maps, v_
                     y, x = j + search, i + search
                     for c in range(channels):
                         d = window[y + dy, c, x + dx] - window[y, c, x]
-                        pull = cast(2) * v_squares[j, i] * pairs[j, i] * d
-                        v_window[y + dy, c, x + dx] += pull
-                        v_window[y, c, x] -= pull
+                        v_pair = cast(2) * v_squares[j, i] * pairs[j, i] * d
+                        v_window[y + dy, c, x + dx] += v_pair
+                        v_window[y, c, x] -= v_pair
 
 
 def vjp(residuals: Residuals, v_out: np.ndarray, search: int, patch: int, border: str) -> tuple[np.ndarray, np.ndarray]:
-    """Cotangents of the image and of the maps (N, 2, H, W); maps in full size."""
+    """Return the cotangents of the image and of the maps (N, 2, H, W); maps must be in full size."""
     image, valid, maps, out, mass = residuals
     batch, channels, height, width = image.shape
     radius = search + patch
@@ -109,10 +111,10 @@ def vjp(residuals: Residuals, v_out: np.ndarray, search: int, patch: int, border
     v_padded = np.zeros((batch, channels, height + 2 * radius, width + 2 * radius), image.dtype)
 
     def task(n: int, start: int, stop: int) -> None:
-        window, seen = strips.window(n, 0, height + 2 * radius, "window")
+        window, mask_channel = strips.window(n, 0, height + 2 * radius, "window")
         v_window = np.zeros((height + 2 * radius, channels, width + 2 * radius), image.dtype)
         here = tuple(values[n, 0] for values in maps)
-        pull_patches(window, seen, here, search, patch, out[n], mass[n], v_out[n], v_maps[n], v_window)
+        grad_patches(window, mask_channel, here, search, patch, out[n], mass[n], v_out[n], v_maps[n], v_window)
         v_padded[n] = np.moveaxis(v_window, 1, 0)
 
     run_strips(task, batch, 1, 1)

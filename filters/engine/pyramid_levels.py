@@ -1,6 +1,7 @@
-"""From one level of a pyramid to the next: 2 x 2 means down, half-pixel bilinear up, and their adjoints.
+"""From one pyramid level to the next: 2 x 2 means down, half-pixel bilinear interpolation up, and their adjoints.
 
-The pair keeps phase. A side of odd length counts its last pixel twice on the way down, and is cut on the way up.
+The pair of both doesn't shift the image. Along a side of odd length the last pixel is repeated before halving, and the
+result of doubling is cropped.
 """
 
 import numpy as np
@@ -9,16 +10,16 @@ from pkn.filters.engine.compile import inlined, kernel
 from pkn.filters.engine.math import fma
 from pkn.filters.engine.threads import run_strips
 
-ROWS = 64  # of a strip
+ROWS = 64  # in a strip
 
 
 def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
-    """Height and width of a level of an image of ``size``, level 0 being the image's own."""
+    """Height and width of a pyramid level of an image of ``size``; level 0 is the image itself."""
     return -(-size[0] // 2**level), -(-size[1] // 2**level)
 
 
 def halve(image: np.ndarray, gaps: bool = False) -> np.ndarray:
-    """Means of 2 x 2 pixels of (..., H, W); with ``gaps``, of those that aren't NaN."""
+    """Return the means of 2 x 2 pixels of (..., H, W); with ``gaps``, of those that aren't NaN."""
     if gaps:
         return _halve_with_gaps(image)
     height, width = image.shape[-2:]
@@ -48,16 +49,16 @@ def _halve_with_gaps(image: np.ndarray) -> np.ndarray:
     parts = [image[..., r::2, c::2] for r in (0, 1) for c in (0, 1)]
     count = np.sum([~np.isnan(part) for part in parts], axis=0, dtype=image.dtype)
     parts = [np.where(np.isnan(part), 0, part) for part in parts]
-    with np.errstate(invalid="ignore"):  # the same sum, so that whole blocks have the same bits either way
+    with np.errstate(invalid="ignore"):  # the order of _halve_rows, so that blocks without gaps are bit-identical
         return np.asarray((parts[0] + parts[1] + (parts[2] + parts[3])) / count)
 
 
-def halve_adjoint(v_half: np.ndarray, size: tuple[int, int], seen: np.ndarray | None = None) -> np.ndarray:
-    """The transpose of :func:`halve` for an image of ``size``; ``seen`` (..., H, W): where it had no gaps."""
-    if seen is not None:
-        share = halve(seen.astype(v_half.dtype))
+def halve_adjoint(v_half: np.ndarray, size: tuple[int, int], valid: np.ndarray | None = None) -> np.ndarray:
+    """The transpose of :func:`halve` for an image of ``size``; ``valid`` (..., H, W) is False at its gaps."""
+    if valid is not None:
+        share = halve(valid.astype(v_half.dtype))
         v_half = np.where(share > 0, v_half / np.maximum(share, v_half.dtype.type(0.25)), 0)
-        return np.where(seen, halve_adjoint(v_half, size), 0)
+        return np.where(valid, halve_adjoint(v_half, size), 0)
     v_image = np.repeat(np.repeat(v_half * v_half.dtype.type(0.25), 2, -2), 2, -1)
     for axis in (-2, -1):
         v_image = np.moveaxis(v_image, axis, 0)
@@ -70,7 +71,7 @@ def halve_adjoint(v_half: np.ndarray, size: tuple[int, int], seen: np.ndarray | 
 
 @inlined
 def _double_row(plane, y, line, out):
-    """Row ``y`` of ``plane`` enlarged; ``line`` has the plane's width."""
+    """Fill ``out`` with row ``y`` of ``plane`` at twice the size; ``line`` is scratch memory of the plane's width."""
     quarter = out.dtype.type(0.25)
     at = y // 2
     near, far = plane[at], plane[min(max(at + 2 * (y % 2) - 1, 0), plane.shape[0] - 1)]
@@ -96,7 +97,7 @@ def _double_rows(planes, start, stop, out):
 
 
 def double(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bilinear interpolation of (..., H, W) to twice as many pixels, cut to ``size``; a constant stays the same."""
+    """Interpolate (..., H, W) bilinearly to twice the size, cropped to ``size``; constants are exact."""
     planes = np.ascontiguousarray(image).reshape(-1, *image.shape[-2:])
     out = np.empty((len(planes), *size), image.dtype)
     run_strips(lambda n, start, stop: _double_rows(planes, start, stop, out), 1, size[0], ROWS)
@@ -105,7 +106,7 @@ def double(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 @kernel
 def _blend_rows(fine, coarser, share, start, stop, out, step):
-    """Planes (N, C, ...); ``step`` takes the differences, unless it is empty."""
+    """Blend planes (N, C, ...); ``step`` is filled with the differences unless it is empty."""
     cast = out.dtype.type
     line, coarse = np.empty(coarser.shape[3], out.dtype), np.empty(out.shape[3], out.dtype)
     for n in range(out.shape[0]):
@@ -127,9 +128,9 @@ def _blend_rows(fine, coarser, share, start, stop, out, step):
 def blend(
     fine: np.ndarray, coarser: np.ndarray, share: np.ndarray, keep: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``share`` of ``fine`` (N, C, H, W) and the rest of ``coarser``, doubled; exact for a share of 0 and 1.
+    """Return share * fine + (1 - share) * double(coarser), (N, C, H, W); exact for a share of 0 and 1.
 
-    Also the differences of the two, if they are to be kept.
+    The second result is the difference of the two images, empty unless ``keep``.
     """
     out = np.empty_like(fine)
     step = np.empty(fine.shape if keep else (0, 0, 0, 0), fine.dtype)
@@ -139,7 +140,7 @@ def blend(
 
 
 def double_adjoint(v_image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The transpose of :func:`double` of an image of ``size``."""
+    """The transpose of :func:`double` for an image of ``size``."""
     for axis in (-2, -1):
         v_image = np.moveaxis(v_image, axis, 0)
         v_both = np.zeros((2 * size[axis], *v_image.shape[1:]), v_image.dtype)

@@ -1,11 +1,11 @@
 """The window core on another grid: out(P) = sum_q w(P, q) x(q) / sum_q w(P, q), P an output pixel, q input pixels.
 
-Energies are the filters' own (`_plug`), at offsets that aren't whole: d = q - position of P. Of an input row, what
-the taps of a block of output columns read is gathered once, tap by tap (``taps``); from there on all loops run over
-contiguous columns, and a gathered row serves all output rows around it.
+Energies are those that filters register (see dispatch.py), at fractional offsets: d = q - position of P. The values
+that the taps of a block of output columns read from an input row are gathered once (``taps``). After that all loops run
+over contiguous columns, and a gathered row is used for all output rows around it.
 
-The window is a square of ``2 radius`` pixels around the position, not around a pixel: those at its edges count by the
-share of them that lies inside (``share``), so that wide kernels don't jump from pixel to pixel.
+The window is a square of ``2 radius`` pixels around the position, not around a pixel. Pixels at its edges are weighted
+by the share of them inside the window (``share``), so that wide kernels vary continuously with the position.
 """
 
 from typing import Any, NamedTuple
@@ -21,11 +21,11 @@ from pkn.filters.engine.threads import run_strips, scratch
 from pkn.filters.engine.window import BLOCK, LONGEST_RUN, Strips, blocks, column
 
 STRIP_ROWS = 32
-LOWEST = -100.0  # log2 of the nearest pixel's weight; below that, or without it, weights are those over the largest
+LOWEST = -100.0  # log2; if the nearest pixel is invalid or weighs less, all weights are divided by the largest
 
 
 class Grid(NamedTuple):
-    """Output rows (H) and columns (W, and repeated up to whole blocks)."""
+    """Output rows (H) and columns (W, the last one repeated up to whole blocks); ``width`` is W."""
 
     rows: Axis
     columns: Axis
@@ -34,7 +34,7 @@ class Grid(NamedTuple):
 
 
 def make_grid(size: tuple[int, int], out: tuple[int, int], radius: int, dtype: np.dtype) -> Grid:
-    """The grid of ``out`` pixels on an image of ``size``."""
+    """Return the grid of ``out`` (rows, columns) pixels on an image of ``size``."""
     rows, columns = (output_axis(*pair, dtype) for pair in zip(size, out, strict=True))
     wide = Axis(*(np.pad(values, (0, blocks(out[1]) - out[1]), "edge") for values in columns))
     return Grid(rows, wide, radius, out[1])
@@ -42,13 +42,13 @@ def make_grid(size: tuple[int, int], out: tuple[int, int], radius: int, dtype: n
 
 @inlined
 def share(distance, radius):
-    """Of a pixel at this distance, along an axis: how much of it lies in the window."""
+    """Return the share of a pixel at this distance along an axis that lies inside the window."""
     return min(max(np.float32(radius + 0.5) - abs(distance), np.float32(0)), np.float32(1))
 
 
 @inlined
 def gather_taps(window, grid, channels, x, taps):
-    """Taps (rows, side, C + 1, BLOCK): what each tap of output columns x ... reads, and what that counts, 0 to 1."""
+    """Fill ``taps`` (rows, side, C + 1, BLOCK): the values that output columns x ... read, and their share, 0 to 1."""
     cast = taps.dtype.type
     near, part = grid.columns.near[x : x + BLOCK], grid.columns.part[x : x + BLOCK]
     for j in range(window.shape[0]):
@@ -60,7 +60,7 @@ def gather_taps(window, grid, channels, x, taps):
             counts = taps[j, k, channels]
             for i in range(BLOCK):
                 counts[i] = share(cast(k - grid.radius) - part[i], grid.radius)
-            if window.shape[1] > channels:  # a last channel marks the pixels seen
+            if window.shape[1] > channels:  # the last channel is the mask of valid pixels
                 source = window[j, channels, k:]
                 for i in range(BLOCK):
                     counts[i] *= source[near[i]]
@@ -68,7 +68,7 @@ def gather_taps(window, grid, channels, x, taps):
 
 @inlined
 def find_shift(taps, grid, maps, coef, y, x, shift):
-    """log2 of what weights are taken over: of 1, but of the largest weight where all might vanish."""
+    """Fill ``shift``, the log2 of the divisor of all weights: 0, or the largest energy where all might underflow."""
     radius, part = grid.radius, grid.columns.part[x : x + BLOCK]
     cast, last = shift.dtype.type, taps.shape[2] - 1
     near_y = -grid.rows.part[y]
@@ -92,7 +92,7 @@ def find_shift(taps, grid, maps, coef, y, x, shift):
 
 
 def _add_taps(run, row, maps, coef, shift, part, ref, acc, i, k, dr, dc, height, unrolled):
-    """Add a run of taps to the sums of column ``i`` of ``acc``: weighted differences (C), weights."""
+    """Add a run of taps to column ``i`` of ``acc``: weighted differences (C) and the sum of weights."""
     raise NotImplementedError
 
 
@@ -139,9 +139,9 @@ def _add_run(run, row, maps, coef, shift, part, ref, acc, k, dr, dc, height, unr
 def average(window, grid, maps, factors, n, y0, y1, run, rest, unrolled, out, mass, shifts):
     """Fill rows ``y0`` to ``y1`` of ``out`` (N, C, H, W) from a padded strip ``window`` (rows, C or C + 1, columns).
 
-    ``maps`` has a row for each. ``run``, ``rest`` and ``unrolled`` are tuples whose lengths the compiler knows:
-    taps in a run, in a row's last run, channels (empty: not unrolled). ``mass`` and ``shifts`` (N, H, W) take the sums
-    of weights, and log2 of what they were taken over, unless they are empty.
+    ``maps`` has one row for each row of the output. ``run``, ``rest`` and ``unrolled`` are tuples whose lengths are
+    compile-time constants: taps in a run, taps in a row's last run, channels (empty: not unrolled). ``mass`` and
+    ``shifts`` (N, H, W) are filled with the sums of weights and the log2 of their divisors, unless they are empty.
     """
     channels, width, radius = out.shape[1], out.shape[3], grid.radius
     side, top = 2 * radius + 1, grid.rows.near[y0]
@@ -184,7 +184,7 @@ def average(window, grid, maps, factors, n, y0, y1, run, rest, unrolled, out, ma
 
 
 class Residuals(NamedTuple):
-    """What the forward pass leaves for the vjp."""
+    """What the forward pass keeps for the vjp."""
 
     image: np.ndarray
     valid: np.ndarray | None
@@ -195,18 +195,21 @@ class Residuals(NamedTuple):
 
 
 def maps_at(maps: Any, n: int, grid: Grid, start: int, stop: int, most: float) -> Any:
-    """The maps resampled to output rows ``start`` to ``stop``, in scratch memory: (1, 1, rows, columns) each."""
+    """Return the maps resampled to output rows ``start`` to ``stop``, in scratch memory: (1, 1, rows, columns) each."""
     dtype = maps[0].dtype
-    laid = scratch("maps", (len(maps), 1, 1, stop - start, grid.columns.near.size), dtype)
-    for values, target in zip(maps, laid, strict=True):
+    resampled = scratch("maps", (len(maps), 1, 1, stop - start, grid.columns.near.size), dtype)
+    for values, target in zip(maps, resampled, strict=True):
         resample_rows(values, n, grid.rows, grid.columns, start, dtype.type(most), target[0, 0])
-    return type(maps)(*laid)
+    return type(maps)(*resampled)
 
 
 def forward(
     image: np.ndarray, maps: Any, grid: Grid, border: str, valid: np.ndarray | None, keep: bool, most: float
 ) -> tuple[np.ndarray, Residuals]:
-    """Average ``image`` (N, C, H, W) around every position of the grid; maps (N or 1, 1, H or 1, W or 1)."""
+    """Average ``image`` (N, C, H, W) around every position of the grid.
+
+    Maps are (N or 1, 1, H or 1, W or 1) at the input's resolution; their values are clipped to at most ``most``.
+    """
     batch, channels, _, _ = image.shape
     height, width = grid.rows.near.size, grid.width
     strips = Strips(image, valid, grid.radius, border, LONGEST_RUN)
@@ -216,11 +219,11 @@ def forward(
     def task(n: int, start: int, stop: int) -> None:
         low, high = grid.rows.near[start], grid.rows.near[stop - 1] + 2 * grid.radius + 1
         window, _ = strips.window(n, low, high, "window")
-        laid = maps_at(maps, n, grid, start, stop, most)
+        resampled = maps_at(maps, n, grid, start, stop, most)
         average(
             window,
             grid,
-            laid,
+            resampled,
             len(maps),
             n,
             start,

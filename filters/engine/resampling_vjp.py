@@ -1,4 +1,4 @@
-"""The window core on another grid backwards: one gather by output pixels, one by input rows; no atomics."""
+"""The vjp of the window core on another grid: one gather by output pixels, one by input rows; no atomics."""
 
 import numpy as np
 
@@ -16,8 +16,8 @@ STRIP_ROWS = 16
 
 
 @inlined
-def _load_pull(n, y, x, count, out, mass, v_out, channels, ref):
-    """Fill ref after the nearest pixel's value: g = v_out / mass (C) and level = out - value (C)."""
+def _load_output_grad(n, y, x, count, out, mass, v_out, channels, ref):
+    """Fill ``ref`` after the nearest pixel's value: g = v_out / mass (C) and offset = out - value (C)."""
     ref[channels:] = 0
     for c in range(channels):
         for i in range(count):
@@ -29,7 +29,7 @@ def _load_pull(n, y, x, count, out, mass, v_out, channels, ref):
 
 @inlined
 def _grad_centres_run(run, row, maps, coef, v_coef, shift, part, ref, k, dr, dc, height, unrolled):
-    """Add what one run of taps pulls on the factors: a weight pulls g (d - level)."""
+    """Add one run of taps to the cotangents of the factors; that of a weight is g (d - offset)."""
     channels = len(unrolled) if len(unrolled) > 0 else ref.shape[0] // 3
     cast = ref.dtype.type
     for i in range(BLOCK):
@@ -45,7 +45,7 @@ def _grad_centres_run(run, row, maps, coef, v_coef, shift, part, ref, k, dr, dc,
 
 @kernel
 def grad_centres(window, grid, maps, n, y0, y1, run, rest, unrolled, out, mass, shifts, v_out, v_maps):
-    """Cotangents of the maps of output rows ``y0`` to ``y1``: v_maps (N, planes, out_H, out_W)."""
+    """Fill rows ``y0`` to ``y1`` of the maps' cotangents ``v_maps`` (N, planes, out_H, out_W)."""
     channels, width, radius = out.shape[1], out.shape[3], grid.radius
     side, top = 2 * radius + 1, grid.rows.near[y0]
     taps = np.empty((window.shape[0], side, channels + 1, BLOCK), window.dtype)
@@ -65,7 +65,7 @@ def grad_centres(window, grid, maps, n, y0, y1, run, rest, unrolled, out, mass, 
             for c in range(channels):
                 for i in range(BLOCK):
                     ref[c, i] = here[radius, radius, c, i]
-            _load_pull(n, y, x, count, out, mass, v_out, channels, ref)
+            _load_output_grad(n, y, x, count, out, mass, v_out, channels, ref)
             shift[:count] = shifts[n, y, x : x + count]
             v_coef[:] = 0
             for r in range(side):
@@ -88,12 +88,12 @@ def grad_centres(window, grid, maps, n, y0, y1, run, rest, unrolled, out, mass, 
 
 
 @inlined
-def _lay_centres(maps, grid, n, y0, x, count, mass, shifts, v_out, laid):
-    """Laid (rows, planes + 1 + C, BLOCK): factors, shift and g = v_out / mass of output rows ``y0`` ..."""
+def _prepare_centres(maps, grid, n, y0, x, count, mass, shifts, v_out, prepared):
+    """Fill ``prepared`` (rows, planes + 1 + C, BLOCK): factors, shift and g = v_out / mass of output rows ``y0`` ..."""
     channels = v_out.shape[1]
-    factors = laid.shape[1] - 1 - channels
-    for j in range(laid.shape[0]):
-        coef, rest, y = laid[j, :factors], laid[j, factors:], y0 + j
+    factors = prepared.shape[1] - 1 - channels
+    for j in range(prepared.shape[0]):
+        coef, rest, y = prepared[j, :factors], prepared[j, factors:], y0 + j
         load(maps, 0, j, x, count, coef)
         coefficients(maps, coef)
         rest[:] = 0
@@ -107,20 +107,21 @@ def _lay_centres(maps, grid, n, y0, x, count, mass, shifts, v_out, laid):
 
 @kernel
 def grad_neighbours(grid, maps, factors, n, y0, y1, row0, row1, mass, shifts, v_out, v_padded):
-    """What padded rows ``row0`` to ``row1`` gather from output rows ``y0`` to ``y1``, which are all that see them.
+    """Fill padded rows ``row0`` to ``row1`` of the image's cotangent from output rows ``y0`` to ``y1``.
 
-    Along a row, what the taps of all output columns gathered is laid where they read, from left to right.
+    These are all output rows whose windows contain one of the padded rows. Along a row, the sums of all output columns
+    are added where their taps read, from left to right.
     """
     channels, width, radius = v_out.shape[1], v_out.shape[3], grid.radius
     side, rows = 2 * radius + 1, grid.rows
-    laid = np.empty((y1 - y0, factors + 1 + channels, BLOCK), v_out.dtype)
+    prepared = np.empty((y1 - y0, factors + 1 + channels, BLOCK), v_out.dtype)
     acc = np.empty((side, channels, BLOCK), v_out.dtype)
     counts, w = np.empty((side, BLOCK), v_out.dtype), np.empty(BLOCK, v_out.dtype)
     cast = w.dtype.type
     v_padded[n, :, row0:row1] = 0
     for x in range(0, width, BLOCK):
         near, part = grid.columns.near[x : x + BLOCK], grid.columns.part[x : x + BLOCK]
-        _lay_centres(maps, grid, n, y0, x, min(BLOCK, width - x), mass, shifts, v_out, laid)
+        _prepare_centres(maps, grid, n, y0, x, min(BLOCK, width - x), mass, shifts, v_out, prepared)
         for k in range(side):
             for i in range(BLOCK):
                 counts[k, i] = share(cast(k - radius) - part[i], radius)
@@ -130,7 +131,7 @@ def grad_neighbours(grid, maps, factors, n, y0, y1, row0, row1, mass, shifts, v_
                 r = row - rows.near[y]
                 if r < 0 or r >= side:
                     continue
-                coef, shift, g = laid[y - y0, :factors], laid[y - y0, factors], laid[y - y0, factors + 1 :]
+                coef, shift, g = prepared[y - y0, :factors], prepared[y - y0, factors], prepared[y - y0, factors + 1 :]
                 dr = cast(r - radius) - rows.part[y]
                 height = share(dr, radius)
                 for k in range(side):
@@ -151,7 +152,7 @@ def grad_neighbours(grid, maps, factors, n, y0, y1, row0, row1, mass, shifts, v_
 def vjp(
     residuals: Residuals, v_out: np.ndarray, grid: Grid, border: str, image_too: bool, most: float
 ) -> tuple[np.ndarray | None, np.ndarray]:
-    """Cotangents of the image (None if not wanted) and of the maps' planes, stacked (N, K, H, W); maps in full size."""
+    """Return the cotangents of the image (None unless ``image_too``) and of the maps, stacked (N, K, H, W)."""
     image, valid, maps, out, mass, shifts = residuals
     strips = Strips(image, valid, grid.radius, border, LONGEST_RUN)
     v_maps = np.empty((out.shape[0], len(maps), *out.shape[2:]), image.dtype)
@@ -159,8 +160,8 @@ def vjp(
     def task(n: int, start: int, stop: int) -> None:
         low, high = grid.rows.near[start], grid.rows.near[stop - 1] + 2 * grid.radius + 1
         window, _ = strips.window(n, low, high, "window")
-        laid, shape = maps_at(maps, n, grid, start, stop, most), (strips.run, strips.rest, strips.unrolled)
-        grad_centres(window, grid, laid, n, start, stop, *shape, out, mass, shifts, v_out, v_maps)
+        prepared, shape = maps_at(maps, n, grid, start, stop, most), (strips.run, strips.rest, strips.unrolled)
+        grad_centres(window, grid, prepared, n, start, stop, *shape, out, mass, shifts, v_out, v_maps)
 
     run_strips(task, out.shape[0], out.shape[2], 2 * STRIP_ROWS)
     v_image = _gather(residuals, v_out, grid, border, most) if image_too else None
@@ -175,11 +176,11 @@ def _gather(residuals: Residuals, v_out: np.ndarray, grid: Grid, border: str, mo
     v_padded = np.empty((batch, channels, height + 2 * radius, width + 2 * radius), image.dtype)
 
     def task(n: int, row0: int, row1: int) -> None:
-        y0, y1 = np.searchsorted(near, (row0 - 2 * radius, row1))  # near[y] is the first padded row that y sees
-        laid = maps_at(maps, n, grid, y0, y1, most)
-        grad_neighbours(grid, laid, len(maps), n, y0, y1, row0, row1, mass, shifts, v_out, v_padded)
+        y0, y1 = np.searchsorted(near, (row0 - 2 * radius, row1))  # near[y] is the first padded row in the window of y
+        prepared = maps_at(maps, n, grid, y0, y1, most)
+        grad_neighbours(grid, prepared, len(maps), n, y0, y1, row0, row1, mass, shifts, v_out, v_padded)
 
     run_strips(task, batch, height + 2 * radius, STRIP_ROWS)
     v_image = pad_adjoint(v_padded, radius, border)
-    seen = np.isfinite(image).all(1, keepdims=True)
-    return np.where(seen if valid is None else seen & valid[:, None], v_image, v_image.dtype.type(0))
+    finite = np.isfinite(image).all(1, keepdims=True)
+    return np.where(finite if valid is None else finite & valid[:, None], v_image, v_image.dtype.type(0))

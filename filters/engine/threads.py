@@ -1,8 +1,8 @@
-"""Strips of rows on the project's own threads, and each thread's own memory.
+"""Strips of rows on a pool of threads of the package's own, and scratch memory for each thread.
 
-Kernels are serial and release the GIL. Against Numba's ``parallel=True`` this compiles about ten times faster, needs
-no threading layer (so no fork and no nested-pool trouble in other people's workers), and gives the same bits for any
-number of threads, because a strip never writes what another one reads.
+Kernels are serial and release the GIL. Compared with Numba's ``parallel=True``, they compile about ten times faster and
+need no threading layer (which fails in forked processes and in workers of other pools). Results are bit-identical for
+any number of threads, because no strip writes what another one reads.
 """
 
 import math
@@ -18,13 +18,13 @@ import numpy as np
 
 _pools: dict[int, ThreadPoolExecutor] = {}
 _thread = threading.local()
-if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(after_in_child=_pools.clear)
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Kernels called from this thread run on it alone: for workers of others' pools."""
+    """Run kernels that this thread calls on this thread alone, for workers of other pools (Dask)."""
     before = _thread.__dict__.get("alone", False)
     _thread.alone = True
     try:
@@ -33,7 +33,7 @@ def one_thread() -> Iterator[None]:
         _thread.alone = before
 
 
-def threads() -> int:
+def thread_count() -> int:
     """How many threads a kernel may use."""
     return 1 if _thread.__dict__.get("alone") else numba.get_num_threads()
 
@@ -41,12 +41,12 @@ def threads() -> int:
 def run_strips(task: Callable[[int, int, int], None], batch: int, rows: int, strip: int) -> None:
     """Call ``task(n, start, stop)`` for every strip of at most ``strip`` rows of every image.
 
-    They run on :func:`threads` threads, at least four strips for each if they aren't too small.
+    Strips run on :func:`thread_count` threads, at least four for each thread unless they would become too small.
     """
-    count = threads()
+    count = thread_count()
     strip = min(strip, max(8, batch * rows // (4 * count)))
     strips = [(n, y, min(y + strip, rows)) for n in range(batch) for y in range(0, rows, strip)]
-    rest = iter(strips)  # which all threads draw from: taking the next one is a single step under the GIL
+    rest = iter(strips)  # shared by all threads: taking the next strip is atomic under the GIL
 
     def work() -> None:
         for strip in rest:
@@ -63,9 +63,9 @@ def run_strips(task: Callable[[int, int, int], None], batch: int, rows: int, str
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    """The calling thread's own memory, used again and again: fresh pages cost as much as a small window's sums."""
+    """Return scratch memory of the calling thread, reused by name: new pages cost as much as a small window."""
     size = math.prod(shape) * dtype.itemsize
-    held = _thread.__dict__.get(name)
-    if held is None or held.nbytes < size:
-        held = _thread.__dict__[name] = np.empty(size, np.uint8)
-    return held[:size].view(dtype).reshape(shape)
+    buffer = _thread.__dict__.get(name)
+    if buffer is None or buffer.nbytes < size:
+        buffer = _thread.__dict__[name] = np.empty(size, np.uint8)
+    return buffer[:size].view(dtype).reshape(shape)

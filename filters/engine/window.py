@@ -1,13 +1,13 @@
 """The window core: out(p) = sum_q w(p, q) x(q) / sum_q w(p, q), w = 2^energy, with per-pixel maps.
 
-Everything is computed in blocks of ``BLOCK`` columns, always whole ones (scratch memory is wide enough), so that a
-pixel's bits depend neither on where a block begins nor on the tile it stands in. A row's taps are taken in runs of up
-to four, unrolled by recursion on a tuple's length: sums stay in registers over a run (13 Gtaps/s against 7 one tap at
-a time; 2 cores, AVX-512), whatever the compiler thinks of the loop's size. Means are summed as differences to the
-centre: a constant stays that constant to the last bit.
+All is computed in whole blocks of ``BLOCK`` columns (scratch memory is wide enough), so that a pixel's result depends
+neither on where a block begins nor on the tile that contains it. The taps of a row are processed in runs of up to four,
+unrolled by recursion on the length of a tuple. So sums stay in registers over a run, whatever the compiler's limits for
+unrolling (13 Gtaps/s against 7 for one tap at a time; 2 cores, AVX-512). Means are summed as differences to the centre,
+so a constant stays exactly that constant.
 
-An image may carry a guide: its last channels, ``len(guides)`` of them, are what range distances compare instead of the
-values, and are not averaged.
+The last ``len(guides)`` channels of an image may be a guide: range distances are those of the guide, which is not
+averaged.
 """
 
 from typing import Any, NamedTuple
@@ -23,36 +23,39 @@ from pkn.filters.engine.threads import run_strips, scratch
 
 BLOCK = 128
 LONGEST_RUN = 4
-SPAN = BLOCK + LONGEST_RUN - 1  # pixels that a run of taps reads
+SPAN = BLOCK + LONGEST_RUN - 1  # pixels that a run of taps reads for a block
 UNROLLED_CHANNELS = 4
 column = np.uintp  # signed columns make Numba emit a wraparound test, which turns vector loads into gathers
-STRIP_FLOATS = 1 << 17  # a strip's window of half a megabyte stays in the second-level cache
+STRIP_FLOATS = 1 << 17  # half a megabyte, so that a strip's window stays in the second-level cache
 
 
 @inlined
-def load_centre(window, seen, maps, y, x, total, ref):
-    """Fill ref: the centre's value by channel (0 for signed weights: differences are values), and if it is seen."""
+def load_centre(window, mask_channel, maps, y, x, total, ref):
+    """Fill ``ref`` with the centre's value by channel and, if there is a mask channel, with its validity.
+
+    For signed weights the value is 0, so that differences to the centre are the values themselves.
+    """
     for c in range(total):
         part = window[y, c, x : x + BLOCK]
         for i in range(BLOCK):
             ref[c, i] = 0 if signed(maps) else part[i]
-    if seen is not None:
+    if mask_channel is not None:
         part = window[y, total, x : x + BLOCK]
         for i in range(BLOCK):
             ref[total, i] = part[i]
 
 
-def _add_taps(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, unrolled, guides):
-    """Add a run of taps to the sums of column ``i`` of ``acc``: weighted differences (C), weights."""
+def _add_taps(run, window, mask_channel, maps, coef, ref, acc, y, at, i, tap, dr, dc, unrolled, guides):
+    """Add a run of taps to column ``i`` of ``acc``: weighted differences (C) and the sum of weights."""
     raise NotImplementedError
 
 
 @overload(_add_taps, jit_options=INLINED)
-def _(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, unrolled, guides):
+def _(run, window, mask_channel, maps, coef, ref, acc, y, at, i, tap, dr, dc, unrolled, guides):
     if run.count == 0:
-        return lambda run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, unrolled, guides: None
+        return lambda run, window, mask_channel, maps, coef, ref, acc, y, at, i, tap, dr, dc, unrolled, guides: None
 
-    def first_and_rest(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, unrolled, guides):
+    def first_and_rest(run, window, mask_channel, maps, coef, ref, acc, y, at, i, tap, dr, dc, unrolled, guides):
         channels = len(unrolled) if len(unrolled) > 0 else acc.shape[0] - 1
         total = channels + len(guides)
         cast = acc.dtype.type
@@ -60,15 +63,15 @@ def _(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, unrolled, 
         for c in range(channels if len(guides) > 0 else 0, total):
             d = window[y, c, at] - ref[c, i]
             d2 = fma(d, d, d2)
-        d2 = masked(d2, seen, ref, total, i)
-        w = masked(weight(maps, coef, i, tap, dr, dc, d2), seen, window[y], total, at)
+        d2 = masked(d2, mask_channel, ref, total, i)
+        w = masked(weight(maps, coef, i, tap, dr, dc, d2), mask_channel, window[y], total, at)
         for c in range(channels):
             acc[c, i] += w * (window[y, c, at] - ref[c, i])
-        acc[channels, i] += masked(cast(1), seen, window[y], total, at) if signed(maps) else w
+        acc[channels, i] += masked(cast(1), mask_channel, window[y], total, at) if signed(maps) else w
         _add_taps(
             run[1:],
             window,
-            seen,
+            mask_channel,
             maps,
             coef,
             ref,
@@ -87,19 +90,21 @@ def _(run, window, seen, maps, coef, ref, acc, y, at, i, tap, dr, dc, unrolled, 
 
 
 @inlined
-def _add_run(window, seen, maps, coef, ref, acc, y, x, tap, dr, dc, run, unrolled, guides):
+def _add_run(window, mask_channel, maps, coef, ref, acc, y, x, tap, dr, dc, run, unrolled, guides):
     for i in range(BLOCK):
-        _add_taps(run, window, seen, maps, coef, ref, acc, y, column(x) + column(i), i, tap, dr, dc, unrolled, guides)
+        _add_taps(
+            run, window, mask_channel, maps, coef, ref, acc, y, column(x) + column(i), i, tap, dr, dc, unrolled, guides
+        )
 
 
 @kernel
-def average(window, seen, maps, factors, n, y0, radius, run, rest, unrolled, guides, out, mass):
+def average(window, mask_channel, maps, factors, n, y0, radius, run, rest, unrolled, guides, out, mass):
     """Fill rows ``y0`` ... of ``out`` (N, C, H, W) from a padded strip ``window`` (rows, C, columns).
 
-    ``seen``: None, or a tuple where the window has one more channel that marks the pixels that count. ``factors``: rows
-    of ``coef``. ``run``, ``rest``, ``unrolled`` and ``guides`` are tuples of lengths the compiler knows: taps in a run,
-    in a row's last run, channels that are averaged (empty: not unrolled), channels of the guide. ``mass`` (N, H, W)
-    takes the sums of weights, unless it is empty.
+    ``mask_channel`` is None, or a tuple if the window has one more channel, which is 1 at valid pixels and 0 elsewhere.
+    ``factors`` is the number of rows of ``coef``. ``run``, ``rest``, ``unrolled`` and ``guides`` are tuples whose
+    lengths are compile-time constants: taps in a run, taps in a row's last run, channels that are averaged (empty: not
+    unrolled), channels of the guide. ``mass`` (N, H, W) is filled with the sums of weights unless it is empty.
     """
     channels, width, side = out.shape[1], out.shape[3], 2 * radius + 1
     total = channels + len(guides)
@@ -112,7 +117,7 @@ def average(window, seen, maps, factors, n, y0, radius, run, rest, unrolled, gui
             count = min(BLOCK, width - x)
             load(maps, n, y0 + y, x, count, coef)
             coefficients(maps, coef)
-            load_centre(window, seen, maps, y + radius, x + radius, total, ref)
+            load_centre(window, mask_channel, maps, y + radius, x + radius, total, ref)
             acc[:] = 0
             for r in range(side):
                 for c in range(0, side, len(run)):
@@ -120,7 +125,7 @@ def average(window, seen, maps, factors, n, y0, radius, run, rest, unrolled, gui
                     if c + len(run) <= side:
                         _add_run(
                             window,
-                            seen,
+                            mask_channel,
                             maps,
                             coef,
                             ref,
@@ -137,7 +142,7 @@ def average(window, seen, maps, factors, n, y0, radius, run, rest, unrolled, gui
                     else:
                         _add_run(
                             window,
-                            seen,
+                            mask_channel,
                             maps,
                             coef,
                             ref,
@@ -161,7 +166,7 @@ def average(window, seen, maps, factors, n, y0, radius, run, rest, unrolled, gui
 
 
 class Residuals(NamedTuple):
-    """What the forward pass leaves for the vjp; ``image`` has more channels than ``out`` where there is a guide."""
+    """What the forward pass keeps for the vjp; with a guide, ``image`` has more channels than ``out``."""
 
     image: np.ndarray
     valid: np.ndarray | None
@@ -171,7 +176,7 @@ class Residuals(NamedTuple):
 
 
 class Strips:
-    """The image's side of a run: padded strips in scratch memory, and the constants that kernels are compiled for."""
+    """Padded strips of an image in scratch memory, and the constants that kernels are compiled for."""
 
     def __init__(
         self, image: np.ndarray, valid: np.ndarray | None, radius: int, border: str, longest_run: int, guides: int = 0
@@ -190,7 +195,10 @@ class Strips:
         self.height = max(8, STRIP_FLOATS // (total * width) - 2 * radius)
 
     def window(self, n: int, start: int, stop: int, name: str, mark: bool = False) -> tuple[np.ndarray, Any]:
-        """Rows ``start`` to ``stop`` of the padded image; and None, or a tuple if a last channel marks pixels seen."""
+        """Return rows ``start`` to ``stop`` of the padded image and ``mask_channel``, as :func:`average` takes them.
+
+        There is a mask channel if a pixel is invalid, or with ``mark``.
+        """
         rows, channels = self.rows[start:stop], self.image.shape[1]
         wide = blocks(self.columns.size) + SPAN
         window = scratch(name, (rows.size, channels, wide), self.image.dtype)
@@ -205,12 +213,12 @@ class Strips:
 
 
 def blocks(width: int) -> int:
-    """``width`` rounded up to whole blocks."""
+    """Return ``width`` rounded up to whole blocks."""
     return -(-width // BLOCK) * BLOCK
 
 
 def planes(maps: Any) -> int:
-    """Rows of factors that the maps fill."""
+    """Return the number of planes of all maps, which are the rows of factors."""
     return sum(values.shape[1] for values in maps)
 
 
@@ -225,8 +233,8 @@ def forward(
 ) -> tuple[np.ndarray, Residuals]:
     """Average every window of ``image`` (N, C, H, W).
 
-    ``maps``: a NamedTuple of arrays (N or 1, planes, H or 1, W or 1) of the image's dtype; ``valid``: (N or 1, H, W)
-    bool. ``keep=False`` leaves the residuals' ``mass`` empty. The last ``guides`` channels of the image are its guide.
+    ``maps`` is a NamedTuple of arrays (N or 1, planes, H or 1, W or 1) of the image's dtype; ``valid`` is a bool mask
+    (N or 1, H, W). ``keep=False`` leaves the residuals' ``mass`` empty. The last ``guides`` channels are the guide.
     """
     batch, total, height, width = image.shape
     strips = Strips(image, valid, radius, border, LONGEST_RUN, guides)
@@ -234,9 +242,9 @@ def forward(
     mass = np.empty((batch, height, width) if keep else (0, 0, 0), image.dtype)
 
     def task(n: int, start: int, stop: int) -> None:
-        window, seen = strips.window(n, start, stop + 2 * radius, "window")
+        window, mask_channel = strips.window(n, start, stop + 2 * radius, "window")
         shape = (strips.run, strips.rest, strips.unrolled, strips.guides)
-        average(window, seen, maps, planes(maps), n, start, radius, *shape, out, mass)
+        average(window, mask_channel, maps, planes(maps), n, start, radius, *shape, out, mass)
 
     run_strips(task, batch, height, strips.height)
     return out, Residuals(image, valid, maps, out, mass)
@@ -258,14 +266,14 @@ def _window_energies(window, maps, coef, out):
     return signed(maps)
 
 
-def window_weights(window: np.ndarray, marks: np.ndarray, maps: Any) -> np.ndarray:
-    """The weights of one window (C, side, side), as the output has them; ``marks`` (side, side) is 1 where seen."""
-    radius = marks.shape[0] // 2
+def window_weights(window: np.ndarray, mask: np.ndarray, maps: Any) -> np.ndarray:
+    """Return the normalised weights of one window (C, side, side); ``mask`` (side, side) is 1 at valid pixels."""
+    radius = mask.shape[0] // 2
     coef = np.empty((planes(maps), BLOCK), window.dtype)
     out = np.empty(window.shape[1:], window.dtype)
-    alike = window if marks[radius, radius] else np.zeros_like(window)  # an unseen centre has no value to compare with
-    is_signed = _window_energies(alike, maps, coef, out)
-    out *= marks
+    inputs = window if mask[radius, radius] else np.zeros_like(window)  # an invalid centre has no value to compare with
+    is_signed = _window_energies(inputs, maps, coef, out)
+    out *= mask
     if is_signed:
-        return out if marks.any() else out * np.nan
+        return out if mask.any() else out * np.nan
     return out / (out.sum() if out.any() else np.nan)

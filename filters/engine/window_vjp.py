@@ -1,4 +1,4 @@
-"""The window core backwards: two gathers, one by centres and one by the pixels that centres see; no atomics."""
+"""The vjp of the window core: two gathers, one by centres and one by their neighbours; no atomics."""
 
 import numpy as np
 
@@ -23,23 +23,26 @@ LN2 = float(np.log(2))
 
 
 @inlined
-def _load_pull(maps, n, y, x, count, out, mass, v_out, total, ref):
-    """Fill ref after the centre: g = v_out / mass (C) and level = out - centre (C); a weight pulls g (d - level)."""
-    g, level = total + 1, total + 1 + out.shape[1]
+def _load_output_grad(maps, n, y, x, count, out, mass, v_out, total, ref):
+    """Fill ``ref`` after the centre: g = v_out / mass (C) and offset = out - centre (C).
+
+    The cotangent of a weight is g (d - offset), d the difference of its pixel to the centre.
+    """
+    g, offset = total + 1, total + 1 + out.shape[1]
     for c in range(out.shape[1]):
         for i in range(BLOCK):
             ref[g + c, i] = 0
-            ref[level + c, i] = 0
+            ref[offset + c, i] = 0
         for i in range(count):
             total = mass[n, y, x + i]
             if total != 0:
                 ref[g + c, i] = v_out[n, c, y, x + i] if signed(maps) else v_out[n, c, y, x + i] / total
-                ref[level + c, i] = 0 if signed(maps) else out[n, c, y, x + i] - ref[c, i]
+                ref[offset + c, i] = 0 if signed(maps) else out[n, c, y, x + i] - ref[c, i]
 
 
 @inlined
-def _grad_centres_run(window, seen, maps, coef, v_coef, ref, acc, y, x, tap, dr, dc, run, unrolled, guides):
-    """Add what one run of taps pulls on the factors (``v_coef``) and on the centre's own value (``acc``)."""
+def _grad_centres_run(window, mask_channel, maps, coef, v_coef, ref, acc, y, x, tap, dr, dc, run, unrolled, guides):
+    """Add one run of taps to the cotangents of the factors (``v_coef``) and of the centre's own value (``acc``)."""
     total = len(unrolled) + len(guides) if len(unrolled) > 0 else acc.shape[0]
     channels = total - len(guides)
     metric = channels if len(guides) > 0 else 0
@@ -55,19 +58,21 @@ def _grad_centres_run(window, seen, maps, coef, v_coef, ref, acc, y, x, tap, dr,
             for c in range(channels):
                 d = window[y, c, at] - ref[c, i]
                 v_w = fma(ref[total + 1 + c, i], d - ref[total + 1 + channels + c, i], v_w)
-            d2 = masked(d2, seen, ref, total, i)
-            v_e = masked(v_w, seen, window[y], total, at)
+            d2 = masked(d2, mask_channel, ref, total, i)
+            v_e = masked(v_w, mask_channel, window[y], total, at)
             if not signed(maps):
                 v_e *= cast(LN2) * weight(maps, coef, i, tap + k, dr, dc + cast(k), d2)
             energy_vjp(maps, v_coef, i, tap + k, dr, dc + cast(k), d2, v_e)
-            v_d2 = masked(v_e * range_factor(maps, coef, i), seen, ref, total, i)
+            v_d2 = masked(v_e * range_factor(maps, coef, i), mask_channel, ref, total, i)
             for c in range(metric, total):
                 acc[c, i] -= cast(2) * v_d2 * (window[y, c, at] - ref[c, i])
 
 
 @kernel
-def grad_centres(window, seen, maps, n, y0, radius, run, rest, unrolled, guides, out, mass, v_out, v_maps, v_image):
-    """What every pixel gathers as a centre: the cotangents of its maps' planes, and of its own value in ``d2``."""
+def grad_centres(
+    window, mask_channel, maps, n, y0, radius, run, rest, unrolled, guides, out, mass, v_out, v_maps, v_image
+):
+    """Fill the cotangents that every pixel has as a centre: of its maps' planes, and of its own value in ``d2``."""
     total, width, side = v_image.shape[1], out.shape[3], 2 * radius + 1
     coef = np.empty((v_maps.shape[1], BLOCK), window.dtype)
     v_coef = np.empty((v_maps.shape[1], BLOCK), window.dtype)
@@ -79,8 +84,8 @@ def grad_centres(window, seen, maps, n, y0, radius, run, rest, unrolled, guides,
             count = min(BLOCK, width - x)
             load(maps, n, y0 + y, x, count, coef)
             coefficients(maps, coef)
-            load_centre(window, seen, maps, y + radius, x + radius, total, ref)
-            _load_pull(maps, n, y0 + y, x, count, out, mass, v_out, total, ref)
+            load_centre(window, mask_channel, maps, y + radius, x + radius, total, ref)
+            _load_output_grad(maps, n, y0 + y, x, count, out, mass, v_out, total, ref)
             acc[:] = 0
             v_coef[:] = 0
             for r in range(side):
@@ -89,7 +94,7 @@ def grad_centres(window, seen, maps, n, y0, radius, run, rest, unrolled, guides,
                     if c + len(run) <= side:
                         _grad_centres_run(
                             window,
-                            seen,
+                            mask_channel,
                             maps,
                             coef,
                             v_coef,
@@ -107,7 +112,7 @@ def grad_centres(window, seen, maps, n, y0, radius, run, rest, unrolled, guides,
                     else:
                         _grad_centres_run(
                             window,
-                            seen,
+                            mask_channel,
                             maps,
                             coef,
                             v_coef,
@@ -131,10 +136,11 @@ def grad_centres(window, seen, maps, n, y0, radius, run, rest, unrolled, guides,
 
 
 @kernel
-def prepare_centres(own, seen, maps, n, y0, radius, coefs, refs, skip, unrolled, guides, out, mass, v_out):
-    """Factors and ``ref`` of whole rows of centres: ``coefs`` and ``refs`` (rows, planes, columns), from ``skip``.
+def prepare_centres(own, mask_channel, maps, n, y0, radius, coefs, refs, skip, unrolled, guides, out, mass, v_out):
+    """Fill ``coefs`` and ``refs`` (rows, planes, columns) from row ``skip`` on: factors and ``ref`` of rows of centres.
 
-    ``own`` is the padded strip of the centres' rows. Around them all is 0: what is no centre has g = 0, pulls nothing.
+    ``own`` is the padded strip of the centres' rows. Around them all is 0: positions that are no centres have g = 0
+    and add nothing.
     """
     total, width, left = out.shape[1] + len(guides), out.shape[3], 2 * radius
     coef = np.empty((coefs.shape[1], BLOCK), own.dtype)
@@ -147,15 +153,15 @@ def prepare_centres(own, seen, maps, n, y0, radius, coefs, refs, skip, unrolled,
             count = min(BLOCK, width - x)
             load(maps, n, y0 + j, x, count, coef)
             coefficients(maps, coef)
-            load_centre(own, seen, maps, j, x + radius, total, ref)
-            _load_pull(maps, n, y0 + j, x, count, out, mass, v_out, total, ref)
+            load_centre(own, mask_channel, maps, j, x + radius, total, ref)
+            _load_output_grad(maps, n, y0 + j, x, count, out, mass, v_out, total, ref)
             coefs[skip + j, :, left + x : left + x + count] = coef[:, :count]
             refs[skip + j, :, left + x : left + x + count] = ref[:, :count]
 
 
 @inlined
-def _grad_neighbours_run(window, seen, maps, coef, ref, acc, y, x, first, tap, dr, dc, run, unrolled, guides):
-    """Add what the centres that see these pixels at one run of taps pull on them; tap k's centre is ``first - k``."""
+def _grad_neighbours_run(window, mask_channel, maps, coef, ref, acc, y, x, first, tap, dr, dc, run, unrolled, guides):
+    """Add to the pixels' cotangents one run of taps of the centres around; the centre of tap k is ``first - k``."""
     total = len(unrolled) + len(guides) if len(unrolled) > 0 else acc.shape[0]
     channels = total - len(guides)
     metric = channels if len(guides) > 0 else 0
@@ -172,9 +178,9 @@ def _grad_neighbours_run(window, seen, maps, coef, ref, acc, y, x, first, tap, d
             for c in range(channels):
                 d = window[y, c, at] - ref[c, p]
                 v_w = fma(ref[total + 1 + c, p], d - ref[total + 1 + channels + c, p], v_w)
-            d2 = masked(d2, seen, ref, total, p)
-            w = masked(weight(maps, coef, p, tap + k, dr, dc + cast(k), d2), seen, window[y], total, at)
-            v_d2 = masked(cast(2 * LN2) * w * v_w * range_factor(maps, coef, p), seen, ref, total, p)
+            d2 = masked(d2, mask_channel, ref, total, p)
+            w = masked(weight(maps, coef, p, tap + k, dr, dc + cast(k), d2), mask_channel, window[y], total, at)
+            v_d2 = masked(cast(2 * LN2) * w * v_w * range_factor(maps, coef, p), mask_channel, ref, total, p)
             for c in range(channels):
                 acc[c, i] = fma(w, ref[total + 1 + c, p], acc[c, i])
             for c in range(metric, total):
@@ -182,8 +188,8 @@ def _grad_neighbours_run(window, seen, maps, coef, ref, acc, y, x, first, tap, d
 
 
 @kernel
-def grad_neighbours(window, seen, maps, n, y0, radius, run, rest, unrolled, guides, coefs, refs, v_padded):
-    """What every padded pixel gathers from the centres that see it. ``window``: the pixels' own rows, padded."""
+def grad_neighbours(window, mask_channel, maps, n, y0, radius, run, rest, unrolled, guides, coefs, refs, v_padded):
+    """Fill the cotangents that padded pixels have as neighbours of centres; ``window`` has their rows, padded."""
     total, width, side = v_padded.shape[1], v_padded.shape[3], 2 * radius + 1
     acc = local(unrolled, window, total, BLOCK)
     cast = acc.dtype.type
@@ -198,12 +204,12 @@ def grad_neighbours(window, seen, maps, n, y0, radius, run, rest, unrolled, guid
                     coef, ref = coefs[row], refs[row]
                     if c + len(run) <= side:
                         _grad_neighbours_run(
-                            window, seen, maps, coef, ref, acc, j, x, first, tap, dr, dc, run, unrolled, guides
+                            window, mask_channel, maps, coef, ref, acc, j, x, first, tap, dr, dc, run, unrolled, guides
                         )
                     else:
                         _grad_neighbours_run(
                             window,
-                            seen,
+                            mask_channel,
                             maps,
                             coef,
                             ref,
@@ -225,7 +231,7 @@ def grad_neighbours(window, seen, maps, n, y0, radius, run, rest, unrolled, guid
 def vjp(
     residuals: Residuals, v_out: np.ndarray, radius: int, border: str, image_too: bool = True
 ) -> tuple[np.ndarray | None, np.ndarray]:
-    """Cotangents of the image (None if not wanted) and of the maps' planes, stacked (N, K, H, W); maps in full size."""
+    """Return the cotangents of the image (None unless ``image_too``) and of the maps, stacked (N, K, H, W)."""
     image, valid, maps, out, mass = residuals
     batch, _, height, width = image.shape
     strips = Strips(image, valid, radius, border, LONGEST_RUN, image.shape[1] - out.shape[1])
@@ -233,9 +239,9 @@ def vjp(
     v_centre = np.empty_like(image)
 
     def task(n: int, start: int, stop: int) -> None:
-        window, seen = strips.window(n, start, stop + 2 * radius, "window")
+        window, mask_channel = strips.window(n, start, stop + 2 * radius, "window")
         shape = (strips.run, strips.rest, strips.unrolled, strips.guides)
-        grad_centres(window, seen, maps, n, start, radius, *shape, out, mass, v_out, v_maps, v_centre)
+        grad_centres(window, mask_channel, maps, n, start, radius, *shape, out, mass, v_out, v_maps, v_centre)
 
     run_strips(task, batch, height, strips.height)
     return v_centre + _gather(residuals, v_out, strips, border) if image_too else None, v_maps
@@ -249,16 +255,16 @@ def _gather(residuals: Residuals, v_out: np.ndarray, strips: Strips, border: str
     wide = blocks(width + 2 * radius) + 2 * radius
 
     def task(n: int, start: int, stop: int) -> None:
-        # Padded row j is seen by the centres of rows j - 2 radius ... j, and row p of centres is padded row p + radius.
+        # Row j is in the windows of centres of rows j - 2 radius ... j; row p of centres is padded row p + radius.
         low, high = max(start - 2 * radius, 0), min(stop, height)
-        own, own_seen = strips.window(n, low + radius, high + radius, "own")
-        window, seen = strips.window(n, start, stop, "window", mark=own_seen is not None)
+        own, own_mask_channel = strips.window(n, low + radius, high + radius, "own")
+        window, mask_channel = strips.window(n, start, stop, "window", mark=own_mask_channel is not None)
         coefs = scratch("coefs", (stop - start + 2 * radius, planes(maps), wide), image.dtype)
         refs = scratch("refs", (stop - start + 2 * radius, 2 * out.shape[1] + total + 1, wide), image.dtype)
         skip, unrolled = low - start + 2 * radius, (strips.unrolled, strips.guides)
-        prepare_centres(own, own_seen, maps, n, low, radius, coefs, refs, skip, *unrolled, out, mass, v_out)
+        prepare_centres(own, own_mask_channel, maps, n, low, radius, coefs, refs, skip, *unrolled, out, mass, v_out)
         shape = (strips.run, strips.rest, strips.unrolled, strips.guides)
-        grad_neighbours(window, seen, maps, n, start, radius, *shape, coefs, refs, v_padded)
+        grad_neighbours(window, mask_channel, maps, n, start, radius, *shape, coefs, refs, v_padded)
 
     run_strips(task, batch, height + 2 * radius, strips.height)
     return pad_adjoint(v_padded, radius, border)

@@ -1,1 +1,1 @@
-"""Filters as functions of torch: on the kernel core, in plain torch, in Triton."""
+"""Filters as differentiable functions of torch: on the Numba core, in plain torch, and in Triton."""

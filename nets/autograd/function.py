@@ -1,4 +1,4 @@
-"""The one bridge from torch to the filters."""
+"""Filters as differentiable functions of torch, dispatched by the device of the tensors."""
 
 from functools import cache
 from typing import Any
@@ -28,10 +28,12 @@ class _FilterFunction(torch.autograd.Function):
 
 @cache
 def single_on(device: str) -> reference.Single:
-    """What computes single filters on a kind of device that is not the CPU."""
+    """Return the function that computes single filters on a type of device other than the CPU."""
     if device == "cuda":
         try:
-            from pkn.nets.autograd import triton_filters  # here: compilers are slow to import, and rarely wanted
+            from pkn.nets.autograd import (
+                triton_filters,
+            )  # not at the top: compilers are slow to import, and rarely needed
 
             return triton_filters.single
         except ImportError:
@@ -42,8 +44,8 @@ def single_on(device: str) -> reference.Single:
 def apply_filter(flt: Filter, image: Tensor, maps: Any) -> Tensor:
     """Filter a batch of images; differentiable in the image and in every map.
 
-    Tensors on the CPU go through the Numba core, on a CUDA device through Triton kernels, if Triton is installed, and
-    all others through a twin in plain torch.
+    Tensors on the CPU are filtered by the Numba core; tensors on a CUDA device by Triton kernels, if Triton is
+    installed; all others by a reference implementation in plain torch.
 
     Parameters
     ----------
@@ -56,6 +58,26 @@ def apply_filter(flt: Filter, image: Tensor, maps: Any) -> Tensor:
     Returns
     -------
     Tensor of the image's shape
+        Enlarged if the filter upsamples.
+
+    Raises
+    ------
+    ValueError
+        If a map doesn't fit the image in shape or dtype.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pkn.filters import Bilateral
+    >>> from pkn.nets import apply_filter
+    >>> image = torch.zeros(1, 1, 4, 6)
+    >>> image[..., 3:] = 1
+    >>> sigma_space = torch.full((1, 1, 4, 6), 2.0)
+    >>> sigma_range = torch.full((1, 1, 4, 6), 0.5, requires_grad=True)
+    >>> out = apply_filter(Bilateral(radius=2), image, Bilateral.Maps(sigma_space, sigma_range))
+    >>> out[0, 0, 0, 2].backward()  # beside the edge, a wider range lets in more of the other side
+    >>> out.shape, round(float(sigma_range.grad[0, 0, 0, 2]), 2)
+    (torch.Size([1, 1, 4, 6]), 0.55)
     """
     for name, values in zip(maps._fields, maps, strict=True):
         size = (image.shape[0], *flt.map_size(name, image.shape[2:]))  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""The filters once more, in plain torch: for devices that have no kernels, and the gradients' oracle in tests.
+"""Reference implementation of the filters in plain torch: for devices without kernels, and for tests of gradients.
 
-Readable first: one tap after another, autograd does the rest. A new filter adds its energy here. Filters made of
-filters are put together here for all devices but the CPU, from whatever computes single ones.
+Written to be read: a loop over taps, differentiated by autograd. A new filter adds its energy here. Composite filters
+(reblur, pyramid) are assembled here for all devices but the CPU, from a function that computes single filters.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ from pkn.filters.reblur import polynomial
 
 
 def pad(image: Tensor, radius: int, mode: str) -> Tensor:
-    """The borders of :func:`pkn.filters.engine.borders.pad`, differentiable."""
+    """Pad as :func:`pkn.filters.engine.borders.pad` does; differentiable."""
     for axis in (-2, -1):
         index = _border(image.shape[axis], radius, mode, image.device)
         image = image.index_select(axis, index.clamp_min(0))
@@ -45,12 +45,12 @@ def pad(image: Tensor, radius: int, mode: str) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _border(size: int, radius: int, mode: str, device: torch.device) -> Tensor:
-    with torch.inference_mode(False):  # what inference keeps must do for training too
+    with torch.inference_mode(False):  # the cached tensor must be usable in training too
         return torch.from_numpy(border_index(size, radius, mode)).to(device)
 
 
 def inverse_square(sigma: Tensor) -> Tensor:
-    """1 / sigma^2, finite."""
+    """Return 1 / sigma^2, finite."""
     return torch.reciprocal(torch.clamp_min(sigma * sigma, SMALLEST))
 
 
@@ -61,7 +61,8 @@ def _quadratic(maps: Any, dr: Any, dc: Any) -> Tensor:
 
 Single = Callable[[Filter, Tensor, Any], Tensor]
 
-# Natural-log energies by maps type, of (maps, tap, dr, dc, d2): maps (N, planes, H, W), d2 (N, 1, H, W).
+# Natural logarithm of the weight by type of maps, as a function of (maps, tap, dr, dc, d2): maps (N, planes, H, W),
+# d2 (N, 1, H, W).
 ENERGIES: dict[type, Callable[[Any, int, int, int, Tensor], Tensor]] = {
     BilateralMaps: lambda maps, tap, dr, dc, d2: (
         -(dr * dr + dc * dc) / 2 * inverse_square(maps.sigma_space) - d2 / 2 * inverse_square(maps.sigma_range)
@@ -82,7 +83,7 @@ ENERGIES: dict[type, Callable[[Any, int, int, int, Tensor], Tensor]] = {
 
 
 def single(flt: Filter, image: Tensor, maps: Any) -> Tensor:
-    """``flt``, which is not made of other filters, on image (N, C, H, W) with maps (N, planes, H, W)."""
+    """Apply ``flt``, which must not be a composite filter, to image (N, C, H, W) with maps (N, planes, H, W)."""
     if isinstance(flt, NonLocalMeans):
         return _non_local_means(flt, image, maps)
     if isinstance(flt, AnisotropicUpsampling):
@@ -105,7 +106,7 @@ def single(flt: Filter, image: Tensor, maps: Any) -> Tensor:
 
 
 def apply(flt: Filter, image: Tensor, maps: Any, single: Single = single) -> Tensor:
-    """``flt`` on image (N, C, H, W) with maps (N, planes, H, W); ``single`` computes what isn't made of others."""
+    """Apply ``flt`` to image (N, C, H, W) with maps (N, planes, H, W); ``single`` computes single filters."""
     if isinstance(flt, Reblur | IsotropicReblur):
         return _reblur(flt, image, maps, single)
     if isinstance(flt, ReblurUpsampling):
@@ -134,7 +135,7 @@ def _pyramid(flt: Pyramid, image: Tensor, maps: Any, single: Single) -> Tensor:
 
 
 def _upsampling(flt: AnisotropicUpsampling, image: Tensor, maps: Any) -> Tensor:
-    """Without the underflow guard of the core: no weight may vanish everywhere."""
+    """Upsample without the core's guard against underflow: not all weights of a window may vanish."""
     rows, columns = flt.axes(*image.shape[2:])
     size = rows.near.size, columns.near.size
     maps = type(maps)(*(resampled(values, size) for values in maps))
@@ -153,7 +154,7 @@ def _upsampling(flt: AnisotropicUpsampling, image: Tensor, maps: Any) -> Tensor:
 
 
 def resampled(values: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinearly, half-pixel centres."""
+    """Resample (N, planes, H, W) bilinearly with half-pixel centres."""
     return F.interpolate(values, size, mode="bilinear", align_corners=False)
 
 

@@ -1,6 +1,6 @@
-"""Single filters on a GPU: maps become factors and images are padded in torch, and the rest is fused kernels.
+"""Single filters on a GPU: torch turns maps into factors and pads images, and fused Triton kernels do the rest.
 
-So kernels see neither clamps nor edges, and autograd has the adjoints of both.
+Kernels need neither clamp maps nor treat borders, and autograd provides the adjoints of both.
 """
 
 from functools import lru_cache
@@ -29,12 +29,15 @@ from pkn.filters.gaussian_parameters import LARGEST
 from pkn.nets.autograd import reference, triton_patches, triton_resampling, triton_window, triton_window_vjp
 
 if not hasattr(tl, "tuple"):
-    raise ImportError("expected Triton 3.3 or newer: older ones have no tuples in kernels")
+    raise ImportError(f"triton is {triton.__version__}; expected 3.3 or newer, which has tuples in kernels")
 
-ROWS, COLUMNS = 8, 32  # of the tile of pixels that a program computes
-OPTIONS = {"num_warps": 8, "enable_fp_fusion": True}  # a thread a pixel: a warp reads 32 of a row at once
+ROWS, COLUMNS = 8, 32  # the tile of pixels that a program computes
+OPTIONS = {
+    "num_warps": 8,
+    "enable_fp_fusion": True,
+}  # one thread for each pixel: a warp reads 32 pixels of a row at once
 
-# The shape of the energy by the type of maps, and whether it looks at values; see _triton_window.
+# Shape of the energy by type of maps, and whether it has a range term; see triton_window.
 ENERGIES: dict[type, tuple[str, bool]] = {
     BilateralMaps: ("isotropic", True),
     IsotropicGaussianMaps: ("isotropic", False),
@@ -47,7 +50,7 @@ ENERGIES: dict[type, tuple[str, bool]] = {
 
 
 class WindowSetting(NamedTuple):
-    """What the window kernels are compiled for: ``total`` channels, the guide's too; ``planes`` of factors."""
+    """Compile-time settings of the window kernels: ``total`` channels with the guide's, and ``planes`` of factors."""
 
     radius: int
     channels: int
@@ -58,7 +61,7 @@ class WindowSetting(NamedTuple):
 
 
 class PatchSetting(NamedTuple):
-    """What the patch kernels are compiled for."""
+    """Compile-time settings of the patch kernels."""
 
     search: int
     patch: int
@@ -66,14 +69,17 @@ class PatchSetting(NamedTuple):
 
 
 class UpsampleSetting(NamedTuple):
-    """What the upsampling kernels are compiled for."""
+    """Compile-time settings of the upsampling kernels."""
 
     radius: int
     channels: int
 
 
 class Places(NamedTuple):
-    """Where the output's rows or columns lie, as in ``triton_resampling``; ``most`` that see one input row."""
+    """Positions of the output's rows or columns, as in ``triton_resampling``.
+
+    ``most`` is the largest number of them whose windows contain the same input row or column.
+    """
 
     near: Tensor
     part: Tensor
@@ -83,7 +89,10 @@ class Places(NamedTuple):
 
 
 def single(flt: Filter, image: Tensor, maps: Any) -> Tensor:
-    """:func:`pkn.nets.autograd.reference.single` by Triton; differentiable once. Half precision is left to the twin."""
+    """:func:`pkn.nets.autograd.reference.single` by Triton; differentiable once.
+
+    Dtypes other than float32 and float64 are left to the reference implementation.
+    """
     if image.dtype not in (torch.float32, torch.float64):
         return reference.single(flt, image, maps)
     if isinstance(flt, NonLocalMeans):
@@ -105,13 +114,13 @@ def _window(flt: Filter, image: Tensor, maps: Any) -> Tensor:
 
 
 def _factors(maps: Any, shape: str, ranged: bool) -> Tensor:
-    """Factors (N, planes, H, W) that the energy is linear in."""
+    """Return factors (N, planes, H, W) that the energy is linear in."""
     if shape in ("softmax", "tanh"):
         logits: Tensor = maps.logits
         return logits
     if shape == "isotropic":
         planes = [reference.inverse_square(maps[0]) / -2]
-    else:  # cut as in the core: an infinite factor times an offset of 0 is not a number
+    else:  # clamped as in the core, since an infinite factor times an offset of 0 is NaN
         kx, ky = maps.kx.clamp_max(LARGEST), maps.ky.clamp_max(LARGEST)
         planes = [kx * kx / -2, ky * ky / -2, -maps.rho * kx * ky]
     if ranged:
@@ -141,11 +150,11 @@ def _upsampling(flt: AnisotropicUpsampling, image: Tensor, maps: Any) -> Tensor:
 def _places(
     flt: AnisotropicUpsampling, size: tuple[int, int], dtype: torch.dtype, device: torch.device
 ) -> tuple[Places, Places]:
-    """Of rows and of columns."""
+    """Positions of the output's rows and columns."""
     both = []
     for axis, length in zip(flt.axes(*size), size, strict=True):
-        seen = np.arange(length + 2 * flt.radius)  # rows of the padded input
-        begin, end = np.searchsorted(axis.near, seen - 2 * flt.radius), np.searchsorted(axis.near, seen, "right")
+        padded = np.arange(length + 2 * flt.radius)  # rows of the padded input
+        begin, end = np.searchsorted(axis.near, padded - 2 * flt.radius), np.searchsorted(axis.near, padded, "right")
         whole = [torch.from_numpy(numbers).to(device, torch.int32) for numbers in (axis.near, begin, end)]
         part, most = torch.from_numpy(axis.part).to(device, dtype), int((end - begin).max())
         both.append(Places(whole[0], part, whole[1], whole[2], most))
@@ -182,11 +191,11 @@ class _Patches(torch.autograd.Function):
         window, factors, out, _ = saved
         v_window = torch.zeros_like(window) if ctx.needs_input_grad[1] else None
         v_factors = torch.zeros_like(factors)
-        laid = [out.new_empty((out.shape[0], 2 * search + 1, *size)) for _ in range(2)]
+        scratch = [out.new_empty((out.shape[0], 2 * search + 1, *size)) for _ in range(2)]
         for dy in range(-search, search + 1):
-            _launch(triton_patches.lay_row, ctx.setting, out, *saved, v_out, v_factors, *laid, *size, dy)
+            _launch(triton_patches.weigh_row, ctx.setting, out, *saved, v_out, v_factors, *scratch, *size, dy)
             if v_window is not None:
-                _launch(triton_patches.gather_row, ctx.setting, window, window, v_out, v_window, *laid, *size, dy)
+                _launch(triton_patches.gather_row, ctx.setting, window, window, v_out, v_window, *scratch, *size, dy)
         return None, v_window, v_factors
 
 
@@ -213,7 +222,7 @@ class _Upsampling(torch.autograd.Function):
         v_window = torch.empty_like(window) if ctx.needs_input_grad[2] else None
         v_factors = torch.empty_like(factors)
         arguments = *saved, v_out, v_factors, *ctx.positions, *ctx.numbers
-        _launch(triton_resampling.pull_centre_up, ctx.setting, out, *arguments)
+        _launch(triton_resampling.grad_centres_up, ctx.setting, out, *arguments)
         if v_window is not None:
             rows, columns = ctx.places
             ranges = rows.begin, rows.end, columns.begin, columns.end
@@ -228,12 +237,12 @@ class _Upsampling(torch.autograd.Function):
                 rows.most,
                 columns.most,
             )
-            _launch(triton_resampling.pull_back_up, ctx.setting, window, *arguments)
+            _launch(triton_resampling.grad_neighbours_up, ctx.setting, window, *arguments)
         return None, None, v_window, v_factors
 
 
 def _averaged(ctx: Any, kernel: Any, setting: WindowSetting | PatchSetting, window: Tensor, factors: Tensor) -> Tensor:
-    """The forward pass on the window's own grid."""
+    """Run the forward pass of a filter that keeps the image's size."""
     window, factors = window.contiguous(), factors.contiguous()
     out, log_mass = _results(factors, setting.channels)
     _launch(kernel, setting, out, window, factors, out, log_mass, *out.shape[2:])
@@ -243,7 +252,7 @@ def _averaged(ctx: Any, kernel: Any, setting: WindowSetting | PatchSetting, wind
 
 
 def _results(factors: Tensor, channels: int) -> tuple[Tensor, Tensor]:
-    """Room for the output and for the logarithm of the mass."""
+    """Allocate the output and the logarithm of the mass."""
     batch, _, height, width = factors.shape
     return factors.new_empty((batch, channels, height, width)), factors.new_empty((batch, 1, height, width))
 

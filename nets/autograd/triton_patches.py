@@ -1,10 +1,10 @@
-"""The patch core as Triton kernels: non-local means, forwards and backwards; patches are summed anew for each pixel.
+"""The patch core as Triton kernels: non-local means and its vjp; patches are summed from scratch for each pixel.
 
 With S(p, o) the sum over a patch of n values of |x(q + o) - x(q)|^2, t = max(0, S / n - floor) and w = exp(-slope t):
 out(p) = x(p) + sum_o w (x(p + o) - x(p)) / sum_o w. ``factors`` (N, 2, H, W) are slope (1 / h^2) and floor (2 sigma^2).
 
-Backwards, one row of offsets at a time: centres lay down their weights, and what each S owes (:func:`lay_row`), which
-pixels then gather (:func:`gather_row`); no atomics. What is laid down is (2 search + 1) planes, whatever the image.
+The vjp takes one row of offsets at a time: centres store their weights and the cotangent of each S (:func:`weigh_row`),
+which pixels then gather (:func:`gather_row`); no atomics. Scratch memory is (2 search + 1) planes of the image's size.
 """
 
 import triton
@@ -16,7 +16,7 @@ from pkn.nets.autograd.triton_window_vjp import weight_cotangent
 
 @triton.jit
 def patch_mean(like, window, corner, there, wide, size, inside, patch: tl.constexpr, channels: tl.constexpr):
-    """Return the mean of |x(q + o) - x(q)|^2 over the patches that begin at ``corner`` and ``there`` beyond it."""
+    """Return the mean of |x(q + o) - x(q)|^2 over the patches that begin at ``corner`` and at ``corner + there``."""
     side: tl.constexpr = 2 * patch + 1
     total = tl.zeros_like(like)
     for r in range(side):
@@ -68,7 +68,7 @@ def average_patches(
 
 
 @triton.jit(do_not_specialize=["dy"])
-def lay_row(
+def weigh_row(
     window,
     factors,
     out,
@@ -88,7 +88,7 @@ def lay_row(
 ):
     """Add the offsets (dy, any) to ``v_factors``; fill ``weights`` and ``v_squares`` (N, 2 search + 1, H, W).
 
-    ``weights`` are over the mass; ``v_squares`` is the cotangent of each of S's squares.
+    ``weights`` are divided by the mass; ``v_squares`` is the cotangent of each of the squares in S.
     """
     reach: tl.constexpr = search + patch
     side: tl.constexpr = 2 * search + 1
@@ -103,7 +103,7 @@ def lay_row(
     floor = tl.load(factors + (2 * n + 1) * size + at, inside, 0)
     logarithm = tl.load(log_mass + n * size + at, inside, 0)
     g = load(v_out + n * channels * size, at, size, inside, channels)
-    level = load(out + n * channels * size, at, size, inside, channels)
+    mean_out = load(out + n * channels * size, at, size, inside, channels)
     v_slope = tl.load(v_factors + at, inside, 0)
     v_floor = tl.load(v_factors + size + at, inside, 0)
     for dx in range(-search, search + 1):
@@ -112,7 +112,7 @@ def lay_row(
         t = tl.maximum(mean - floor, 0)
         w = tl.exp(-slope * t - logarithm)
         there = load(window + patch * wide + patch, corner + offset, padded_size, inside, channels)
-        v_e = w * weight_cotangent(g, there, level, channels)
+        v_e = w * weight_cotangent(g, there, mean_out, channels)
         v_slope -= t * v_e
         v_t = tl.where(mean > floor, -slope * v_e, 0)
         v_floor -= v_t
@@ -150,9 +150,9 @@ def gather_row(
     rows: tl.constexpr,
     columns: tl.constexpr,
 ):
-    """Add to ``v_window`` (of the padded size) what pixels get from the offsets (dy, any).
+    """Add the offsets (dy, any) to ``v_window`` (of the padded size).
 
-    A pixel is in pairs (q, q + o) on either side, and the value that a centre at -o averages.
+    A pixel is the first and the second of pairs (q, q + o), and it is averaged by the centre at -o.
     """
     reach: tl.constexpr = search + patch
     side: tl.constexpr = 2 * search + 1

@@ -1,8 +1,9 @@
-"""Upsampling by anisotropic Gaussians as Triton kernels: gathers forwards, by centres and by the pixels that they see.
+"""Upsampling by anisotropic Gaussians as Triton kernels: a gather forwards; by centres and by neighbours in the vjp.
 
-A position of the output lies in the input's row ``near`` of an axis, and ``part`` beyond its centre; taps weigh
-exp(energy) times the share of their pixel that is inside the window. Where all weights would vanish they are taken over
-the largest one. At most ``most`` output positions see row j of the padded input: from ``begin[j]`` up to ``end[j]``.
+A position of the output lies in the input's row ``near`` of an axis, ``part`` beyond that row's centre. The weight of a
+tap is exp(energy) times the share of its pixel inside the window; weights are divided by the largest one, so that not
+all of them underflow. Row j of the padded input is in the windows of output positions ``begin[j]`` up to ``end[j]``, at
+most ``most`` of them.
 """
 
 import triton
@@ -14,14 +15,14 @@ from pkn.nets.autograd.triton_window_vjp import weight_cotangent
 
 @triton.jit
 def share_inside(dr, dc, radius: tl.constexpr):
-    """Return the share of a pixel at that distance that is inside the window."""
+    """Return the share of a pixel at this distance that is inside the window."""
     rows = tl.minimum(tl.maximum(radius + 0.5 - tl.abs(dr), 0), 1)
     return rows * tl.minimum(tl.maximum(radius + 0.5 - tl.abs(dc), 0), 1)
 
 
 @triton.jit
 def energy_at(coef, dr, dc):
-    """Return the Gaussian's natural logarithm."""
+    """Return the natural logarithm of the Gaussian."""
     return energy(coef, dr, dc, coef, coef, 0, "anisotropic", False)
 
 
@@ -73,7 +74,7 @@ def average_up(
 
 
 @triton.jit
-def pull_centre_up(
+def grad_centres_up(
     window,
     factors,
     out,
@@ -103,7 +104,7 @@ def pull_centre_up(
     from_y, from_x = tl.load(part_y + y, y < height, 0), tl.load(part_x + x, x < width, 0)
     coef = load(factors + n * 3 * size, at, size, inside, 3)
     g = load(v_out + n * channels * size, at, size, inside, channels)
-    level = load(out + n * channels * size, at, size, inside, channels)
+    mean_out = load(out + n * channels * size, at, size, inside, channels)
     logarithm = tl.load(log_mass + n * size + at, inside, 0)
     v_coef = zeros(logarithm, 3)
     for r in range(side):
@@ -112,12 +113,12 @@ def pull_centre_up(
             share = share_inside(dr, dc, radius)
             w = tl.where(share > 0, tl.exp(energy_at(coef, dr, dc) - logarithm) * share, 0)
             there = load(window + r * wide + c, corner, padded_size, inside, channels)
-            v_coef = add(v_coef, w * weight_cotangent(g, there, level, channels), (dc * dc, dr * dr, dr * dc), 0)
+            v_coef = add(v_coef, w * weight_cotangent(g, there, mean_out, channels), (dc * dc, dr * dr, dr * dc), 0)
     store(v_factors + n * 3 * size, at, size, inside, v_coef)
 
 
 @triton.jit
-def pull_back_up(
+def grad_neighbours_up(
     factors,
     log_mass,
     v_out,

@@ -1,13 +1,13 @@
-"""The window core as Triton kernels: a program is a tile of pixels of one image, and the window's loop is inside.
+"""The window core as Triton kernels: a program computes a tile of pixels of one image, with a loop over the window.
 
-Images come padded, so that windows have no edges, and their last channels are the guide, if there is one: it is what
-range distances compare, and isn't averaged. Energies are linear in ``factors`` (N, planes, H, W):
+Images are padded, so that windows have no edges. If there is a guide, it is the last channels: range distances are
+those of the guide, which isn't averaged. Energies are linear in ``factors`` (N, planes, H, W):
 
-    "isotropic": of d^2; "anisotropic": of dc^2, dr^2 and dr dc; and then, where ``ranged``, of the squared distance
+    "isotropic": of d^2; "anisotropic": of dc^2, dr^2 and dr dc; and then, if ``ranged``, of the squared range distance
     "softmax": the logit of the tap; "tanh": likewise, but its tanh is the weight, signed and not normalised
 
-Backwards there are two gathers and no atomics, as in the core. A weight over its window's mass is
-exp(energy - log_mass), so the logarithm of the mass is all that the forward pass leaves behind beside its output.
+The vjp has two gathers and no atomics, as in the core. A weight divided by its window's mass is exp(energy - log_mass),
+so the forward pass keeps only its output and the logarithm of the mass.
 
 Offsets in a plane have 32 bits, those of planes and images 64: free kernels at 12 megapixels have over 2^31 factors.
 Values of several channels are tuples, unrolled when compiled.
@@ -67,7 +67,7 @@ def minus(one, other):
 
 @triton.jit
 def add(sums, w, values, first: tl.constexpr):
-    """Return a tuple's sums with w times the values added, from the value ``first`` on; there may be fewer of them."""
+    """Return ``sums`` with w times ``values`` added from element ``first`` on; ``values`` may be shorter."""
     more = ()
     for k in tl.static_range(len(sums)):
         more = more + (sums[k] + w * values[k] if k >= first and k < len(values) else sums[k],)
@@ -85,10 +85,10 @@ def squared_distance(one, other, metric: tl.constexpr):
 
 @triton.jit
 def factors_of_tap(constant, factors, at, size, inside, tap, free: tl.constexpr):
-    """Return what the energy of a tap needs: its logit, if the kernel is free, or factors that all taps share."""
+    """Return the factors of a tap's energy: its logit for free kernels, else those that all taps share."""
     if free:
         return load(factors + tap * size, at, size, inside, 1)
-    else:  # both branches must be there: a return ends nothing in Triton
+    else:  # Triton needs both branches: a return doesn't end a function
         return constant
 
 
@@ -108,7 +108,7 @@ def energy(coef, dr, dc, there, centre, metric: tl.constexpr, shape: tl.constexp
 
 @triton.jit
 def tanh(x):
-    """Return tanh(x), by an exponential that can't overflow."""
+    """Return tanh(x), with an exponential that can't overflow."""
     t = tl.exp(-2 * tl.abs(x))
     size = (1 - t) / (1 + t)
     return tl.where(x < 0, -size, size)
@@ -161,7 +161,7 @@ def average(
             e = energy(coef, r - radius, c - radius, there, centre, metric, shape, ranged)
             if shape == "tanh":
                 sums = add(sums, tanh(e), there, 0)
-            else:  # means are summed as differences to the centre: a constant stays that constant
+            else:  # means are summed as differences to the centre, so that constants are exact
                 w = tl.exp(e - top)
                 mass += w
                 sums = add(sums, w, minus(there, centre), 0)

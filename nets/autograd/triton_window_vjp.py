@@ -1,4 +1,4 @@
-"""The window core's Triton kernels backwards: two gathers, one by centres and one by the pixels that centres see."""
+"""The vjp of the window core as Triton kernels: two gathers, one by centres and one by their neighbours."""
 
 import triton
 import triton.language as tl
@@ -19,11 +19,11 @@ from pkn.nets.autograd.triton_window import (
 
 
 @triton.jit
-def weight_cotangent(g, there, level, channels: tl.constexpr):
-    """Return the inner product of g and there - level: what pulls on a weight."""
+def weight_cotangent(g, there, mean_out, channels: tl.constexpr):
+    """Return the inner product of g and there - mean_out: the cotangent of a weight."""
     total = tl.zeros_like(g[0])
     for k in tl.static_range(channels):
-        total += g[k] * (there[k] - level[k])
+        total += g[k] * (there[k] - mean_out[k])
     return total
 
 
@@ -46,9 +46,9 @@ def grad_neighbours(
     rows: tl.constexpr,
     columns: tl.constexpr,
 ):
-    """Fill ``v_window`` (N, total, H + 2 radius, W + 2 radius) with what pixels gather from the centres that see them.
+    """Fill ``v_window`` (N, total, H + 2 radius, W + 2 radius): cotangents of pixels as neighbours of centres.
 
-    Where there is no centre all is read as 0: nothing is owed to it.
+    Positions outside the image are no centres: all their values are read as 0, and they add nothing.
     """
     side: tl.constexpr = 2 * radius + 1
     free: tl.constexpr = shape == "softmax" or shape == "tanh"
@@ -64,18 +64,20 @@ def grad_neighbours(
     v_values = zeros(values[0], total)
     for r in range(side):
         for c in range(side):
-            seen = (y >= r) & (y - r < height) & (x >= c) & (x - c < width)
+            is_centre = (y >= r) & (y - r < height) & (x >= c) & (x - c < width)
             at = first - (r * width + c)
-            g = load(v_out + n * channels * size, at, size, seen, channels)
-            constant = load(factors, at, size, seen, 0 if free else planes)
-            coef = factors_of_tap(constant, factors, at, size, seen, r * side + c, free)
-            centre = load(window, here + (radius - r) * wide + (radius - c), padded_size, seen, total if ranged else 0)
+            g = load(v_out + n * channels * size, at, size, is_centre, channels)
+            constant = load(factors, at, size, is_centre, 0 if free else planes)
+            coef = factors_of_tap(constant, factors, at, size, is_centre, r * side + c, free)
+            centre = load(
+                window, here + (radius - r) * wide + (radius - c), padded_size, is_centre, total if ranged else 0
+            )
             e = energy(coef, r - radius, c - radius, values, centre, metric, shape, ranged)
-            w = tanh(e) if shape == "tanh" else tl.exp(e - tl.load(log_mass + n * size + at, seen, 0))
+            w = tanh(e) if shape == "tanh" else tl.exp(e - tl.load(log_mass + n * size + at, is_centre, 0))
             v_values = add(v_values, w, g, 0)
             if ranged:
-                level = load(out + n * channels * size, at, size, seen, channels)
-                v_d2 = 2 * w * weight_cotangent(g, values, level, channels) * coef[planes - 1]
+                mean_out = load(out + n * channels * size, at, size, is_centre, channels)
+                v_d2 = 2 * w * weight_cotangent(g, values, mean_out, channels) * coef[planes - 1]
                 v_values = add(v_values, v_d2, minus(values, centre), metric)
     store(v_window + n * total * padded_size, here, padded_size, inside, v_values)
 
@@ -100,8 +102,9 @@ def grad_centres(
     rows: tl.constexpr,
     columns: tl.constexpr,
 ):
-    """Fill ``v_factors`` (N, planes, H, W), and add to ``v_window``, if there is one, what centres owe
-    to being compared with others.
+    """Fill ``v_factors`` (N, planes, H, W), and add to ``v_window``, if it isn't None, the centres' own cotangents.
+
+    These come from the range distances, in which centres are compared with their neighbours.
     """
     side: tl.constexpr = 2 * radius + 1
     free: tl.constexpr = shape == "softmax" or shape == "tanh"
@@ -117,10 +120,10 @@ def grad_centres(
     centre = load(window + radius * wide + radius, corner, padded_size, inside, total)
     constant = load(factors, at, size, inside, 0 if free else planes)
     g = load(v_out + n * channels * size, at, size, inside, channels)
-    level = zeros(g[0], channels)
-    logarithm = level[0]
+    mean_out = zeros(g[0], channels)
+    logarithm = mean_out[0]
     if shape != "tanh":
-        level = load(out + n * channels * size, at, size, inside, channels)
+        mean_out = load(out + n * channels * size, at, size, inside, channels)
         logarithm = tl.load(log_mass + n * size + at, inside, 0)
     v_coef = zeros(g[0], 0 if free else planes)
     v_centre = zeros(g[0], total)
@@ -132,9 +135,9 @@ def grad_centres(
             e = energy(coef, dr, dc, there, centre, metric, shape, ranged)
             if shape == "tanh":
                 w = tanh(e)
-                v_e = (1 - w * w) * weight_cotangent(g, there, level, channels)
+                v_e = (1 - w * w) * weight_cotangent(g, there, mean_out, channels)
             else:
-                v_e = tl.exp(e - logarithm) * weight_cotangent(g, there, level, channels)
+                v_e = tl.exp(e - logarithm) * weight_cotangent(g, there, mean_out, channels)
             if free:
                 tl.store(v_factors + (r * side + c) * size + at, v_e, inside)
             elif shape == "isotropic":

@@ -1,1 +1,1 @@
-"""The tiny networks that write filters' maps: in torch to train, in Numba to use."""
+"""The tiny networks that predict filters' maps: in torch for training, in Numba for use."""

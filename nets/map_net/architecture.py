@@ -1,4 +1,4 @@
-"""What a network is, without its weights: what it takes to build it, in torch or out of it."""
+"""The architecture of a network: all that is needed to build it, in torch or without."""
 
 import math
 from dataclasses import dataclass
@@ -6,29 +6,42 @@ from dataclasses import dataclass
 from pkn.filters import Filter, Pyramid
 
 NOISES = ("white", "camera")
-SIGMA_FLOOR = 2 / 255  # below this, noise no longer sets the scale of what the network sees
-FEATURE_SIDE = 5  # of the linear features that a guide is made of
-RGB_PYRAMID_WIDTH, WIDTH = 20, 24  # what leaves a network under 20,000 parameters
+SIGMA_FLOOR = 2 / 255  # image values; added to the noise level, so that the scale of the inputs has a lower bound
+FEATURE_SIDE = 5  # px; side of the kernels of the linear features that a guide consists of
+RGB_PYRAMID_WIDTH, WIDTH = 20, 24  # chosen so that a network has fewer than 20,000 parameters
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network's filter and sizes.
+    """The filter and the sizes of a :class:`MapNet`.
 
     Parameters
     ----------
     filter : Filter
-        Whose maps it predicts.
+        The filter whose maps the network predicts.
     channels : {1, 3}
-        Of the images it sees.
+        Channels of its input images.
     down : {2, 4}
-        It works at 1 / down of the image's resolution.
+        The network works at 1 / down of the image's resolution.
     width : int
-        Channels of its convolutions; 0 for the usual number, 24, or 20 for pyramids of RGB images.
+        Channels of its convolutions; 0 for the default, which is 24, or 20 for pyramids of RGB images.
     depth : int
         Number of 3 x 3 convolutions.
     noise : {"white", "camera"}
-        What the network was trained for, and so how the noise level is estimated for it.
+        The noise that the network was trained for; it decides how the noise level is estimated.
+
+    Raises
+    ------
+    ValueError
+        If ``noise`` is neither "white" nor "camera".
+
+    Examples
+    --------
+    >>> from pkn.filters import Bilateral
+    >>> from pkn.nets import Architecture
+    >>> architecture = Architecture(Bilateral(), channels=1)
+    >>> architecture.width, architecture.parameters
+    (24, 16586)
     """
 
     filter: Filter
@@ -47,27 +60,27 @@ class Architecture:
 
     @property
     def settings(self) -> dict[str, int | str]:
-        """All but the filter and the channels."""
+        """All settings but the filter and the channels, by name."""
         return {"down": self.down, "width": self.width, "depth": self.depth, "noise": self.noise}
 
     @property
     def names(self) -> list[list[str]]:
-        """Names of the maps of each level of a pyramid; of all other filters, one list of all names."""
+        """Names of the maps of each pyramid level; for all other filters, one list of all names."""
         names = list(self.filter.Maps._fields)  # type: ignore[attr-defined]
         if not isinstance(self.filter, Pyramid):
             return [names]
         return [[name for name in names if self.filter.level_of(name) == level] for level in range(self.filter.levels)]
 
     def written(self, level: int) -> list[str]:
-        """Maps of a level that the network's head writes."""
+        """Names of the maps of a pyramid level that the network's head predicts."""
         return [name for name in self.names[level] if not is_guide(name)]
 
     def guides(self, level: int) -> list[str]:
-        """Maps of a level that are linear features of the image."""
+        """Names of the maps of a pyramid level that are linear features of the image."""
         return [name for name in self.names[level] if is_guide(name)]
 
     def planes(self, level: int) -> list[int]:
-        """Planes of each map that the level's head writes."""
+        """Number of planes of each map that the level's head predicts."""
         return [math.prod(self.filter.plane_shape(name)) for name in self.written(level)]
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -97,5 +110,5 @@ class Architecture:
 
 
 def is_guide(name: str) -> bool:
-    """Whether a map is a guide, made by linear features of the image."""
+    """Whether the map ``name`` is a guide, which consists of linear features of the image."""
     return name.partition("_")[0] == "guide"

@@ -2,7 +2,7 @@
 
 A tile has a margin of one column on either side, which is read and never written. All sums are taken in one order, in
 accumulators that the compiler keeps in registers (130 billion multiply-adds a second on one core with AVX-512, where
-oneDNN's convolution reaches 97 on the same shapes): bits depend neither on the tile nor on the number of threads.
+oneDNN's convolution reaches 97 on the same shapes). Results depend neither on the tile nor on the number of threads.
 """
 
 import numpy as np
@@ -19,8 +19,8 @@ column = np.uintp  # signed columns make Numba emit a wraparound test, which tur
 def fold(image, scale, down, y0, x0, tile):
     """Fill ``tile`` (C down^2, rows, columns) from ``image`` (C, H, W) / (4 scale); pixels outside repeat the edge.
 
-    ``y0``, ``x0``: the place of the tile's first row and column among blocks of ``down`` x ``down`` pixels. ``scale``
-    is (1, 1) or (H, W).
+    ``y0`` and ``x0`` are the position of the tile's first row and column, in blocks of ``down`` x ``down`` pixels.
+    ``scale`` is (1, 1) or (H, W).
     """
     channels, height, width = image.shape
     rows, columns = -(-height // down), -(-width // down)
@@ -50,20 +50,20 @@ def fold(image, scale, down, y0, x0, tile):
 
 
 @kernel
-def begin(bias, slope, level, coarser, y0, x0, tile):
-    """Fill ``tile`` with what is added to the first layer: bias + slope x level, and ``coarser`` at twice its size.
+def begin(bias, slope, noise, coarser, y0, x0, tile):
+    """Fill ``tile`` with the summands of the first layer: bias + slope * noise, and ``coarser`` at twice its size.
 
-    ``level`` is (1, 1) or (rows, columns) of the image; ``coarser`` (channels, rows / 2, columns / 2) is enlarged
-    bilinearly, half-pixel centres and the edge repeated; or empty.
+    ``noise`` (log2 of the noise level) is (1, 1) or (rows, columns) of the image. ``coarser`` (channels, rows / 2,
+    columns / 2) is enlarged bilinearly, with half-pixel centres and the edge repeated; or it is empty.
     """
     channels, rows, columns = tile.shape
     height, width = coarser.shape[1:]
     quarter = tile.dtype.type(0.25)
-    line = np.empty(columns // 2 + 3, tile.dtype)  # of coarser, from one pixel left of the tile's first on
+    line = np.empty(columns // 2 + 3, tile.dtype)  # a row of coarser, beginning one pixel left of the tile
     for o in range(channels):
         for r in range(rows):
             target = tile[o, r]
-            here = level[min(max(y0 + r, 0), level.shape[0] - 1)]
+            here = noise[min(max(y0 + r, 0), noise.shape[0] - 1)]
             if here.size == 1:
                 target[:] = bias[o] + slope[o] * here[0]
             else:
@@ -95,13 +95,13 @@ def fill(bias, tile):
 
 
 @kernel
-def convolve(source, weight, first, last, y0, x0, height, width, lanes, out):
-    """Add a 3 x 3 convolution of ``source`` to rows ``first`` ... ``last`` of ``out``, rectify, and 0 off the image.
+def convolve(source, weight, first, last, y0, x0, height, width, unrolled, out):
+    """Add a 3 x 3 convolution of ``source`` to rows ``first`` to ``last`` of ``out``, and apply ReLU; 0 off the image.
 
-    ``weight``: (GROUP n, channels, 9). ``y0``, ``x0``: the place of row 0 and column 0 in an image of ``height`` x
-    ``width``. ``lanes``: a tuple that isn't empty.
+    ``weight`` is (GROUP n, channels, 9). ``y0`` and ``x0`` are the position of row 0 and column 0 in an image of
+    ``height`` x ``width``. ``unrolled`` is a tuple that isn't empty, for accumulators on the stack.
     """
-    sums = local(lanes, source, GROUP, BLOCK)
+    sums = local(unrolled, source, GROUP, BLOCK)
     a, b, c = sums[0], sums[1], sums[2]
     zero = source.dtype.type(0)
     left, right = max(0, -x0), min(out.shape[2], width - x0)
@@ -144,12 +144,12 @@ def convolve(source, weight, first, last, y0, x0, height, width, lanes, out):
 
 
 @kernel
-def combine(source, weight, bias, margin, lanes, y0, x0, out):
+def combine(source, weight, bias, margin, unrolled, y0, x0, out):
     """Fill ``out`` (planes, H, W) from row ``y0`` and column ``x0`` on with linear combinations of the tile's channels.
 
-    ``margin``: rows and columns at the tile's edges that don't count.
+    ``margin`` is the number of rows and columns at the tile's edges that are left out.
     """
-    sums = local(lanes, source, 1, BLOCK)
+    sums = local(unrolled, source, 1, BLOCK)
     acc = sums[0]
     rows = min(source.shape[1] - 2 * margin, out.shape[1] - y0)
     columns = min(source.shape[2] - 2 * margin, out.shape[2] - x0)
@@ -170,10 +170,10 @@ def combine(source, weight, bias, margin, lanes, y0, x0, out):
 
 @kernel
 def expand(raw, down, low, high, logarithmic, start, stop, out):
-    """Fill rows of ``out`` (planes, H, W) with ``raw``, ``down`` times as large (bilinear), squashed into a range.
+    """Fill rows of ``out`` (planes, H, W) with ``raw``, enlarged ``down`` times (bilinear) and mapped to a range.
 
-    Half-pixel centres; the edge is repeated. Into ``low`` ... ``high`` goes a sigmoid, evenly in the logarithm where
-    that is the map's scale.
+    Half-pixel centres; the edge is repeated. A sigmoid maps to ``low`` ... ``high``, evenly in the logarithm if
+    ``logarithmic``.
     """
     cast = out.dtype.type
     planes, rows, columns = raw.shape
@@ -205,12 +205,12 @@ def expand(raw, down, low, high, logarithmic, start, stop, out):
 
 
 @kernel
-def correlate(padded, weight, start, stop, lanes, out):
+def correlate(padded, weight, start, stop, unrolled, out):
     """Fill rows of ``out`` (features, H, W) with ``weight`` (GROUP n, C, 5, 5) on ``padded`` (C, H + 4, W + 4).
 
-    There are silent features up to a whole group; ``out`` has none of them.
+    ``weight`` is padded with zeros to a whole group of features, which ``out`` doesn't have.
     """
-    sums = local(lanes, padded, GROUP, BLOCK)
+    sums = local(unrolled, padded, GROUP, BLOCK)
     a, b, c = sums[0], sums[1], sums[2]
     features, _, width = out.shape
     for o in range(0, features, GROUP):

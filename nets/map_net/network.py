@@ -1,4 +1,4 @@
-"""The network: looks at an image, and at its halves if the filter is a pyramid, and writes the filter's maps."""
+"""The network in torch: predicts a filter's maps from an image, and from its halved images for a pyramid."""
 
 import math
 from pathlib import Path
@@ -20,18 +20,30 @@ class MapNet(nn.Module):
     """Predicts a filter's maps for every pixel of an image.
 
     The image is folded to ``1 / down`` of its resolution (each block of pixels becomes channels) and passes ``depth``
-    3 x 3 convolutions of ``width`` channels; the maps that come out are squashed into the filter's physical ranges and
-    resampled bilinearly (half-pixel centres) to full resolution. Values are measured in units of the noise, whose level
-    is estimated from the image unless it is given, so that one network serves all levels.
+    3 x 3 convolutions of ``width`` channels. The outputs are mapped to the filter's physical ranges and resampled
+    bilinearly (half-pixel centres) to full resolution. Values are divided by the noise level, which is estimated from
+    the image unless it is given, so that one network serves all noise levels.
 
-    For a pyramid this is done for each level's image, coarsest first, by the same convolutions but the first and last;
-    what they found is handed on to the next finer level. A guide is made of linear features of the image, one
-    5 x 5 kernel for each plane.
+    For a pyramid this is done for the image of each pyramid level, coarsest first. All convolutions but the first and
+    the last are shared, and the features of a level are added to those of the next finer one. A guide consists of
+    linear features of the image, one 5 x 5 kernel for each plane.
 
     Parameters
     ----------
-    flt, channels, **settings
-        Those of :class:`pkn.nets.Architecture`.
+    flt : Filter
+    channels : {1, 3}
+    **settings
+        Other fields of :class:`pkn.nets.Architecture`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pkn.filters import Bilateral
+    >>> from pkn.nets import MapNet
+    >>> net = MapNet(Bilateral(radius=2), channels=1, width=4, depth=2)
+    >>> maps = net(torch.zeros(1, 1, 8, 9), sigma=torch.tensor([0.1]))
+    >>> maps.sigma_range.shape
+    torch.Size([1, 1, 8, 9])
     """
 
     def __init__(self, flt: Filter, channels: int, **settings: Any) -> None:
@@ -52,9 +64,9 @@ class MapNet(nn.Module):
         self.features = nn.ModuleDict({name: _Features(channels, *flt.plane_shape(name)) for name in guides})
 
     def forward(self, image: Tensor, sigma: Tensor | None = None) -> Any:
-        """Maps (N, planes, H, W) for image (N, C, H, W).
+        """Predict maps (N, planes, H, W) for image (N, C, H, W).
 
-        ``sigma`` is the noise level, (N,) or at each pixel (N, 1, H, W); estimated if None.
+        ``sigma`` is the noise level in image values, (N,) or at each pixel (N, 1, H, W); estimated if None.
         """
         sigma = _estimated(image) if sigma is None else sigma
         images, scales = [image], [sigma.reshape(-1, 1, 1, 1) if sigma.ndim == 1 else sigma]
@@ -62,44 +74,69 @@ class MapNet(nn.Module):
             images.append(_halved(images[-1]))
             scales.append(_halved(scales[-1]) if sigma.ndim > 1 else scales[-1])
         maps: dict[str, Tensor] = {}
-        found: Tensor | None = None
+        features: Tensor | None = None
         for level in reversed(range(len(images))):
-            found = self._look(level, images[level], scales[level] + SIGMA_FLOOR, found)
-            maps |= self._maps(level, images[level], found)
+            features = self._embed(level, images[level], scales[level] + SIGMA_FLOOR, features)
+            maps |= self._maps(level, images[level], features)
         return self.filter.Maps(**maps)
 
-    def _look(self, level: int, image: Tensor, scale: Tensor, coarser: Tensor | None) -> Tensor:
+    def _embed(self, level: int, image: Tensor, scale: Tensor, coarser: Tensor | None) -> Tensor:
+        """Return features (N, width, H / down, W / down) of a pyramid level."""
         folded = F.pixel_unshuffle(_padded(image / (4 * scale), self.down), self.down)
         folded = folded.contiguous(memory_format=torch.channels_last)  # convolutions run three times as fast
-        seen = self.stems[level](folded)
+        inputs = self.stems[level](folded)
         if scale.shape[2:] == image.shape[2:]:
             scale = F.avg_pool2d(_padded(scale, self.down), self.down)
-        seen = seen + self.scales[level](torch.log2(scale / 0.1))
+        inputs = inputs + self.scales[level](torch.log2(scale / 0.1))
         if coarser is not None:
-            seen = seen + _resample(coarser, 2)[..., : seen.shape[2], : seen.shape[3]]
-        found: Tensor = self.trunk(seen)
-        return found
+            inputs = inputs + _resample(coarser, 2)[..., : inputs.shape[2], : inputs.shape[3]]
+        features: Tensor = self.trunk(inputs)
+        return features
 
-    def _maps(self, level: int, image: Tensor, found: Tensor) -> dict[str, Tensor]:
+    def _maps(self, level: int, image: Tensor, features: Tensor) -> dict[str, Tensor]:
+        """Return the maps of a pyramid level from its features."""
         height, width = image.shape[-2:]
-        raw = _resample(self.heads[level](found), self.down)[..., :height, :width]
+        raw = _resample(self.heads[level](features), self.down)[..., :height, :width]
         parts = torch.split(raw, self.architecture.planes(level), 1)
         written = zip(self.architecture.written(level), parts, strict=True)
         maps = {name: _squash(part, self.filter.ranges[name]).contiguous() for name, part in written}
         return maps | {name: self.features[name](image) for name in self.architecture.guides(level)}
 
     def denoise(self, image: Tensor, sigma: Tensor | None = None) -> Tensor:
-        """The filtered image."""
+        """Return the filtered image (N, C, H, W); ``sigma`` as in :meth:`forward`."""
         return apply_filter(self.filter, image, self(image, sigma))
 
 
 def weights_of(net: MapNet) -> dict[str, np.ndarray]:
-    """A network's weights as arrays, for a file or a :class:`pkn.nets.Predictor`."""
+    """Return a network's weights as arrays, for a file or a :class:`pkn.nets.Predictor`."""
     return {name: values.detach().cpu().numpy() for name, values in net.state_dict().items()}
 
 
 def load_net(path: str | Path) -> MapNet:
-    """Read a network into torch; errors as for :func:`pkn.nets.load_predictor`."""
+    """Read a network into torch.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.safetensors`` file.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError, IsADirectoryError
+        As for :func:`pkn.nets.load_predictor`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pkn.nets import load_net
+    >>> from pkn.pretrained import weights_folder
+    >>> net = load_net(weights_folder() / "bilateral-grey.safetensors")
+    >>> noisy = 0.5 + 0.1 * torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    >>> with torch.inference_mode():
+    ...     clean = net.denoise(noisy)
+    >>> bool(clean.std() < noisy.std() / 3)
+    True
+    """
     architecture, weights = read_weights(path)
     net = MapNet(architecture.filter, architecture.channels, **architecture.settings)
     net.load_state_dict({name: torch.from_numpy(values.copy()) for name, values in weights.items()})
@@ -107,7 +144,7 @@ def load_net(path: str | Path) -> MapNet:
 
 
 class _Differences(nn.Conv2d):
-    """A 3 x 3 convolution whose weights sum to 0: it sees differences, so that brightness changes no map."""
+    """A 3 x 3 convolution whose weights sum to 0, so that maps don't depend on brightness."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__(channels, width, 3)
@@ -118,7 +155,7 @@ class _Differences(nn.Conv2d):
 
 
 class _Features(nn.Conv2d):
-    """A guide: linear features of the image; at first, roughly the pixel, and the mean of 3 x 3 pixels."""
+    """The guide, linear features of the image; initially about the pixel itself and the mean of 3 x 3 pixels."""
 
     def __init__(self, channels: int, features: int) -> None:
         super().__init__(channels, features, FEATURE_SIDE, bias=False)
@@ -134,7 +171,7 @@ class _Features(nn.Conv2d):
 
 
 def _squash(raw: Tensor, limits: MapRange) -> Tensor:
-    """Into ``low`` ... ``high``, evenly in the logarithm where that is the map's scale; 0 is the middle."""
+    """Map to ``low`` ... ``high`` by a sigmoid, evenly in the logarithm if the map's range is; 0 is the middle."""
     part = torch.sigmoid(raw)
     if limits.logarithmic:
         return limits.low * torch.exp(math.log(limits.high / limits.low) * part)

@@ -1,7 +1,7 @@
-"""A network and its filter tile by tile, level by level: a whole image in little memory, with the bits of the whole.
+"""Prediction and filtering by tiles, one pyramid level after another: bit-identical to the whole image, in less memory.
 
-A level is predicted, filtered and blended with the coarser result in tiles, and forgotten; only what finer levels ask
-for is kept: the coarser result, and what the network found there, at 1 / down of the coarser resolution.
+A level is predicted, filtered and blended with the coarser result in tiles. Only what the next finer level needs is
+kept: the coarser result, and the network's features there, at 1 / down of the coarser resolution.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from pkn.filters.engine.pyramid_levels import blend, halve, level_size
 from pkn.nets.map_net.architecture import FEATURE_SIDE
 from pkn.nets.map_net.predictor import Predictor
 
-TILE = 768  # pixels a side, for RGB; margins make tiles dearer, twice the side would take four times the memory
+TILE = 768  # px a side, for RGB; smaller tiles cost more for their margins, twice the side takes four times the memory
 
 Tile = tuple[slice, slice]
 Read = Callable[[Tile], np.ndarray]
@@ -23,19 +23,19 @@ Write = Callable[[Tile, np.ndarray], None]
 def filter_by_tiles(
     predictor: Predictor, read: Read, size: tuple[int, int], sigma: np.ndarray, strength: float, write: Write
 ) -> None:
-    """Filter an image with the maps that a network sets, for an image without gaps.
+    """Filter an image without invalid pixels by the maps that a network predicts for it.
 
     Parameters
     ----------
     predictor : Predictor
-        Of a filter that keeps the image's size.
+        For a filter that keeps the image's size.
     read : callable
         ``read((rows, columns))`` gives that part of the image, (C, rows, columns), float32.
     size : (height, width)
     sigma : array of shape (1,)
         The noise level.
     strength : float
-        What the maps' effect is scaled by.
+        Scales the effect of the maps; 1 leaves them as predicted.
     write : callable
         ``write((rows, columns), part)`` takes a part of the result.
     """
@@ -45,11 +45,13 @@ def filter_by_tiles(
     for level in range(1, levels):
         readers.append(_part_of(_halved(readers[-1], sizes[level - 1], sizes[level], predictor.channels)))
     coarser: np.ndarray | None = None
-    found = np.empty((0, 0, 0), np.float32)
+    features = np.empty((0, 0, 0), np.float32)
     for level in reversed(range(levels)):
         out = np.empty((predictor.channels, *sizes[level]), np.float32) if level else None
         put = write if out is None else _into(out)
-        found = _filter_level(predictor, level, readers[level], sizes[level], sigma, strength, coarser, found, put)
+        features = _filter_level(
+            predictor, level, readers[level], sizes[level], sigma, strength, coarser, features, put
+        )
         coarser = out
 
 
@@ -61,13 +63,13 @@ def _filter_level(
     sigma: np.ndarray,
     strength: float,
     coarser: np.ndarray | None,
-    found: np.ndarray,
+    features: np.ndarray,
     write: Write,
 ) -> np.ndarray:
-    """One level's result, written tile by tile; what was found is returned."""
+    """Write the result of one pyramid level tile by tile, and return the network's features."""
     down, whole = predictor.architecture.down, predictor.filter
     flt: Filter = whole.single if isinstance(whole, Pyramid) else whole
-    step = 2 * down  # where tiles may begin: a pixel of what was found on the coarser level
+    step = 2 * down  # tiles begin at multiples of this, a pixel of the coarser level's features
     margin = _rounded_up(_own_halo(predictor), step)
     folded = tuple(-(-side // down) for side in size)
     kept = np.empty((predictor.width, *folded) if level else (predictor.width, 0, 0), np.float32)
@@ -75,7 +77,7 @@ def _filter_level(
     for part in tiles(size, side):
         wide = widened(part, margin, size)
         image = read(wide)
-        maps, here = predictor.look(level, image, sigma.reshape(1, 1), _scaled_part(found, wide, step))
+        maps, here = predictor.predict_level(level, image, sigma.reshape(1, 1), _scaled_part(features, wide, step))
         maps = _strengthened(whole, maps, strength)
         names = [name for name in predictor.architecture.names[level] if not name.startswith("blend")]
         fine, _ = flt.forward(image[None], flt.Maps(*(maps[name][None] for name in names)), keep=False)
@@ -101,9 +103,10 @@ def _strengthened(flt: Filter, maps: dict[str, np.ndarray], strength: float) -> 
 
 
 def _own_halo(predictor: Predictor) -> int:
-    """Pixels of a level around a part of it that its result depends on, but for what coarser levels found.
+    """Pixels of a level around a part of it that the part's result depends on, apart from coarser levels.
 
-    A pyramid's filters take one step, whose maps are the centre's own, but for the guide. Others may take several.
+    On each level of a pyramid one filter is applied, which needs the maps of the part itself and the guide around it.
+    Other filters may apply several in turn, so they need maps within the whole halo.
     """
     flt = predictor.filter
     if isinstance(flt, Pyramid):
@@ -112,15 +115,15 @@ def _own_halo(predictor: Predictor) -> int:
 
 
 def halo(predictor: Predictor) -> int:
-    """Pixels around a part of an image that its result depends on; a multiple of the alignment."""
-    own = seen = _own_halo(predictor)
+    """Pixels around a part of an image that the part's result depends on; a multiple of :func:`alignment`."""
+    own = total = _own_halo(predictor)
     for _ in predictor.architecture.names[1:]:
-        seen = max(own, 2 * (seen + 1) + predictor.margin)
-    return _rounded_up(seen, alignment(predictor))
+        total = max(own, 2 * (total + 1) + predictor.margin)
+    return _rounded_up(total, alignment(predictor))
 
 
 def alignment(predictor: Predictor) -> int:
-    """Where parts of an image must begin, at multiples of this, for their maps not to shift."""
+    """The multiple of pixels at which parts of an image must begin, so that their maps are those of the whole."""
     return int(predictor.architecture.down * 2 ** (len(predictor.architecture.names) - 1))
 
 
@@ -129,14 +132,14 @@ def _rounded_up(number: int, step: int) -> int:
 
 
 def tiles(size: tuple[int, int], side: int) -> Iterator[Tile]:
-    """Parts of an image, row by row."""
+    """Yield the tiles of an image, row by row."""
     for top in range(0, size[0], side):
         for left in range(0, size[1], side):
             yield slice(top, min(top + side, size[0])), slice(left, min(left + side, size[1]))
 
 
 def widened(part: Tile, margin: int, size: tuple[int, int]) -> Tile:
-    """A part with a margin around, where the image goes on."""
+    """Widen a part by a margin, within the image."""
     rows, columns = (
         slice(max(0, each.start - margin), min(side, each.stop + margin)) for each, side in zip(part, size, strict=True)
     )
@@ -144,7 +147,7 @@ def widened(part: Tile, margin: int, size: tuple[int, int]) -> Tile:
 
 
 def _scaled_part(planes: np.ndarray, part: Tile, factor: int) -> np.ndarray:
-    """The part of planes with 1 / factor of the pixels."""
+    """Crop planes whose resolution is 1 / factor of the part's."""
     rows, columns = (slice(each.start // factor, -(-each.stop // factor)) for each in part)
     return np.ascontiguousarray(planes[:, rows, columns])
 

@@ -1,1 +1,1 @@
-"""Networks that predict images: of samplers, cold diffusion, wavelet models; and what losses look through."""
+"""Networks that predict images (restorers of samplers, cold diffusion, wavelet models), and networks for losses."""

@@ -1,7 +1,7 @@
-"""A network in int8: weights by output channel, activations by tensor; what is added after the filter stays as it is.
+"""Quantisation to int8: weights by output channel, activations by tensor; the drift and the time stay in float.
 
-The arithmetic is simulated: integers are multiplied as the floats they stand for, which gives the sums of int8 kernels.
-On disk, weights alone are int8, beside their scales, and a network that is read computes in floats.
+The arithmetic is simulated: integers are multiplied as floats, which gives the sums of int8 kernels. On disk only
+weights are int8, beside their scales, and a network that is read computes in float32.
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 LARGEST = 127
 SCALE = ".scale"  # after the name of a tensor in int8
-PRECISE = ("drift", "time")  # parts in full precision: the drift's error would be added to the image as it is
+PRECISE = ("drift", "time")  # parts in full precision: errors of the drift would be added to the image
 
 
 class Int8Layer(nn.Module):
-    """A convolution or linear layer with weights w = scale * int8, and inputs rounded to 8 bit at each call."""
+    """A convolution or linear layer with weights scale * int8, whose inputs are rounded to 8 bits at each call."""
 
     weight: Tensor
     scale: Tensor
@@ -26,16 +26,16 @@ class Int8Layer(nn.Module):
 
     def __init__(self, layer: nn.Conv2d | nn.Linear) -> None:
         super().__init__()
-        self.layer = [layer]  # in a list, so that its own weights are no part of this one's
+        self.layer = [layer]  # in a list, so that its weights are not registered here
         scale = layer.weight.detach().abs().flatten(1).amax(1).clamp_min(1e-12) / LARGEST
         self.register_buffer("scale", scale)
         self.register_buffer("weight", (layer.weight.detach() / _column(scale, layer)).round().to(torch.int8))
         self.register_buffer("bias", None if layer.bias is None else layer.bias.detach().clone())
 
-    def forward(self, given: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         layer = self.layer[0]
-        step = given.detach().abs().amax().clamp_min(1e-12) / LARGEST
-        rounded = (given / step).round() * step
+        step = inputs.detach().abs().amax().clamp_min(1e-12) / LARGEST
+        rounded = (inputs / step).round() * step
         weight = self.weight * _column(self.scale, layer)
         if isinstance(layer, nn.Conv2d):
             return nn.functional.conv2d(rounded, weight, self.bias, layer.stride, layer.padding)
@@ -43,7 +43,7 @@ class Int8Layer(nn.Module):
 
 
 def quantized(net: Any) -> Any:
-    """A copy whose layers are :class:`Int8Layer`, but for ``PRECISE``."""
+    """Return a copy of a network with :class:`Int8Layer` for all layers but those of the parts ``PRECISE``."""
     copy = deepcopy(net)
     for name, part in list(copy.named_modules()):
         if name.split(".")[0] in PRECISE:
@@ -59,7 +59,7 @@ def _column(scale: Tensor, layer: nn.Module) -> Tensor:
 
 
 def pack(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Weights for a file: matrices and kernels in int8 with a scale for each output channel, the rest as it is."""
+    """Quantise weights for a file: matrices and kernels to int8 with a scale for each output channel; others stay."""
     packed: dict[str, np.ndarray] = {}
     for name, values in arrays.items():
         if values.ndim < 2 or name.split(".")[0] in PRECISE:
@@ -73,7 +73,7 @@ def pack(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def unpack(packed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Weights as floats, whether :func:`pack` made them smaller or not.
+    """Return weights as floats, whether or not they are packed by :func:`pack`.
 
     Raises
     ------
@@ -87,7 +87,10 @@ def unpack(packed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         if values.dtype == np.int8:
             scale = packed.get(name + SCALE)
             if scale is None or scale.shape != values.shape[:1]:
-                raise ValueError(f"{name} is int8 without a scale for each of its {values.shape[:1]} channels")
+                shape = values.shape[:1]
+                raise ValueError(
+                    f"{name} is int8 without a scale for each channel; expected {name}{SCALE} of shape {shape}"
+                )
             values = values * scale.reshape(-1, *[1] * (values.ndim - 1)).astype(np.float32)
         arrays[name] = values
     return arrays

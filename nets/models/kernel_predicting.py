@@ -1,7 +1,7 @@
-"""A generative model whose every step is a filter: a transformer predicts signed kernels for a pyramid of an image.
+"""A generative model whose steps are filters: a transformer predicts signed kernels for a pyramid of the image.
 
-After "Generating Cats with KPN Filtering" (2025) and its public script: patches, tokens turned by their positions,
-transformer, decoder, a filter head on each level, and a drift of low frequency that is added.
+After "Generating Cats with KPN Filtering" (2025) and its public script: patches, rotary position embedding,
+transformer, decoder, a filter head on each pyramid level, and a low-frequency drift that is added.
 """
 
 import math
@@ -17,12 +17,11 @@ from pkn.nets.models.time_embedding import sinusoids
 from pkn.nets.models.transformer import Block, rotary_angles, rotate
 
 GAUSSIAN = 3  # kx, ky, rho
-NARROWEST = (
-    8.0  # of kx and ky, 1/px of the coarser level; the source's exp(-2 k^2 d^2), k < 4, is our exp(-k^2 d^2 / 2)
-)
-INITIAL = 1.5  # of kx and ky: about a linear interpolation
-STEEPEST = 0.98  # of rho: keeps the precision matrix positive definite
-DRIFT_LEVELS = 3  # halvings before the drift is told
+# Upper bound of kx and ky, 1/px of the coarser level. The source's exp(-2 k^2 d^2), k < 4, is exp(-k^2 d^2 / 2) here.
+NARROWEST = 8.0
+INITIAL = 1.5  # kx and ky at first: about a linear interpolation
+STEEPEST = 0.98  # upper bound of |rho|: keeps the precision matrix positive definite
+DRIFT_LEVELS = 3  # halvings before the drift is computed
 
 
 @dataclass(frozen=True)
@@ -34,16 +33,17 @@ class KernelPredictingSettings:
     size : int
         Side of the (square) images, px; a multiple of ``2 ** len(decoder)``, which is the side of a patch.
     channels : int
-        Of the images.
+        Channels of the images.
     width, blocks, heads, hidden : int
-        Of the transformer; ``hidden`` features has its SwiGLU. (341, two thirds of the width, gives the published
-        25.8 million weights.)
+        Sizes of the transformer; ``hidden`` is the width of its SwiGLU. (341, two thirds of the width, gives the
+        published 25.8 million weights.)
     decoder : tuple of int
-        Channels at each level on the way up, coarsest first: so many levels are filtered, and a coarser one is not.
+        Channels of the decoder at each pyramid level, coarsest first. These levels are filtered; the image below the
+        coarsest of them is not.
     head_width : int
         Channels of a filter head.
     embedding : int
-        Channels that patches are made of, and features of the time.
+        Channels of the embedding of pixels, and features of the time.
     radius : int
         Kernels have 2 radius + 1 pixels a side.
     normalization : {"tanh", "softmax"}
@@ -51,10 +51,15 @@ class KernelPredictingSettings:
     pyramid : bool
         Whether coarser levels are filtered too.
     drift : int
-        Channels of the network whose result is added; 0 for none.
+        Channels of the network that predicts the drift; 0 for no drift.
     skips : bool
-        Whether each level of the decoder sees the image at its own resolution. (Not published: there, all goes through
-        the tokens.)
+        Whether each level of the decoder has the image at its own resolution as an input. (Not in the publication,
+        where only tokens are decoded.)
+
+    Raises
+    ------
+    ValueError
+        If ``size`` or ``width`` doesn't fit the other settings.
     """
 
     size: int = 64
@@ -84,12 +89,12 @@ class KernelPredictingSettings:
         return int(2 ** len(self.decoder))
 
     def for_images(self, size: int, channels: int) -> "KernelPredictingSettings":
-        """The same for other images, with as many levels as divide their side.
+        """Return settings for images of another size, with as many levels as it can be halved.
 
         Raises
         ------
         ValueError
-            If there can't be two.
+            If the size is no multiple of 4.
         """
         levels = [number for number in range(2, len(self.decoder) + 1) if size % 2**number == 0]
         if not levels:
@@ -114,8 +119,8 @@ SETTINGS = {
 class KernelPredictingNet(nn.Module):
     """Predicts a clean image from a noisy one, z = (1 - t) x + t noise, by filtering it with predicted kernels.
 
-    Images are in [-1, 1]; t = 0 is the image and t = 1 noise, as for all restorers here. (The source counts from the
-    other end: its t is our 1 - t.)
+    Images are in [-1, 1]; t = 0 is the image and t = 1 noise, as for all restorers of the package. (The source's t is
+    1 - t here.)
     """
 
     angles: Tensor
@@ -140,16 +145,16 @@ class KernelPredictingNet(nn.Module):
         self.register_buffer("angles", rotary_angles(side, side, s.width), persistent=False)
 
     def forward(self, z: Tensor, t: Tensor) -> Tensor:
-        """The clean image that is expected behind z (N, C, H, W) at times t (N,)."""
+        """Predict the clean image from z (N, C, H, W) at times t (N,)."""
         return self.apply(z, self.predict(z, t))
 
     def predict(self, z: Tensor, t: Tensor) -> KernelMaps:
-        """Kernels and all."""
+        """Predict the kernels and all other maps for z (N, C, H, W) at times t (N,)."""
         inputs = self.embed(z) + self.time(sinusoids(t, self.settings.embedding))[:, :, None, None]
         features = self._tokens(inputs)
         heads = []
         for number, step in enumerate(self.decoder):
-            # Linear, not nearest: doubled pixels left a checkerboard at the Nyquist frequency.
+            # Linear, not nearest: repeated pixels left a checkerboard at the Nyquist frequency.
             features = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
             if self.settings.skips:
                 factor = inputs.shape[2] // features.shape[2]
@@ -161,7 +166,7 @@ class KernelPredictingNet(nn.Module):
         return self._maps(heads[::-1], drift)
 
     def _tokens(self, inputs: Tensor) -> Tensor:
-        """Features (N, width, H / patch, W / patch) after the transformer."""
+        """Return the transformer's features (N, width, H / patch, W / patch)."""
         grid = self.patches(inputs)
         tokens = rotate(grid.flatten(2).transpose(1, 2).float(), self.angles)
         for block in self.blocks:
@@ -185,16 +190,16 @@ class KernelPredictingNet(nn.Module):
         )
 
     def weights(self, logits: Tensor) -> Tensor:
-        """Kernels (N, K * K, H, W) of their logits."""
+        """Return kernels (N, K * K, H, W) from their logits."""
         return logits.tanh() if self.settings.normalization == "tanh" else logits.softmax(1)
 
     def apply(self, z: Tensor, maps: KernelMaps) -> Tensor:  # type: ignore[override]
-        """Filter z."""
+        """Filter z (N, C, H, W) with the maps."""
         return filter_pyramid(z, maps, self.kernels, self.enlarge)
 
 
 class Residual(nn.Module):
-    """Two 3 x 3 convolutions added to what comes in."""
+    """A residual block of two 3 x 3 convolutions."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -208,7 +213,7 @@ class Residual(nn.Module):
 
 
 def _head(channels: int, settings: KernelPredictingSettings) -> nn.Sequential:
-    """Kernels that begin as averages; Gaussians that begin as a linear interpolation; equal shares."""
+    """Return a filter head; at first kernels are averages, Gaussians about linear interpolation, and blends 1/2."""
     s = settings
     taps = (2 * s.radius + 1) ** 2
     last = nn.Conv2d(s.head_width, taps + (GAUSSIAN + 1) * s.pyramid, 1)
@@ -223,10 +228,11 @@ def _head(channels: int, settings: KernelPredictingSettings) -> nn.Sequential:
 
 
 class Drift(nn.Module):
-    """What filtering can't do: an offset of low frequency, by features of an eighth of the size, in full precision.
+    """Predicts a low-frequency image that is added to the filtered one, in full precision.
 
-    It isn't told the time, and nothing passes by the coarsest level. The source enlarges by three more blocks; here the
-    first few cosines of the discrete cosine transform do, so that no more than ``1 / 16`` cycles per pixel is in it.
+    The time is no input, and there are no connections around the coarsest level, an eighth of the size. The source
+    enlarges by three more blocks; here the image is the first few cosines of the discrete cosine transform, so that it
+    has no frequencies above ``1 / 16`` cycles per pixel.
     """
 
     enlarge: Tensor
@@ -252,7 +258,7 @@ class Drift(nn.Module):
 
 
 def cosine_interpolation(before: int, after: int) -> Tensor:
-    """The matrix (after, before) that resamples a row by its discrete cosine transform, filled up with zeros."""
+    """Return the matrix (after, before) that resamples a row by its zero-padded discrete cosine transform."""
     wave = torch.arange(before, dtype=torch.float64)
     coarse, fine = ((torch.arange(n, dtype=torch.float64) + 0.5) * math.pi / n for n in (before, after))
     forward = torch.cos(wave[:, None] * coarse) * 2 / before

@@ -1,4 +1,4 @@
-"""An image filtered on a pyramid by predicted kernels, all on the kernel core: what a kernel-predicting network does.
+"""Filtering of an image on a pyramid by predicted kernels, on the kernel core: a kernel-predicting network's filter.
 
 After "Generating Cats with KPN Filtering" (2025), which simplifies Neural Partitioning Pyramids (Balint et al. 2023).
 """
@@ -14,11 +14,12 @@ from pkn.nets.autograd.function import apply_filter
 
 
 class KernelMaps(NamedTuple):
-    """What is done to an image: lists by level, finest first; at all levels but the coarsest, which isn't filtered.
+    """Maps of :func:`filter_pyramid`: lists over pyramid levels, finest first, without the coarsest (not filtered).
 
-    ``logits`` (N, K * K, H, W) of the kernels; ``gaussians`` (N, 3, H, W), by which the next coarser level is enlarged
-    to this one, in pixels of the coarser; ``blends`` (N, 1, H, W): share of this level's own filtered image; ``drift``
-    (N, C, H, W) is added to the finest, or None. Without a pyramid there are no ``gaussians`` and no ``blends``.
+    ``logits`` (N, K * K, H, W) of the kernels; ``gaussians`` (N, 3, H, W), the kx, ky and rho by which the next coarser
+    level is upsampled to this one, in pixels of the coarser; ``blends`` (N, 1, H, W), the share of this level's own
+    filtered image; ``drift`` (N, C, H, W), which is added to the finest level, or None. Without a pyramid ``gaussians``
+    and ``blends`` are empty.
     """
 
     logits: list[Tensor]
@@ -28,7 +29,7 @@ class KernelMaps(NamedTuple):
 
 
 def filter_pyramid(z: Tensor, maps: KernelMaps, kernels: FreeKernel, enlarge: AnisotropicUpsampling) -> Tensor:
-    """Down by kernels and means of 2 x 2 pixels, up again by Gaussians and blends; with the drift, if there is one."""
+    """Filter and halve z (N, C, H, W) level by level, upsample and blend from the coarsest level on; add the drift."""
     filtered: list[Tensor] = []
     for logits in maps.logits:
         image = F.avg_pool2d(filtered[-1], 2) if filtered else z
@@ -43,8 +44,8 @@ def filter_pyramid(z: Tensor, maps: KernelMaps, kernels: FreeKernel, enlarge: An
 
 
 def coarse_gaussians(gaussians: Tensor) -> AnisotropicGaussianMaps:
-    """Maps (N, 3, H, W) at the finer level, for the core, which takes them at the coarser and interpolates between.
+    """Convert maps (N, 3, H, W) of the finer level to the coarser level's resolution, at which the core takes them.
 
-    Means of 2 x 2 and linear interpolation are the pair that keeps phase and an even variance.
+    Means of 2 x 2 pixels, followed by the core's linear interpolation, don't shift the maps.
     """
     return AnisotropicGaussianMaps(*torch.split(F.avg_pool2d(gaussians, 2), 1, 1))

@@ -1,4 +1,4 @@
-"""SqueezeNet 1.1 (Iandola et al. 2016, arXiv 1602.07360): features to compare images by, from a file of its weights."""
+"""SqueezeNet 1.1 (Iandola et al. 2016, arXiv 1602.07360) as features for comparing images; weights from a file."""
 
 import zipfile
 import zlib
@@ -22,11 +22,11 @@ FIRES = {
     12: 64,
 }  # squeezed channels, by layer; torchvision's numbers
 POOLS = (2, 5, 8)
-SMALLEST = 17  # px; below, nothing is left of an image after the pools
+SMALLEST = 17  # px; the pools leave nothing of smaller images
 
 
 class SqueezeNet(nn.Module):
-    """The convolutional part, frozen. Images (N, 3, H, W) are RGB in [-1, 1]; the weights expect BGR, 0..255."""
+    """The convolutional part, frozen. Images (N, 3, H, W) are RGB in [-1, 1]; they are converted to BGR in 0..255."""
 
     mean: Tensor
 
@@ -45,32 +45,33 @@ class SqueezeNet(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Features at ``TAPS``.
+        """Return the features of the layers ``TAPS``.
 
         Raises
         ------
         ValueError
-            If the image is too small for them.
+            If the image is smaller than 17 x 17 px.
         """
         if min(image.shape[2:]) < SMALLEST:
-            raise ValueError(f"images have {tuple(image.shape[2:])} pixels; expected {SMALLEST} or more for SqueezeNet")
-        found, taps = (image.flip(1) + 1) * 127.5 - self.mean, []
+            raise ValueError(f"image has shape {tuple(image.shape)}; expected at least {SMALLEST} x {SMALLEST} pixels")
+        features, taps = (image.flip(1) + 1) * 127.5 - self.mean, []
         for number, layer in enumerate(self.features):
-            found = layer(found)
+            features = layer(features)
             if number in TAPS:
-                taps.append(found)
+                taps.append(features)
         return taps
 
     def embed(self, image: Tensor) -> Tensor:
-        """The mean over all positions of the last features, (N, 512)."""
+        """Return the mean of the last features over all positions, (N, 512)."""
         last: Tensor = self(image)[-1]
         return last.mean((2, 3))
 
 
 class PerceptualDistance(nn.Module):
-    """Squared differences of unit features, weighted by channel, meant over positions, summed over layers.
+    """Squared differences of normalised features, weighted by channel, averaged over positions, summed over layers.
 
-    The form of LPIPS; it is LPIPS only with the backbone that its weights were fitted on.
+    This is the form of LPIPS (Zhang et al. 2018, arXiv 1801.03924); it is LPIPS only with its weights and the backbone
+    that they were fitted for.
     """
 
     def __init__(self, backbone: SqueezeNet, weights: list[Tensor] | None = None) -> None:
@@ -79,12 +80,12 @@ class PerceptualDistance(nn.Module):
         self.weights = weights
 
     def forward(self, image: Tensor, truth: Tensor) -> Tensor:
-        """Distances (N,)."""
+        """Return the distances (N,) of images (N, 3, H, W)."""
         with torch.no_grad():
-            wanted = [_unit(found) for found in self.backbone(truth)]
+            targets = [_unit(features) for features in self.backbone(truth)]
         total = image.new_zeros(len(image))
-        for layer, (found, other) in enumerate(zip(self.backbone(image), wanted, strict=True)):
-            squares = (_unit(found) - other).square()
+        for layer, (features, target) in enumerate(zip(self.backbone(image), targets, strict=True)):
+            squares = (_unit(features) - target).square()
             weighted = squares.mean(1) if self.weights is None else (squares * self.weights[layer]).sum(1)
             total = total + weighted.mean((1, 2))
         return total
@@ -101,20 +102,20 @@ def load_squeezenet(path: str | Path) -> SqueezeNet:
     net = SqueezeNet()
     try:
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            found = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
-        net.load_state_dict({name: values for name, values in found.items() if not name.startswith("classifier")})
+            state = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
+        net.load_state_dict({name: values for name, values in state.items() if not name.startswith("classifier")})
     except (ValueError, TypeError, KeyError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"cannot load '{path}' as weights of SqueezeNet 1.1: {error}") from None
     return net.eval()
 
 
 def load_lpips_weights(path: str | Path) -> list[Tensor]:
-    """LPIPS's weights by channel (1, C, 1, 1), layer by layer, from its ``.pth`` file.
+    """Read the channel weights of LPIPS, (1, C, 1, 1) for each layer, from its ``.pth`` file.
 
     Raises
     ------
     ValueError
-        If it is no such file.
+        If the file is not one of LPIPS for SqueezeNet.
     """
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")

@@ -1,14 +1,14 @@
-"""A transformer over a grid of tokens: positions by rotation of the tokens, attention, SwiGLU."""
+"""A transformer over a grid of tokens: rotary position embedding, attention, SwiGLU."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-ROTARY_BASE = 100.0  # the slowest pair of features turns by 1/100 rad a token: grids are tens of tokens wide
+ROTARY_BASE = 100.0  # lowest frequency about 1/100 rad per token, as grids are tens of tokens wide
 
 
 class Block(nn.Module):
-    """Attention, then SwiGLU (Shazeer 2020, arXiv 2002.05202), each added to what came in."""
+    """A residual block of attention, and one of SwiGLU (Shazeer 2020, arXiv 2002.05202)."""
 
     def __init__(self, width: int, heads: int, hidden: int) -> None:
         super().__init__()
@@ -20,11 +20,11 @@ class Block(nn.Module):
         self.gate_out = nn.Linear(hidden, width, bias=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens (N, T, width)."""
+        """Transform tokens (N, T, width)."""
         split = self.query_key_value(self.attention_norm(tokens)).unflatten(2, (3, self.heads, -1))
         query, key, value = split.permute(2, 0, 3, 1, 4)
         query = query / query.shape[-1] ** 0.5
-        # Written out: for tens of tokens on a CPU, torch's fused attention takes ten times as long backward.
+        # Written out: for tens of tokens on a CPU, the backward pass of torch's fused attention is ten times slower.
         attended = (query @ key.transpose(2, 3)).softmax(3) @ value
         tokens = tokens + self.attention_out(attended.transpose(1, 2).flatten(2))
         gate, linear = self.gate(self.gate_norm(tokens)).chunk(2, 2)
@@ -33,9 +33,9 @@ class Block(nn.Module):
 
 
 def rotary_angles(height: int, width: int, features: int) -> Tensor:
-    """Cosines and sines (2, T, features / 2) of each token's angles: half of the pairs by its row, half by its column.
+    """Return cosines and sines (2, T, features / 2) of each token's angles: half by its row, half by its column.
 
-    Su et al. 2021 (arXiv 2104.09864), along each axis by itself.
+    Rotary position embedding (Su et al. 2021, arXiv 2104.09864) along each axis separately.
     """
     pairs = features // 4
     speed = ROTARY_BASE ** -(torch.arange(pairs) / pairs)
@@ -45,7 +45,7 @@ def rotary_angles(height: int, width: int, features: int) -> Tensor:
 
 
 def rotate(tokens: Tensor, angles: Tensor) -> Tensor:
-    """Tokens (..., T, features), turned in pairs of features by their position's ``angles``."""
+    """Rotate pairs of features of tokens (..., T, features) by the ``angles`` of their positions."""
     first, second = tokens.chunk(2, -1)
     cosine, sine = angles.to(tokens.dtype)
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], -1)

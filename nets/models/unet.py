@@ -1,4 +1,4 @@
-"""A U-Net of ConvNeXt blocks that is told the time: the restorer of Cold Diffusion (Bansal et al. 2022)."""
+"""A U-Net of ConvNeXt blocks with the time as an input: the restorer of Cold Diffusion (Bansal et al. 2022)."""
 
 from dataclasses import dataclass, replace
 
@@ -18,17 +18,22 @@ class UNetSettings:
     size : int
         Side of the (square) images, px; a multiple of ``2 ** (len(multipliers) - 1)``.
     channels : int
-        Of the images.
+        Channels of the images.
     width : int
-        Channels at full size.
+        Channels at full resolution.
     multipliers : tuple of int
-        How many times as many there are at each level, finest first; each is half as wide as the one before.
+        Factors of ``width`` at each level, finest first; each level has half the resolution of the one before.
     expansion : int
-        How many times as many channels a block has inside.
+        Factor of the channels inside a block.
     window : int
         Side of a block's depthwise kernels, odd.
     heads : int
-        Of linear attention after each level's blocks, of 32 features; 0 for none.
+        Heads of the linear attention after each level's blocks, with 32 features each; 0 for no attention.
+
+    Raises
+    ------
+    ValueError
+        If ``size`` doesn't fit the number of levels.
     """
 
     size: int = 64
@@ -50,7 +55,7 @@ class UNetSettings:
         return int(2 ** (len(self.multipliers) - 1))
 
     def for_images(self, size: int, channels: int) -> "UNetSettings":
-        """The same for other images, with as many levels as divide their side."""
+        """Return settings for images of another size, with as many levels as it can be halved."""
         levels = [number for number in range(1, len(self.multipliers) + 1) if size % 2 ** (number - 1) == 0]
         return replace(self, size=size, channels=channels, multipliers=self.multipliers[: levels[-1]])
 
@@ -85,21 +90,21 @@ class UNet(nn.Module):
 
     def forward(self, image: Tensor, t: Tensor) -> Tensor:
         time = self.time(sinusoids(t, self.settings.width))
-        found, skips = self.first(image), []
+        features, skips = self.first(image), []
         for level, down in enumerate(self.down):
-            found = down(found if level == 0 else self.shrink[level - 1](found), time)
-            skips.append(found)
-        found = self.middle(found, time)
+            features = down(features if level == 0 else self.shrink[level - 1](features), time)
+            skips.append(features)
+        features = self.middle(features, time)
         for level in reversed(range(len(self.up))):
-            found = self.up[level](torch.cat([found, skips[level]], 1), time)
+            features = self.up[level](torch.cat([features, skips[level]], 1), time)
             if level > 0:
-                found = self.grow[level - 1](found)
-        out: Tensor = self.last(found).float()
+                features = self.grow[level - 1](features)
+        out: Tensor = self.last(features).float()
         return out
 
 
 class _Level(nn.Module):
-    """Two blocks, and attention if there is any."""
+    """Two blocks, then attention if ``heads`` isn't 0."""
 
     def __init__(self, before: int, after: int, settings: UNetSettings) -> None:
         super().__init__()
@@ -114,7 +119,7 @@ class _Level(nn.Module):
 
 
 class _Block(nn.Module):
-    """Depthwise convolution, time, norm, and two convolutions with more channels between (Liu et al. 2022)."""
+    """A ConvNeXt block (Liu et al. 2022): depthwise convolution, time, norm, and two convolutions that expand."""
 
     def __init__(self, before: int, after: int, settings: UNetSettings) -> None:
         super().__init__()
@@ -127,13 +132,13 @@ class _Block(nn.Module):
         self.straight = nn.Identity() if before == after else nn.Conv2d(before, after, 1)
 
     def forward(self, image: Tensor, time: Tensor) -> Tensor:
-        found = self.depthwise(image) + self.time(F.gelu(time))[:, :, None, None]
-        out: Tensor = self.straight(image) + self.narrow(F.gelu(self.widen(self.norm(found))))
+        features = self.depthwise(image) + self.time(F.gelu(time))[:, :, None, None]
+        out: Tensor = self.straight(image) + self.narrow(F.gelu(self.widen(self.norm(features))))
         return out
 
 
 class _LinearAttention(nn.Module):
-    """Attention whose cost grows with the number of pixels, not its square (Shen et al. 2018, arXiv 1812.01243)."""
+    """Attention of linear cost in the number of pixels (Shen et al. 2018, arXiv 1812.01243)."""
 
     def __init__(self, width: int, heads: int, features: int = 32) -> None:
         super().__init__()
@@ -145,6 +150,6 @@ class _LinearAttention(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         split = self.query_key_value(self.norm(image)).unflatten(1, (3, self.heads, -1)).flatten(4)
         query, key, value = split.unbind(1)
-        seen = key.softmax(3) @ value.transpose(2, 3) / value.shape[3]
-        out: Tensor = self.mix((seen.transpose(2, 3) @ query.softmax(2)).flatten(1, 2).unflatten(2, image.shape[2:]))
+        context = key.softmax(3) @ value.transpose(2, 3) / value.shape[3]
+        out: Tensor = self.mix((context.transpose(2, 3) @ query.softmax(2)).flatten(1, 2).unflatten(2, image.shape[2:]))
         return out

@@ -1,7 +1,7 @@
-"""A tiny network that predicts kernels for wavelet bands, given their low-pass; our filters' core applies them.
+"""A tiny network that predicts kernels for wavelet bands, given their low-pass; the filters' core applies them.
 
-The place of Kadkhodaie et al.'s conditional CNN (2023, arXiv 2303.02984), with a tenth of its weights: here the network
-only chooses, and what is done to each coefficient can be read from its kernels.
+It replaces the conditional CNN of Kadkhodaie et al. (2023, arXiv 2303.02984) with a tenth of its weights. The network
+only sets kernels, from which one can read how each coefficient is computed.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from pkn.filters import FreeKernel
 from pkn.nets.autograd.function import apply_filter
 
-NORMAL_MEDIAN = 0.6745  # of the absolute values of N(0, 1)
+NORMAL_MEDIAN = 0.6745  # median of the absolute values of N(0, 1)
 LEAST_NOISE = 1e-6
-FEATURE_SIDE = 5  # of the linear features of the low-pass
+FEATURE_SIDE = 5  # px; side of the kernels of the low-pass's linear features
 LARGEST_LOGIT = 8.0
 SIZES = {"inputs": (1, 4), "outputs": (1, 3), "width": range(1, 257), "depth": range(1, 17), "radius": range(1, 8)}
 
@@ -28,11 +28,16 @@ class BandKernelSettings:
     Parameters
     ----------
     inputs, outputs : int
-        4 and 3: details given their low-pass, which comes first; 1 and 1: a low-pass itself.
+        4 and 3 for details given their low-pass, which comes first; 1 and 1 for a low-pass itself.
     width, depth : int
         Channels and number of the 3 x 3 convolutions.
     radius, guide_radius : int
-        Of the kernels on a band, and on what the low-pass lets expect there, px.
+        Radius of the kernels on a band and on its guide, px.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of its range.
     """
 
     inputs: int = 4
@@ -53,7 +58,7 @@ class BandKernelSettings:
 class BandMaps(NamedTuple):
     """``logits`` (N, bands K K, H, W) of the kernels on bands; ``guide_logits`` of those on ``guide`` (N, 3, H, W).
 
-    The guide is what a fixed linear filter expects of each band from the low-pass. For a low-pass itself there is none.
+    The guide is a linear prediction of each band from the low-pass. It is None for a low-pass itself.
     """
 
     logits: Tensor
@@ -62,11 +67,11 @@ class BandMaps(NamedTuple):
 
 
 class BandKernels(nn.Module):
-    """Estimates the noise in the last ``outputs`` channels of (N, inputs, H, W); what is denoised is those minus it.
+    """Estimates the noise in the last ``outputs`` channels of (N, inputs, H, W); denoised are those minus the estimate.
 
-    Values are measured in units of the noise, by the median of the diagonal details (Donoho & Johnstone 1994), so
-    scaling the input scales the output; the low-pass counts by its differences alone. Kernels on details are signed and
-    free (tanh); on a low-pass they are positive and sum to 1 (softmax), as brightness must stay.
+    Values are divided by the noise level, estimated by the median of the diagonal details (Donoho & Johnstone 1994), so
+    scaling the input scales the output. Adding a constant to the low-pass changes nothing. Kernels on details are
+    signed (tanh); on a low-pass they are positive and sum to 1 (softmax), so that brightness stays.
     """
 
     def __init__(self, settings: BandKernelSettings) -> None:
@@ -75,30 +80,32 @@ class BandKernels(nn.Module):
         self.kernels = FreeKernel(s.radius, "nearest", normalization="tanh" if s.inputs == 4 else "softmax")
         self.guide_kernels = FreeKernel(s.guide_radius, "nearest", normalization="tanh")
         self.features = nn.Conv2d(1, 3, FEATURE_SIDE, bias=False)
-        seen = 3 + (s.outputs if s.inputs == 4 else 0)
-        self.layers = nn.ModuleList(nn.Conv2d(seen if i == 0 else s.width, s.width, 3) for i in range(s.depth))
+        channels = 3 + (s.outputs if s.inputs == 4 else 0)
+        self.layers = nn.ModuleList(nn.Conv2d(channels if i == 0 else s.width, s.width, 3) for i in range(s.depth))
         self.planes = [s.outputs * (2 * s.radius + 1) ** 2]
         self.planes += [s.outputs * (2 * s.guide_radius + 1) ** 2] if s.inputs == 4 else []
         self.head = nn.Conv2d(s.width, sum(self.planes), 1)
         with torch.no_grad():
             bias = torch.zeros(s.outputs, self.planes[0] // s.outputs)
-            bias[:, bias.shape[1] // 2] = 0.5 if s.inputs == 4 else 2.0  # at first, about half of each coefficient
+            bias[:, bias.shape[1] // 2] = (
+                0.5 if s.inputs == 4 else 2.0
+            )  # initially the output is about half of each coefficient
             self.head.bias.copy_(F.pad(bias.flatten(), (0, sum(self.planes[1:]))))  # type: ignore[union-attr]
             self.head.weight *= 0.1
 
-    def forward(self, seen: Tensor) -> Tensor:
-        """The noise (N, outputs, H, W)."""
-        return seen[:, -self.settings.outputs :] - self.apply(seen, self.predict(seen))
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Estimate the noise (N, outputs, H, W)."""
+        return inputs[:, -self.settings.outputs :] - self.apply(inputs, self.predict(inputs))
 
-    def predict(self, seen: Tensor) -> BandMaps:
-        """Kernels for all bands."""
-        low, bands = seen[:, :1], seen[:, 1:]
+    def predict(self, inputs: Tensor) -> BandMaps:
+        """Predict the kernels of all bands."""
+        low, bands = inputs[:, :1], inputs[:, 1:]
         scale = noise_level(bands[:, -1:] if bands.shape[1] else _diagonal(low))
         guide = F.conv2d(_padded(low, FEATURE_SIDE // 2), self._differences())
-        found = torch.cat([guide, bands], 1) / scale
+        features = torch.cat([guide, bands], 1) / scale
         for layer in self.layers:
-            found = F.relu(layer(_padded(found, 1)))
-        logits = self.head(found).float().clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
+            features = F.relu(layer(_padded(features, 1)))
+        logits = self.head(features).float().clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
         own, others = logits[:, : self.planes[0]], logits[:, self.planes[0] :]
         return BandMaps(own, others, guide) if bands.shape[1] else BandMaps(own, None, None)
 
@@ -106,18 +113,18 @@ class BandKernels(nn.Module):
         weight: Tensor = self.features.weight
         return weight - weight.mean((1, 2, 3), keepdim=True)
 
-    def apply(self, seen: Tensor, maps: BandMaps) -> Tensor:  # type: ignore[override]
-        """The denoised bands (N, outputs, H, W)."""
-        out = _filtered(self.kernels, seen[:, -self.settings.outputs :], maps.logits)
+    def apply(self, inputs: Tensor, maps: BandMaps) -> Tensor:  # type: ignore[override]
+        """Return the denoised bands (N, outputs, H, W)."""
+        out = _filtered(self.kernels, inputs[:, -self.settings.outputs :], maps.logits)
         if maps.guide is None or maps.guide_logits is None:
             return out
-        return out + _filtered(self.guide_kernels, maps.guide.to(seen), maps.guide_logits)
+        return out + _filtered(self.guide_kernels, maps.guide.to(inputs), maps.guide_logits)
 
 
 def noise_level(diagonal: Tensor) -> Tensor:
-    """Standard deviation (N, 1, 1, 1) of the noise in diagonal details (N, 1, H, W).
+    """Estimate the standard deviation (N, 1, 1, 1) of the noise in diagonal details (N, 1, H, W).
 
-    Zeros don't count: there is no noise in a black margin.
+    Zeros are left out, since black margins have no noise.
     """
     sizes = diagonal.abs().flatten(1)
     medians = torch.where(sizes > 0, sizes, torch.nan).nanmedian(1).values.nan_to_num()
@@ -125,7 +132,7 @@ def noise_level(diagonal: Tensor) -> Tensor:
 
 
 def _diagonal(image: Tensor) -> Tensor:
-    """Diagonal Haar details of an image, at every pixel and so of any size."""
+    """Return the diagonal Haar details of an image at every pixel (not subsampled)."""
     image = F.pad(image, (0, 1, 0, 1), mode="replicate")
     rows = image[:, :, 1:] - image[:, :, :-1]
     return 0.5 * (rows[..., 1:] - rows[..., :-1])
@@ -136,7 +143,7 @@ def _padded(image: Tensor, margin: int) -> Tensor:
 
 
 def _filtered(kernels: FreeKernel, bands: Tensor, logits: Tensor) -> Tensor:
-    """Each band by its own kernels."""
+    """Filter each band with its own kernels."""
     number, channels, height, width = bands.shape
     single = bands.reshape(number * channels, 1, height, width).contiguous()
     each = logits.reshape(number * channels, -1, height, width).to(single).contiguous()

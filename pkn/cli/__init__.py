@@ -27,4 +27,7 @@ def main() -> None:
 
 for module in iter_modules(__path__):
     if not module.name.startswith("_"):
-        main.add_command(import_module(f"{__name__}.{module.name}").command)
+        found = import_module(f"{__name__}.{module.name}")
+        main.add_command(found.command)
+        if hasattr(found, "SHORT"):
+            main.add_command(found.command, found.SHORT)

@@ -1,12 +1,13 @@
 """What commands share that train restorers on sets of small images."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pkn.cli._progress import progress_bar
 from pkn.cli._shared import OUTPUT
 
 IMAGES = click.Path(exists=True, path_type=Path)
@@ -39,7 +40,7 @@ OPTIONS = (
     ),
     click.option("--half", is_flag=True, help="Compute in bfloat16 where that is safe."),
     click.option(
-        "--check-minutes", default=10.0, show_default=True, help="Between checkpoints, each with a sheet of samples."
+        "--check-minutes", default=10.0, show_default=True, help="Between checkpoints, each with a grid of samples."
     ),
     click.option("--start", type=IMAGES, help="Begin with the weights of this file, of the same sizes."),
     click.option("--resume", is_flag=True, help="Go on from OUT.checkpoint."),
@@ -90,9 +91,9 @@ def chosen_device(name: str) -> str:
 
 
 def run_training(
-    net: Any, objective: Any, minimised: dict[str, Any], images: Any, given: dict[str, Any], sheet: Callable[[Any], Any]
+    net: Any, objective: Any, minimised: dict[str, Any], images: Any, given: dict[str, Any], grid: Callable[[Any], Any]
 ) -> None:
-    """Train ``net`` on ``images`` as the options say; ``sheet(net)`` are images (N, H, W, C) to see, and columns."""
+    """Train ``net`` on ``images`` as the options say; ``grid(net)`` are images (N, H, W, C) to see, and columns."""
     import torch
 
     from pkn.nets.registry import load_restorer, to_config
@@ -117,37 +118,18 @@ def run_training(
     training = RestorerTraining(plan, net.to(device), images.training, objective, given["half"])
     if given["resume"]:
         training.resume(checkpoint_path(out))
-    with _progress(training, given["minutes"], out, sheet) as callback:
+    with progress_bar("steps", partial(_note, training, out, grid)) as callback:
         training.run(out, given["minutes"], given["steps"], given["check_minutes"], callback, given["cooling"])
     click.echo(f"{out}: {training.step} steps, {training.minutes:.1f} minutes, loss {training.last_loss:.4f}")
 
 
-@contextmanager
-def _progress(
-    training: Any, minutes: float, out: Path, sheet: Callable[[Any], Any]
-) -> Iterator[Callable[[float, float, Any], None]]:
-    """A bar of minutes; after each checkpoint the loss, its curve as a picture, and what the network makes by now."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
+def _note(training: Any, out: Path, grid: Callable[[Any], Any], info: Mapping[str, Any]) -> str | None:
+    """A line for each checkpoint; beside it, the loss's curve and what the network makes by now, as pictures."""
     from pkn.plotting.image_grid import write_grid
     from pkn.plotting.maps import curve_figure, save_figure
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("of {task.total:g} minutes"),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("train", total=minutes)
-
-        def callback(done: float, total: float, info: Any) -> None:
-            progress.update(task, completed=training.minutes, description=f"step {info['step']}")
-            if "curve" in info:
-                loss = info["mean loss"]
-                progress.console.print(f"step {info['step']}, {training.minutes:.1f} minutes: loss {loss:.4f}")
-                write_grid(out.with_name(out.stem + "-samples.png"), *sheet(training.average.module))
-                save_figure(curve_figure(info["curve"]), out.with_name(out.stem + "-curve.png"))
-
-        yield callback
+    if "curve" not in info:
+        return None
+    write_grid(out.with_name(out.stem + "-samples.png"), *grid(training.average.module))
+    save_figure(curve_figure(info["curve"]), out.with_name(out.stem + "-curve.png"))
+    return f"step {info['step']}, {training.minutes:.1f} minutes: loss {info['mean loss']:.4f}"

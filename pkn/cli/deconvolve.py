@@ -1,12 +1,13 @@
 """``pkn deconvolve``."""
 
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pkn.cli._shared import FOLDER, IMAGE, OUTPUT, progress, read, report, save_maps
+from pkn.cli._image_files import read, restore_file
+from pkn.cli._shared import IMAGE, MAPS, MAX_PIXELS, OUTPUT, REPORT
 
 
 class _Blur(click.ParamType):  # type: ignore[type-arg]
@@ -39,44 +40,32 @@ class _Blur(click.ParamType):  # type: ignore[type-arg]
 @click.option("--net", default="reblur", show_default=True, help="Without --blur: bundled name or .safetensors file.")
 @click.option("--strength", default=1.0, show_default=True, help="0 is the identity, 1 all of it.")
 @click.option("--sigma", type=float, help="Noise level as a fraction of full range; estimated by default.")
-@click.option("--maps", "maps_folder", type=FOLDER, help="Write the parameter maps there: pictures and .npz.")
-@click.option("--report", "page_path", type=OUTPUT, help="Write a self-contained HTML page: before, after and maps.")
-@click.option("--max-pixels", type=int, help="Refuse images with more pixels.")
-def command(source: Path, target: Path, blur: Any, max_pixels: int | None, **given: Any) -> None:
+@MAPS
+@REPORT
+@MAX_PIXELS
+def command(
+    source: Path,
+    target: Path,
+    max_pixels: int | None,
+    maps_folder: Path | None,
+    page: Path | None,
+    **settings: Any,
+) -> None:
     """Sharpen the mildly blurred image file IN and write it to OUT (PNG, JPEG or TIFF).
 
     Bit depth, alpha, colour profile and pages are kept where OUT's format can hold them.
     """
-    from pkn.io.images import write_image
-
     image = read(source, max_pixels)
-    maps_folder, page_path = given.pop("maps_folder"), given.pop("page_path")
-    begin = time.perf_counter()
-    results = []
-    for page, alpha in progress(list(zip(image.pages, image.alpha, strict=True)), "pages"):
-        results.append(_deconvolve_page(page, alpha, image.channel_axis, blur, **given))
-    seconds = time.perf_counter() - begin
-    write_image(target, image.with_pages([result for _, result in results]))
-    if maps_folder:
-        for number, (maps, _) in enumerate(results):
-            save_maps(maps, maps_folder / (f"page{number}" if len(results) > 1 else ""))
-    if page_path:
-        maps, result = results[0]
-        report(page_path, source, image.pages[0], result, maps, seconds)
-    about = results[0][0].provenance
-    megapixels = sum(page.shape[0] * page.shape[1] for page in image.pages) / 1e6
-    click.echo(f"{target}: {megapixels:.2f} MP in {seconds:.2f} s, noise level {about['sigma'] * 255:.1f}/255")
+    done = restore_file(image, source, target, partial(_deconvolve_page, **settings), maps_folder, page)
+    level = done.maps[0].provenance["sigma"] * 255
+    click.echo(f"{target}: {done.megapixels:.2f} MP in {done.seconds:.2f} s, noise level {level:.1f}/255")
 
 
-def _deconvolve_page(page: Any, alpha: Any, axis: int | None, blur: Any, net: str, **settings: Any) -> Any:
-    """Maps and result; pixels that are wholly transparent carry no weight, and stay as they are."""
+def _deconvolve_page(pixels: Any, blur: Any, net: str, mask: Any, **settings: Any) -> tuple[Any, Any]:
+    """Maps and result."""
     from pkn.restoration.deconvolution import reblur_maps
     from pkn.restoration.denoising import predict_maps
 
-    mask = None if alpha is None or not alpha.any() else alpha > 0
-    settings |= {"channel_axis": axis, "mask": mask}
-    maps = predict_maps(page, net, **settings) if blur is None else reblur_maps(page, blur, **settings)
-    result = maps.apply(page, mask=mask, dtype="same")
-    if mask is not None:
-        result[~mask] = page[~mask]
-    return maps, result
+    settings["mask"] = mask
+    maps = predict_maps(pixels, net, **settings) if blur is None else reblur_maps(pixels, blur, **settings)
+    return maps, maps.apply(pixels, mask=mask, dtype="same")

@@ -1,12 +1,11 @@
 """``pkn evaluate``."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pkn.cli._progress import progress_bar
 from pkn.cli._shared import DATA, OUTPUT, require_skimage, table_console
 
 
@@ -50,8 +49,8 @@ def command(
     from pkn.evaluation.tables import to_csv, to_markdown
 
     plan = EvaluationPlan(nets=nets or ALL, noise=_levels(noise), channels=3 if rgb else 1, **settings)
-    with _progress() as tell:
-        rows = evaluate(folders, plan, tell)
+    with progress_bar("evaluate") as callback:
+        rows = evaluate(folders, plan, callback)
     for path, text in ((csv_file, to_csv(rows)), (markdown, to_markdown(rows))):
         if path:
             with atomic_path(path) as temporary:
@@ -64,16 +63,6 @@ def _levels(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise ValueError(f"--noise is {text!r}; expected levels of 255 with commas between") from None
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("evaluate", total=1.0)
-        yield lambda text, share: progress.update(task, completed=share, description=text)
 
 
 def _show(rows: list[Any]) -> None:

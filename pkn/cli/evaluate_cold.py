@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from pkn.cli._shared import FEATURES_HELP, parts_progress, print_table, require_skimage, require_torch
+from pkn.cli._progress import progress_bar
+from pkn.cli._shared import FEATURES_HELP, print_table, require_skimage, require_torch
 from pkn.cli._training import COUNT, IMAGES
 
 COLUMNS = ["", "Fréchet distance", "SSIM", "RMSE"]
@@ -42,8 +43,8 @@ def command(models: tuple[str, ...], data: Path, others: Path | None, features: 
     size, channels = _shape(find_cold_model(models[0]))
     images = read_set(data, channels=channels, size=size)
     chosen = images.held_out[np.random.default_rng(0).permutation(len(images.held_out))[:n]]
-    with parts_progress() as tell:
-        space = find_features(features, data, images, tell)
+    with progress_bar("classifier") as callback:
+        space = find_features(features, data, images, callback)
     click.echo(f"features of {space.name}; {len(chosen)} images")
     for name in models:
         model = replace(find_cold_model(name, others), half=given["half"])

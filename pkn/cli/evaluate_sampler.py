@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from pkn.cli._shared import FEATURES_HELP, OUTPUT, parts_progress, print_table, require_torch
+from pkn.cli._progress import progress_bar
+from pkn.cli._shared import FEATURES_HELP, OUTPUT, print_table, require_torch
 
-SHOWN = 16  # samples in the sheet of neighbours
+SHOWN = 16  # samples in the grid of neighbours
 CURVE = {"euler": (8, 16, 32, 64), "heun": (4, 8, 16, 32), "ancestral": (8, 16, 32, 64)}  # steps
 
 
@@ -71,10 +72,10 @@ def _neighbours(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> Non
     from pkn.plotting.image_grid import write_grid
     from pkn.sampling.kernel_predicting import sample
 
-    if given["sheet"] is not None:
+    if given["neighbours_file"] is not None:
         drawn = sample(net, SHOWN, steps=given["steps"], solver=given["solver"], rng=0)
-        write_grid(given["sheet"], neighbours(drawn, images, embed), 1 + 2 * NEIGHBOURS)
-        click.echo(f"{given['sheet']}: samples, the nearest by pixels, the nearest by features")
+        write_grid(given["neighbours_file"], neighbours(drawn, images, embed), 1 + 2 * NEIGHBOURS)
+        click.echo(f"{given['neighbours_file']}: samples, the nearest by pixels, the nearest by features")
 
 
 MEASURES = {
@@ -98,7 +99,7 @@ MEASURES = {
 @click.option("--threads", default=2, show_default=True, help="Batches drawn at a time, each on one core.")
 @click.option("--only", multiple=True, help=f"Some of {', '.join(MEASURES)}; by default all.")
 @click.option("--denoised", default=200, show_default=True, help="Held-out images to denoise.")
-@click.option("--neighbours", "sheet", type=OUTPUT, help="Write samples beside their nearest training images.")
+@click.option("--neighbours", "neighbours_file", type=OUTPUT, help="Write samples beside the nearest training images.")
 def command(model: str, data: Path, features: str, only: tuple[str, ...], **given: Any) -> None:
     """Measure a sampler against images it never saw: every tenth of DATA.
 
@@ -118,8 +119,8 @@ def command(model: str, data: Path, features: str, only: tuple[str, ...], **give
     net = find_sampler(model)
     size = net.settings.size
     images = read_set(data, channels=net.settings.channels, size=size)
-    with parts_progress() as tell:
-        space = find_features(features, data, images, tell)
+    with progress_bar("classifier") as callback:
+        space = find_features(features, data, images, callback)
     click.echo(f"features of {space.name}")
     embed = embedder(space)
     for name in only or MEASURES:

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from pkn.cli._multi_scale import MULTI_SCALE, multi_scale_options, refuse, sample_multi_scale
-from pkn.cli._shared import FOLDER, OUTPUT, parts_progress, require_torch
+from pkn.cli._progress import progress_bar
+from pkn.cli._shared import FOLDER, OUTPUT, require_torch
 
 
 @click.command("sample")
 @click.argument("model")
-@click.argument("out", type=OUTPUT, required=False)
+@click.argument("out", type=OUTPUT)
 @click.option("--n", "-n", default=16, show_default=True, help="Number of images.")
 @click.option("--steps", default=16, show_default=True, help="Steps of the sampler.")
 @click.option("--rng", default=0, show_default=True, help="Seed.")
@@ -20,32 +20,11 @@ from pkn.cli._shared import FOLDER, OUTPUT, parts_progress, require_torch
 @click.option("--explain", type=FOLDER, help="Write what each step does to one image to DIR.")
 @click.option("--int8", is_flag=True, help="Compute the filter network's layers in int8.")
 @click.option("--device", default="cpu", show_default=True, help="Of torch.")
-@multi_scale_options
-@click.pass_context
 def command(
-    context: click.Context,
-    /,
-    model: str,
-    out: Path | None,
-    n: int,
-    frames: Path | None,
-    explain: Path | None,
-    int8: bool,
-    **options: Any,
+    model: str, out: Path, n: int, frames: Path | None, explain: Path | None, int8: bool, **options: Any
 ) -> None:
-    """Draw images from MODEL, a bundled name or .safetensors file, as one sheet OUT.
-
-    With --weights, from the multi-scale model in that folder; MODEL then is but the name of the sheet, MODEL.png,
-    unless OUT says where.
-    """
+    """Draw images from MODEL, a bundled name or .safetensors file, as one grid OUT."""
     require_torch("sampling")
-    multi_scale = {name: options.pop(name) for name in MULTI_SCALE}
-    if multi_scale["weights"] is not None:
-        sample_multi_scale(context, out or Path(f"{model}.png"), n, options["rng"], **multi_scale)
-        return
-    refuse(context, MULTI_SCALE[1:], "without")
-    if out is None:
-        raise click.MissingParameter(ctx=context, param_hint="'OUT'", param_type="argument")
     from pkn.nets.models.int8 import quantized
     from pkn.plotting.image_grid import make_grid, write_gif, write_grid
     from pkn.sampling.explanation import write_explanation
@@ -56,9 +35,9 @@ def command(
     net = find_sampler(model)
     net = quantized(net) if int8 else net
     film = []
-    with parts_progress() as tell:
+    with progress_bar("steps") as callback:
         for done, state in enumerate(states(net, n, **options), 1):
-            tell(done, options["steps"])
+            callback(done, options["steps"])
             if frames is not None:
                 film.append(make_grid(state.predicted))
     write_grid(out, state.predicted)

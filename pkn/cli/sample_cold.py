@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from pkn.cli._shared import OUTPUT, parts_progress, require_torch
+from pkn.cli._progress import progress_bar
+from pkn.cli._shared import OUTPUT, require_torch
 from pkn.cli._training import IMAGES
 
 COLUMNS = 12  # of a strip
@@ -27,7 +28,7 @@ COLUMNS = 12  # of a strip
 def command(
     model: str, out: Path, n: int, data: Path | None, others: Path | None, strips: bool, **options: Any
 ) -> None:
-    """Make images by MODEL, a bundled name or .safetensors file of pkn train-cold, as one sheet OUT."""
+    """Make images by MODEL, a bundled name or .safetensors file of pkn train-cold, as one grid OUT."""
     require_torch("sampling")
     import numpy as np
     import torch
@@ -49,9 +50,9 @@ def command(
         degrade = found.degradation.sample(clean, generator)
         x = degrade(clean, found.degradation.steps)
     way = [x]
-    with parts_progress() as tell, torch.inference_mode():
+    with progress_bar("steps") as callback, torch.inference_mode():
         for done, state in enumerate(states(found, x, degrade, **options), 1):
-            tell(done, options["steps"] or found.degradation.steps)
+            callback(done, options["steps"] or found.degradation.steps)
             way.append(state.x)
     shown = [way[-1]]
     if strips:

@@ -25,7 +25,7 @@ def command(
     """Draw images from a kernel density estimate of DATA, and make them sharp.
 
     MODEL is a bundled name or .safetensors file of pkn train-cold --degradation camera --set gain=0 --error squared. In
-    the sheet OUT, for each: a training image, the smooth image that stage 1 makes of it, stage 2's, and the training
+    the grid OUT, for each: a training image, the smooth image that stage 1 makes of it, stage 2's, and the training
     image nearest to that.
     """
     require_torch("sampling")

@@ -1,13 +1,13 @@
 """``pkn train``."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pkn.cli._progress import progress_bar
 from pkn.cli._shared import DATA, OUTPUT, require_torch
 
 
@@ -58,7 +58,7 @@ def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int 
     training = Training(plan, read_folder(data, channels), settings["device"])
     if settings["resume"]:
         training.resume(checkpoint_path(out))
-    with _progress(plan.steps) as callback:
+    with progress_bar("steps", _note) as callback:
         training.run(out, callback)
     psnr = ", ".join(f"{value:.2f} dB at {name}" for name, value in training.history[-1]["psnr"].items())
     click.echo(f"{out}: {psnr} on {len(training.held_back)} images held back")
@@ -74,26 +74,8 @@ def _filter_named(name: str) -> str:
     return names[key]
 
 
-@contextmanager
-def _progress(steps: int) -> Iterator[Callable[..., None]]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("train", total=steps)
-
-        def callback(done: float, total: float, info: Any) -> None:
-            progress.update(task, completed=done)
-            if "psnr" in info:
-                text = ", ".join(f"{value:.2f} dB at {name}" for name, value in info["psnr"].items())
-                progress.console.print(f"step {info['step']}: {text}")
-
-        yield callback
+def _note(info: Mapping[str, Any]) -> str | None:
+    """A line for each validation."""
+    if "psnr" not in info:
+        return None
+    return f"step {info['step']}: " + ", ".join(f"{value:.2f} dB at {name}" for name, value in info["psnr"].items())

@@ -10,8 +10,8 @@ import click
 from pkn.cli._shared import require_torch
 from pkn.cli._training import IMAGES, check_weights_name, read_images, run_training, training_options
 
-SHOWN = 6  # images in a sheet, each in a row: as it was, degraded, restored directly and by Algorithm 2
-LONGEST = 50  # steps of the sampler for a sheet
+SHOWN = 6  # images in a grid, each in a row: as it was, degraded, restored directly and by Algorithm 2
+LONGEST = 50  # steps of the sampler for a grid
 
 
 @click.command("train-cold")
@@ -70,7 +70,7 @@ def command(
     minimised = {"error": error, "others": None if others is None else others.name, **model.to_config()}
     shown = to_tensor(images.held_out[:: -(-len(images.held_out) // SHOWN)])
     run_training(
-        net, cold_objective(model, error), minimised, images, given, lambda net: _sheet(replace(model, net=net), shown)
+        net, cold_objective(model, error), minimised, images, given, lambda net: _grid(replace(model, net=net), shown)
     )
 
 
@@ -107,7 +107,7 @@ def _network(config: str, size: int, channels: int) -> Any:
     return UNet(UNET_SETTINGS[config].for_images(size, channels))
 
 
-def _sheet(model: Any, clean: Any) -> Any:
+def _grid(model: Any, clean: Any) -> Any:
     """Rows of a clean image, what is left of it, and what is made of that directly and by Algorithm 2; their length."""
     import numpy as np
     import torch

@@ -57,10 +57,10 @@ def command(
     loss = objective.loss(None if distance is None else distance.to(device))
     minimised = {**asdict(objective), "perceptual features": Path(perceptual).name}
 
-    def sheet(net: Any) -> tuple[Any]:
+    def grid(net: Any) -> tuple[Any]:
         return (sample(net, SHEET, steps=32, rng=0, device=device),)
 
-    run_training(net, loss, minimised, images, given, sheet)
+    run_training(net, loss, minimised, images, given, grid)
 
 
 def _perceptual(name: str, weights: Path | None) -> Any:

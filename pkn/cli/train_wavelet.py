@@ -10,7 +10,7 @@ import click
 from pkn.cli._shared import FOLDER, require_torch
 from pkn.cli._training import COUNT, POSITIVE, chosen_device, read_images, run_training, training_options
 
-SHOWN = 6  # images in a sheet
+SHOWN = 6  # images in a grid
 CONFIGS = ("cnn", "kernels")
 FIELDS = ("5", "9", "13", "23", "43")
 
@@ -58,7 +58,7 @@ def command(scales: int, config: str, rf: str, noise: float, denoised: bool, **g
         else:
             options = given | {"out": file, "minutes": given["minutes"] / len(parts), "resume": begun}
             options["start"] = given["start"] and given["start"] / file.name
-            run_training(net, part.objective, minimised, images, options, partial(part.sheet, clean=shown))
+            run_training(net, part.objective, minimised, images, options, partial(part.grid, clean=shown))
         learnt.append(load_restorer(file).to(chosen_device(given["device"])))
 
 

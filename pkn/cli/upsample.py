@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
-from pkn.cli._shared import IMAGE, OUTPUT, read
+from pkn.cli._image_files import read
+from pkn.cli._progress import with_progress
+from pkn.cli._shared import IMAGE, MAX_PIXELS, OUTPUT
 
 
 @click.command("upsample")
@@ -17,7 +19,7 @@ from pkn.cli._shared import IMAGE, OUTPUT, read
 @click.option("--net", default="upsample", show_default=True, help="Bundled name or .safetensors file.")
 @click.option("--strength", default=1.0, show_default=True, help="More smooths more; 0 is the nearest neighbour.")
 @click.option("--sigma", type=float, help="Noise level as a fraction of full range; estimated by default.")
-@click.option("--max-pixels", type=int, help="Refuse images with more pixels.")
+@MAX_PIXELS
 def command(source: Path, target: Path, scale: float, max_pixels: int | None, **options: Any) -> None:
     """Enlarge the image file IN, denoise it on the way, and write it to OUT (PNG, JPEG or TIFF)."""
     import numpy as np
@@ -30,7 +32,8 @@ def command(source: Path, target: Path, scale: float, max_pixels: int | None, **
         raise ValueError(f"'{source}' has transparent pixels; expected an opaque image")
     begin = time.perf_counter()
     pages = [
-        upsample(page, scale=scale, channel_axis=image.channel_axis, dtype="same", **options) for page in image.pages
+        upsample(page, scale=scale, channel_axis=image.channel_axis, dtype="same", **options)
+        for page in with_progress(image.pages, "pages")
     ]
     seconds = time.perf_counter() - begin
     write_image(target, replace(image, pages=tuple(pages), alpha=()))

@@ -1,1 +1,1 @@
-"""How images get worse: noise, blur, masks, fewer pixels; each written once."""
+"""Degradations of images: noise, blur, masks and lower resolution."""

@@ -1,4 +1,4 @@
-"""Blur as a degradation, and as far as it can be undone."""
+"""Gaussian blur as a degradation, and its regularized inverse."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,7 +9,7 @@ import torch
 from scipy.ndimage import convolve1d
 from torch import Tensor
 
-from pkn.degradations.base import Degradation, at, check, positive, whole
+from pkn.degradations.base import Degradation, check, check_odd, interpolate_rows, is_positive
 from pkn.degradations.mixtures import Degrade
 
 BORDERS = ("mirror", "wrap", "reflect", "nearest")
@@ -17,18 +17,34 @@ BORDERS = ("mirror", "wrap", "reflect", "nearest")
 
 @dataclass(frozen=True)
 class Blur(Degradation):
-    """Gaussian blurs, one after another.
+    """Gaussian blurs, one after another (Bansal et al. 2022, arXiv 2208.09392).
 
     Parameters
     ----------
-    deviations : sequence of float
-        Standard deviation in pixels of each step's Gaussian.
+    deviations : tuple of float
+        Standard deviation in pixels of each step's Gaussian, above 0.
     side : int
-        Of its window, which is odd.
+        Side of its window in pixels, odd.
     border : {"mirror", "wrap", "reflect", "nearest"}
-        As in ``scipy.ndimage``; the source's "reflect" is "mirror" here, its "circular" is "wrap".
+        As in ``scipy.ndimage``. The "reflect" of the paper's code (PyTorch's) is "mirror" here, its "circular" is
+        "wrap".
     to_mean : bool
-        Whether the last step leaves each channel's mean alone.
+        Whether the last step replaces each channel by its mean.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not as described.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pkn.degradations.kinds import Blur
+    >>> impulse = torch.zeros(1, 1, 9, 9)
+    >>> impulse[0, 0, 4, 4] = 1
+    >>> degrade = Blur((0.8, 0.8), side=5).sample(impulse, torch.Generator())
+    >>> [round(float(degrade(impulse, t).max()), 3) for t in (0, 1, 2)]
+    [1.0, 0.249, 0.126]
     """
 
     deviations: tuple[float, ...]
@@ -38,8 +54,9 @@ class Blur(Degradation):
 
     def __post_init__(self) -> None:
         deviations = self.deviations if isinstance(self.deviations, tuple) else ()
-        check("deviations", self.deviations, len(deviations) > 0 and all(map(positive, deviations)), "numbers above 0")
-        check("side", self.side, whole(self.side) and self.side % 2 == 1, "an odd whole number")
+        valid = len(deviations) > 0 and all(map(is_positive, deviations))
+        check("deviations", self.deviations, valid, "numbers above 0")
+        check_odd("side", self.side)
         check("border", self.border, self.border in BORDERS, f"one of {', '.join(BORDERS)}")
 
     @property
@@ -50,54 +67,71 @@ class Blur(Degradation):
         return 1 if self.to_mean else None
 
     def sample(self, images: Tensor, generator: torch.Generator) -> Degrade:
-        rows, columns = (_blur_operators(self, size).to(images.device) for size in images.shape[2:])
+        rows, columns = (_blur_matrices(self, size).to(images.device) for size in images.shape[2:])
 
         def degrade(x: Tensor, t: Any) -> Tensor:
-            return _along(at(columns, t), _along(at(rows, t), x, 2), 3)
+            return _multiply(interpolate_rows(columns, t), _multiply(interpolate_rows(rows, t), x, 2), 3)
 
         return degrade
 
-    def regularized_inverse(self, x: Tensor, t: Any, floor: float) -> Tensor:
-        """What linear algebra alone makes of x at whole t: gains g / (g^2 + floor^2) where blurring has the gain g.
+    def regularized_inverse(self, x: Tensor, t: Any, regularization: float) -> Tensor:
+        """Undo the blur at whole times t by Tikhonov regularization.
 
-        40 published blurs of a digit leave hundredths and ten-thousandths of its coarsest waves. They are there, to
-        float32's precision, but a network needs long to learn to see them: it is given this instead.
+        In the basis of the singular vectors, where the blur multiplies by a gain g, this multiplies by
+        g / (g^2 + regularization^2).
+
+        The 40 published blurs of a digit reduce even its lowest frequencies to hundredths and ten-thousandths. They
+        are still there to float32's precision, but a network needs long to learn to use them; with this as its input
+        it needn't.
+
+        Parameters
+        ----------
+        x : Tensor of shape (N, C, H, W)
+            Blurred images.
+        t : int, or Tensor of shape (N,)
+            Rounded to whole numbers.
+        regularization : float
+            Above 0. Gains far below it are suppressed.
+
+        Returns
+        -------
+        Tensor of shape (N, C, H, W)
         """
         t = torch.as_tensor(t).round().long().reshape(-1)
-        turned, parts = x, []
+        coefficients, factors = x, []
         for axis, size in ((2, x.shape[2]), (3, x.shape[3])):
-            left, gains, right = (part[t.cpu()].to(x) for part in _blur_waves(self, size))
-            turned = _along(left.transpose(1, 2), turned, axis)
-            parts.append((gains, right))
-        gain = parts[0][0][:, None, :, None] * parts[1][0][:, None, None, :]
-        turned = turned * gain / (gain**2 + floor**2)
-        for axis, (_, right) in zip((2, 3), parts, strict=True):
-            turned = _along(right.transpose(1, 2), turned, axis)
-        return turned
+            left, gains, right = (part[t.cpu()].to(x) for part in _singular_values(self, size))
+            coefficients = _multiply(left.transpose(1, 2), coefficients, axis)
+            factors.append((gains, right))
+        gain = factors[0][0][:, None, :, None] * factors[1][0][:, None, None, :]
+        coefficients = coefficients * gain / (gain**2 + regularization**2)
+        for axis, (_, right) in zip((2, 3), factors, strict=True):
+            coefficients = _multiply(right.transpose(1, 2), coefficients, axis)
+        return coefficients
 
 
 @lru_cache(maxsize=16)
-def _blur_operators(blur: Blur, size: int) -> Tensor:
-    """What t blurs do to a line of pixels, (T + 1, size, size): all of them at once, not one after another."""
-    operators = [np.eye(size)]
+def _blur_matrices(blur: Blur, size: int) -> Tensor:
+    """Matrices (T + 1, size, size), of which the t-th applies the first t blurs to a line of pixels."""
+    matrices = [np.eye(size)]
     offsets = np.arange(blur.side) - blur.side // 2
     for deviation in blur.deviations:
         window = np.exp(-(offsets**2) / (2 * deviation**2))
-        operators.append(convolve1d(operators[-1], window / window.sum(), axis=0, mode=blur.border))
+        matrices.append(convolve1d(matrices[-1], window / window.sum(), axis=0, mode=blur.border))
     if blur.to_mean:
-        operators[-1] = np.full((size, size), 1 / size)
-    return torch.from_numpy(np.stack(operators))
+        matrices[-1] = np.full((size, size), 1 / size)
+    return torch.from_numpy(np.stack(matrices))
 
 
 @lru_cache(maxsize=16)
-def _blur_waves(blur: Blur, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Singular values and vectors of :func:`_blur_operators`."""
-    left, gains, right = torch.linalg.svd(_blur_operators(blur, size))
+def _singular_values(blur: Blur, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Left singular vectors, singular values and right singular vectors of :func:`_blur_matrices`."""
+    left, gains, right = torch.linalg.svd(_blur_matrices(blur, size))
     return left, gains, right
 
 
-def _along(matrices: Tensor, image: Tensor, axis: int) -> Tensor:
-    """Lines of an image (N, C, H, W) along an axis, 2 or 3, each times a matrix (1 or N, K, K), in its precision."""
+def _multiply(matrices: Tensor, image: Tensor, axis: int) -> Tensor:
+    """Multiply lines of images (N, C, H, W) along axis 2 or 3 by matrices (1 or N, K, K), in the images' dtype."""
     matrices = matrices[:, None].to(image)
-    with torch.autocast(image.device.type, enabled=False):  # to bfloat16 it would round what little is left
+    with torch.autocast(image.device.type, enabled=False):  # bfloat16 would round off the little that is left
         return matrices @ image if axis == 2 else image @ matrices.transpose(2, 3)

@@ -1,8 +1,8 @@
-"""Degradations of images in [-1, 1], from none at t = 0 to all at t = T (Bansal et al. 2022, arXiv 2208.09392).
+"""Degradations of images in [-1, 1], from none at t = 0 to all of it at t = T (Bansal et al. 2022, arXiv 2208.09392).
 
-A degradation is its schedule. ``degradation.sample(images, generator)`` draws what is random about it for a batch,
-once, and gives ``degrade(x, t)``: deterministic, for x (N, C, H, W) of those images' shape, and t one number or one
-for each image, (N,), whole or between.
+A degradation holds the parameters of its schedule. ``degradation.sample(images, generator)`` draws what is random about
+it, once for each image of a batch, and returns ``degrade(x, t)``: deterministic, for images x (N, C, H, W) of the same
+shape, and times t, a number or a tensor (N,), whole or not.
 """
 
 from dataclasses import dataclass, field
@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pkn.degradations.base import Degradation, at, check, column, positive, whole
+from pkn.degradations.base import Degradation, check, interpolate_rows, is_positive, to_column
 from pkn.degradations.blur import Blur
 from pkn.degradations.mixtures import Degrade, Mixture, cosine_mixture
+from pkn.degradations.snow import Snow
 from pkn.io.folders import GREY
 
 __all__ = [
@@ -33,17 +34,34 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Inpainting(Degradation):
-    """A product of masks 1 - G, with Gaussian bumps G of height 1 that grow.
+    """Multiplication by masks 1 - G, one after another, with Gaussians G of height 1 that grow wider.
 
     Parameters
     ----------
-    start, growth : float
-        Standard deviation in pixels of the first bump, and what each next one's is wider.
+    start : float
+        Standard deviation in pixels of the first Gaussian, above 0.
+    growth : float
+        By how many pixels the standard deviation grows with each step, at least 0.
     steps : int
+        T.
     centred : bool
-        Whether bumps stand in the middle, or anywhere.
+        Whether the Gaussians are in the centre of the image, or at a random position.
     coloured : bool
-        Whether a random constant colour takes the image's place, and not 0.
+        Whether the image is replaced by a random constant colour, or by 0.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not as described.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pkn.degradations.kinds import Inpainting
+    >>> images = torch.ones(1, 1, 16, 16)
+    >>> degrade = Inpainting(start=1.0, growth=0.5, steps=8, centred=True).sample(images, torch.Generator())
+    >>> [round(float(degrade(images, t).mean()), 2) for t in (0, 4, 8)]
+    [1.0, 0.8, 0.34]
     """
 
     start: float = 1.0
@@ -54,8 +72,8 @@ class Inpainting(Degradation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check("start", self.start, positive(self.start), "a number above 0")
-        check("growth", self.growth, self.growth == 0 or positive(self.growth), "a number of at least 0")
+        check("start", self.start, is_positive(self.start), "a number above 0")
+        check("growth", self.growth, self.growth == 0 or is_positive(self.growth), "a number of at least 0")
 
     def terminal_size(self, size: int) -> int | None:
         return 0 if self.coloured else None
@@ -74,9 +92,9 @@ class Inpainting(Degradation):
         )
 
         def degrade(x: Tensor, t: Any) -> Tensor:
-            mask = at(masks, t).expand(number, -1, -1)
-            each = torch.arange(number, device=x.device)[:, None, None]
-            mask = mask[each, rows[:, :, None], columns[:, None, :]][:, None]
+            mask = interpolate_rows(masks, t).expand(number, -1, -1)
+            index = torch.arange(number, device=x.device)[:, None, None]
+            mask = mask[index, rows[:, :, None], columns[:, None, :]][:, None]
             return x * mask + colours * (1 - mask)
 
         return degrade
@@ -84,7 +102,7 @@ class Inpainting(Degradation):
 
 @lru_cache(maxsize=16)
 def _masks(inpainting: Inpainting, height: int, width: int) -> Tensor:
-    """(T + 1, 2 height, 2 width), around a bump in the middle."""
+    """Masks (T + 1, 2 height, 2 width) of Gaussians in the centre, to be cut out around any position."""
     r, c = (torch.arange(-side, side, dtype=torch.float64) for side in (height, width))
     squares = r[:, None] ** 2 + c**2
     masks = [torch.ones_like(squares)]
@@ -95,7 +113,29 @@ def _masks(inpainting: Inpainting, height: int, width: int) -> Tensor:
 
 @dataclass(frozen=True)
 class SuperResolution(Degradation):
-    """Means of squares, twice as wide at each step, in place of their pixels; where those don't fit, nearly squares."""
+    """Replacement of pixels by the mean of a square around them, whose side doubles with each step.
+
+    Where squares don't fit into the image, they are rectangles that are nearly square.
+
+    Parameters
+    ----------
+    steps : int
+        T; the squares' last side is 2^T pixels.
+
+    Raises
+    ------
+    ValueError
+        If ``steps`` is not a whole number of at least 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pkn.degradations.kinds import SuperResolution
+    >>> ramp = torch.linspace(-0.75, 0.75, 4).expand(1, 1, 4, 4)
+    >>> degrade = SuperResolution(steps=2).sample(ramp, torch.Generator())
+    >>> degrade(ramp, 1)[0, 0, 0].tolist(), degrade(ramp, 2)[0, 0, 0].tolist()
+    ([-0.5, -0.5, 0.5, 0.5], [0.0, 0.0, 0.0, 0.0])
+    """
 
     steps: int = 3
 
@@ -104,20 +144,41 @@ class SuperResolution(Degradation):
 
     def sample(self, images: Tensor, generator: torch.Generator) -> Degrade:
         def degrade(x: Tensor, t: Any) -> Tensor:
-            levels = [x]
+            resolutions = [x]
             for step in range(1, self.steps + 1):
                 size = max(1, x.shape[2] // 2**step), max(1, x.shape[3] // 2**step)
-                levels.append(F.interpolate(F.adaptive_avg_pool2d(x, size), x.shape[2:], mode="nearest"))
-            shares = at(torch.eye(self.steps + 1, dtype=x.dtype, device=x.device), t)
-            parts = zip(levels, shares.T, strict=True)
-            return torch.stack([share[:, None, None, None] * level for level, share in parts]).sum(0)
+                means = F.adaptive_avg_pool2d(x, size)
+                resolutions.append(F.interpolate(means, x.shape[2:], mode="nearest"))
+            weights = interpolate_rows(torch.eye(self.steps + 1, dtype=x.dtype, device=x.device), t)
+            pairs = zip(resolutions, weights.T, strict=True)
+            return torch.stack([weight[:, None, None, None] * image for image, weight in pairs]).sum(0)
 
         return degrade
 
 
 @dataclass(frozen=True)
 class Desaturation(Degradation):
-    """Colours fade to grey along a line."""
+    """Linear interpolation between an image and its grey version (ITU-R BT.601 luma for RGB).
+
+    Parameters
+    ----------
+    steps : int
+        T.
+
+    Raises
+    ------
+    ValueError
+        If ``steps`` is not a whole number of at least 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pkn.degradations.kinds import Desaturation
+    >>> red = torch.tensor([1.0, -1.0, -1.0]).reshape(1, 3, 1, 1)
+    >>> degrade = Desaturation(steps=4).sample(red, torch.Generator())
+    >>> [[round(value, 3) for value in degrade(red, t).flatten().tolist()] for t in (2, 4)]
+    [[0.299, -0.701, -0.701], [-0.402, -0.402, -0.402]]
+    """
 
     steps: int = 20
 
@@ -127,16 +188,17 @@ class Desaturation(Degradation):
 
         def degrade(x: Tensor, t: Any) -> Tensor:
             grey = (x * weights[:, None, None]).sum(1, keepdim=True)
-            return torch.lerp(x, grey.expand_as(x), column(t, x) / self.steps)
+            return torch.lerp(x, grey.expand_as(x), to_column(t, x) / self.steps)
 
         return degrade
 
 
 class _Mixing(Degradation, Protocol):
-    """Something else takes the image's place."""
+    """A mixture of the image and something else, which replaces it at t = T."""
 
     @property
     def mixture(self) -> Mixture:
+        """The weights of both."""
         return cosine_mixture(self.steps)
 
     def terminal_size(self, size: int) -> int | None:
@@ -145,7 +207,27 @@ class _Mixing(Degradation, Protocol):
 
 @dataclass(frozen=True)
 class Noise(_Mixing):
-    """Gaussian noise, drawn once for each image, takes the image's place: what is cold about hot diffusion."""
+    """A mixture of the image and Gaussian noise, drawn once for each image: the "hot" diffusion of Bansal et al.
+
+    Parameters
+    ----------
+    steps : int
+        T, of the cosine schedule.
+
+    Raises
+    ------
+    ValueError
+        If ``steps`` is not a whole number of at least 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pkn.degradations.kinds import Noise
+    >>> images = torch.full((1, 1, 100, 100), 0.5)
+    >>> degrade = Noise(steps=10).sample(images, torch.Generator().manual_seed(0))
+    >>> [round(float(degrade(images, t).std()), 2) for t in (0, 5, 10)]
+    [0.0, 0.71, 1.0]
+    """
 
     steps: int = 200
 
@@ -155,7 +237,29 @@ class Noise(_Mixing):
 
 @dataclass(frozen=True)
 class Animorphosis(_Mixing):
-    """Images of another set, (M, C, H, W) in [-1, 1], drawn at random, take the image's place."""
+    """A mixture of the image and an image of another set, drawn at random.
+
+    Parameters
+    ----------
+    steps : int
+        T, of the cosine schedule.
+    others : Tensor of shape (M, C, H, W)
+        Images of the other set in [-1, 1].
+
+    Raises
+    ------
+    ValueError
+        If ``steps`` is not a whole number of at least 1; and from ``sample``, if there are no other images.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pkn.degradations.kinds import Animorphosis
+    >>> images, others = torch.ones(2, 3, 4, 4), -torch.ones(5, 3, 4, 4)
+    >>> degrade = Animorphosis(10, others).sample(images, torch.Generator().manual_seed(0))
+    >>> [round(float(degrade(images, t).mean()), 2) for t in (0, 5, 10)]
+    [1.0, -0.01, -1.0]
+    """
 
     steps: int = 200
     others: Tensor | None = field(default=None, repr=False, compare=False)
@@ -163,13 +267,37 @@ class Animorphosis(_Mixing):
     def sample(self, images: Tensor, generator: torch.Generator) -> Degrade:
         if self.others is None:
             raise ValueError("others is None; expected images of another set to turn into")
-        chosen = torch.randint(len(self.others), (len(images),), generator=generator)
-        return _mixed(self.mixture, self.others[chosen].to(images))
+        indices = torch.randint(len(self.others), (len(images),), generator=generator)
+        return _mixed(self.mixture, self.others[indices].to(images))
 
 
 @dataclass(frozen=True)
 class CameraNoise(Degradation):
-    """Poisson and Gaussian noise whose gain and read noise (of intensities in [0, 1]) grow along a line."""
+    """Noise of a camera, whose gain and read noise grow linearly with t; Gaussian, with the variance of Poisson noise.
+
+    Parameters
+    ----------
+    gain : float
+        Variance per intensity at t = T, for intensities in [0, 1]; at least 0.
+    read : float
+        Standard deviation in the dark at t = T, for intensities in [0, 1]; at least 0.
+    steps : int
+        T.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not as described.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pkn.degradations.kinds import CameraNoise
+    >>> images = torch.zeros(1, 1, 200, 200)  # intensity 0.5
+    >>> degrade = CameraNoise(gain=0.04, read=0.0, steps=10).sample(images, torch.Generator().manual_seed(0))
+    >>> [round(float((degrade(images, t) / 2).var()), 3) for t in (0, 5, 10)]
+    [0.0, 0.01, 0.02]
+    """
 
     gain: float = 0.05
     read: float = 0.05
@@ -178,84 +306,21 @@ class CameraNoise(Degradation):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, value in (("gain", self.gain), ("read", self.read)):
-            check(name, value, value == 0 or positive(value), "a number of at least 0")
+            check(name, value, value == 0 or is_positive(value), "a number of at least 0")
 
     def sample(self, images: Tensor, generator: torch.Generator) -> Degrade:
         noise = torch.randn(images.shape, generator=generator).to(images)
 
         def degrade(x: Tensor, t: Any) -> Tensor:
-            part = column(t, x) / self.steps
+            part = to_column(t, x) / self.steps
             variance = part * self.gain * (x / 2 + 0.5).clamp_min(0) + (part * self.read) ** 2
             return x + 2 * variance.sqrt() * noise
 
         return degrade
 
 
-@dataclass(frozen=True)
-class Snow(Degradation):
-    """Flakes of ImageNet-C (Hendrycks & Dietterich 2019, arXiv 1903.12261), more of them and faster at each step.
-
-    Parameters
-    ----------
-    threshold : (float, float)
-        Of N(0.55, 0.3) noise enlarged 2.5 times, at the first and last step; what is above is snow.
-    motion : (float, float)
-        Standard deviation in pixels of the blur along the flakes' way.
-    brightness : (float, float)
-        Share of the image's own colours, against washed-out ones; (1, 1) leaves them.
-    """
-
-    steps: int = 200
-    threshold: tuple[float, float] = (1.15, 0.7)
-    motion: tuple[float, float] = (0.05, 16.0)
-    brightness: tuple[float, float] = (1.0, 1.0)
-    taps: int = 11
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check("taps", self.taps, whole(self.taps) and self.taps % 2 == 1, "an odd whole number")
-        check("motion", self.motion, all(map(positive, self.motion)), "two numbers above 0")
-
-    def sample(self, images: Tensor, generator: torch.Generator) -> Degrade:
-        number, _, height, width = images.shape
-        small = (number, 1, -(-height * 2 // 5) + 1, -(-width * 2 // 5) + 1)
-        base = 0.55 + 0.3 * torch.randn(small, generator=generator).to(images)
-        base = F.interpolate(base, scale_factor=2.5, mode="bilinear")[..., :height, :width]
-        angles = (torch.rand(number, generator=generator) * 90 - 135).deg2rad().to(images)
-        offsets = torch.arange(self.taps, device=images.device) - self.taps // 2
-
-        def degrade(x: Tensor, t: Any) -> Tensor:
-            part = column(t, x) / self.steps
-            flakes = torch.where(base >= self._between(self.threshold, part), base, 0).clamp(0, 1)
-            weights = torch.exp(-(offsets**2) / (2 * self._between(self.motion, part).flatten(1) ** 2))
-            snow = _moved(flakes, offsets, angles, (weights / weights.sum(1, keepdim=True)).expand(number, -1))
-            intensity = x / 2 + 0.5
-            grey = intensity.mean(1, keepdim=True) * 1.5 + 0.5
-            share = self._between(self.brightness, part)
-            snowy = share * intensity + (1 - share) * torch.maximum(intensity, grey) + snow + snow.rot90(2, (2, 3))
-            return torch.where(part > 0, 2 * snowy.clamp(0, 1) - 1, x)
-
-        return degrade
-
-    @staticmethod
-    def _between(ends: tuple[float, float], part: Tensor) -> Tensor:
-        return ends[0] + (ends[1] - ends[0]) * part
-
-
 def _mixed(mixture: Mixture, others: Tensor) -> Degrade:
     def degrade(x: Tensor, t: Any) -> Tensor:
-        return mixture.state(x, others, column(t, x))
+        return mixture.state(x, others, to_column(t, x))
 
     return degrade
-
-
-def _moved(image: Tensor, offsets: Tensor, angles: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sums (weights (N, K)) of an image shifted by offsets (K) pixels along angles (N)."""
-    number, _, height, width = image.shape
-    grid = F.affine_grid(torch.eye(2, 3).to(image).expand(number, 2, 3), list(image.shape), align_corners=False)
-    ways = torch.stack([angles.cos() * 2 / width, angles.sin() * 2 / height], 1)[:, None, None]
-    total = torch.zeros_like(image)
-    for offset, weight in zip(offsets, weights.T, strict=True):
-        shifted = F.grid_sample(image, grid + offset * ways, padding_mode="reflection", align_corners=False)
-        total = total + weight[:, None, None, None] * shifted
-    return total

@@ -1,7 +1,7 @@
-"""Mixtures of an image and something else, most often noise: how much of either is there at time t.
+"""Mixtures of an image and something else, most often noise, with weights that depend on the time t.
 
-Times run from 0, the image, to the end, where nothing of it is left: t = 1 for what networks are told, the number of
-steps T for degradations.
+Times run from t = 0, the image alone, to the terminal time, where nothing of it is left: t = 1 for the times that
+networks take as input, the number of steps T for degradations.
 """
 
 import math
@@ -15,34 +15,60 @@ Degrade = Callable[[Tensor, Any], Tensor]
 
 
 class Mixture(NamedTuple):
-    """States signal(t) x + noise(t) z, with z ~ N(0, I)."""
+    """States signal(t) x + noise(t) z of an image x and noise z ~ N(0, I).
+
+    Parameters
+    ----------
+    signal, noise : callable
+        Weight of the image and of the noise at a time, a number or a tensor.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pkn.degradations.mixtures import STRAIGHT
+    >>> STRAIGHT.state(torch.ones(3), torch.zeros(3), 0.25).tolist()
+    [0.75, 0.75, 0.75]
+    """
 
     signal: Callable[[Any], Any]
     noise: Callable[[Any], Any]
 
     def state(self, x: Tensor, noise: Tensor, t: Any) -> Tensor:
-        """The state at t, a number or one that broadcasts."""
+        """The state at time t, a number or a tensor that broadcasts with ``x``."""
         mixed: Tensor = self.signal(t) * x + self.noise(t) * noise
         return mixed
 
 
-STRAIGHT = Mixture(lambda t: 1 - t, lambda t: t)  # "Generating Cats with KPN Filtering", 2025, which counts 1 - t
+STRAIGHT = Mixture(lambda t: 1 - t, lambda t: t)  # "Generating Cats with KPN Filtering", 2025, whose time is 1 - t
 
 
 def interpolate(x: Tensor, noise: Tensor, t: Tensor | float) -> Tensor:
-    """Z at times t (N,) or one t for all: 0 is the image, 1 noise."""
+    """The state of ``STRAIGHT`` for images (N, C, H, W) at times t (N,), or one t for all: 0 is the image, 1 noise."""
     return STRAIGHT.state(x, noise, t.reshape(-1, 1, 1, 1) if isinstance(t, Tensor) else t)
 
 
 def cosine_mixture(steps: int, offset: float = 0.008) -> Mixture:
-    """Shares by a cosine over t = 0 ... steps (Nichol & Dhariwal 2021, arXiv 2102.09672), squares summing to 1."""
+    """The cosine schedule (Nichol & Dhariwal 2021, arXiv 2102.09672).
+
+    Parameters
+    ----------
+    steps : int
+        The terminal time.
+    offset : float
+        s of the paper's equation 17.
+
+    Returns
+    -------
+    Mixture
+        Of which the squares of the two weights add up to 1.
+    """
 
     def signal(t: Any) -> Tensor:
         part = (torch.as_tensor(t).double() / steps + offset) / (1 + offset)
-        share: Tensor = (part * torch.pi / 2).cos() / math.cos(offset / (1 + offset) * math.pi / 2)
-        return share.clamp(0, 1)
+        weight: Tensor = (part * torch.pi / 2).cos() / math.cos(offset / (1 + offset) * math.pi / 2)
+        return weight.clamp(0, 1)
 
-    def like(t: Any, share: Tensor) -> Tensor:
-        return share.to(t.dtype) if isinstance(t, Tensor) and t.is_floating_point() else share.float()
+    def in_dtype_of(t: Any, weight: Tensor) -> Tensor:
+        return weight.to(t.dtype) if isinstance(t, Tensor) and t.is_floating_point() else weight.float()
 
-    return Mixture(lambda t: like(t, signal(t)), lambda t: like(t, (1 - signal(t) ** 2).sqrt()))
+    return Mixture(lambda t: in_dtype_of(t, signal(t)), lambda t: in_dtype_of(t, (1 - signal(t) ** 2).sqrt()))

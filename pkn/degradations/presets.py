@@ -1,4 +1,4 @@
-"""Published schedules of degradations, by name; and degradations as weights files describe them."""
+"""Published schedules of degradations by name, and conversion between degradations and JSON."""
 
 import json
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ from pkn.degradations.kinds import (
     SuperResolution,
 )
 
-# Degradation, data set (Bansal et al. 2022). Where the paper and its code differ, "-code" is the code's; "ours" is no
-# published one.
+# By degradation and data set (Bansal et al. 2022, arXiv 2208.09392). Where the paper and its code differ, "-code" is
+# the code's schedule; "ours" is not published.
 PRESETS: dict[tuple[str, str], Degradation] = {
     ("blur", "mnist"): Blur((7.0,) * 40),
     ("blur", "mnist-code"): Blur((7.0,) * 20),
@@ -49,26 +49,62 @@ _KINDS = {kind.__name__: kind for kind in {type(preset) for preset in PRESETS.va
 
 
 def find_preset(degradation: str, data: str) -> Degradation:
-    """A schedule.
+    """A published degradation (Bansal et al. 2022, arXiv 2208.09392).
+
+    Parameters
+    ----------
+    degradation : str
+        "blur", "inpainting", "super-resolution", "snow", "desaturation", "noise", "animorphosis" or "camera".
+    data : str
+        The data set that it was published for: "mnist", "cifar10", "celeba", "generation", or one of these with "-code"
+        for the schedule of the paper's code; "ours" for "camera".
+
+    Returns
+    -------
+    Degradation
 
     Raises
     ------
     ValueError
         If there is none by these names.
+
+    Examples
+    --------
+    >>> from pkn.degradations.presets import find_preset
+    >>> find_preset("inpainting", "mnist")
+    Inpainting(start=1.0, growth=0.1, steps=50, centred=False, coloured=False)
+    >>> find_preset("blur", "mnist").steps
+    40
     """
     if (degradation, data) not in PRESETS:
         names = ", ".join(" ".join(pair) for pair in PRESETS)
-        raise ValueError(f"there is no schedule for {degradation!r} and {data!r}; expected one of {names}")
+        raise ValueError(f"preset is {degradation!r} for {data!r}; expected one of {names}")
     return PRESETS[degradation, data]
 
 
 def with_settings(degradation: Any, numbers: Mapping[str, Any]) -> Degradation:
-    """The same with other numbers.
+    """A copy of a degradation with other parameters.
+
+    Parameters
+    ----------
+    degradation : Degradation
+    numbers : mapping of str to number, bool, str or sequence
+        Parameters by name. Lists become tuples.
+
+    Returns
+    -------
+    Degradation
 
     Raises
     ------
     ValueError
-        If it has none of that name.
+        If it has no parameter of a name, or a value is not valid.
+
+    Examples
+    --------
+    >>> from pkn.degradations.presets import find_preset, with_settings
+    >>> with_settings(find_preset("super-resolution", "mnist"), {"steps": 2})
+    SuperResolution(steps=2)
     """
     names = to_config(degradation).keys() - {"kind"}
     if unknown := numbers.keys() - names:
@@ -79,27 +115,38 @@ def with_settings(degradation: Any, numbers: Mapping[str, Any]) -> Degradation:
 
 
 def to_config(degradation: Any) -> dict[str, Any]:
-    """Kind and numbers, as JSON reads them; images of another set are left out."""
+    """Kind and parameters of a degradation, as JSON represents them; images of another set are left out."""
     numbers = {name: value for name, value in asdict(degradation).items() if name != "others"}
     return {"kind": type(degradation).__name__, **json.loads(json.dumps(numbers))}
 
 
 def build_degradation(description: Mapping[str, Any], others: Tensor | None = None) -> Degradation:
-    """What was described, with images of another set (M, C, H, W) where it wants them.
+    """Build a degradation from what :func:`to_config` returned.
+
+    Parameters
+    ----------
+    description : mapping
+        With the key "kind", and the parameters.
+    others : Tensor of shape (M, C, H, W), optional
+        Images of another set in [-1, 1], for Animorphosis.
+
+    Returns
+    -------
+    Degradation
 
     Raises
     ------
     ValueError
-        If there is no such kind or number.
+        If there is no such kind or parameter, or ``others`` are given for another kind.
     """
     numbers = dict(description) if isinstance(description, Mapping) else {}
     kind = _KINDS.get(numbers.pop("kind", None))
     if kind is None:
         raise ValueError(f"degradation is {description}; expected a kind of {', '.join(sorted(_KINDS))}")
     if others is not None and kind is not Animorphosis:
-        raise ValueError(f"others are given; expected none for {kind.__name__}, only for Animorphosis")
-    made: Any = with_settings(kind(**{"deviations": (1.0,)} if kind is Blur else {}), numbers)
-    result: Degradation = replace(made, others=others) if kind is Animorphosis else made
+        raise ValueError(f"others is a set of images; expected None for {kind.__name__} (Animorphosis takes it)")
+    built: Any = with_settings(kind(**{"deviations": (1.0,)} if kind is Blur else {}), numbers)
+    result: Degradation = replace(built, others=others) if kind is Animorphosis else built
     return result
 
 

@@ -1,1 +1,1 @@
-"""Measuring networks and samplers against baselines."""
+"""Evaluation of networks and samplers, beside baselines."""

@@ -1,6 +1,6 @@
-"""Other libraries' methods, by task: for each name, the settings to choose from on training images.
+"""Methods of other libraries, by task: for each name, the settings to choose from on training images.
 
-Baselines are told the truth, noise level and kernel; ours are not.
+Baselines know the true noise level and blur kernel; our networks estimate them.
 """
 
 from collections.abc import Callable
@@ -12,27 +12,29 @@ import numpy as np
 from pkn.evaluation.metrics import GroundTruth, Method, axis_of
 from pkn.restoration.deconvolution import deconvolve
 
-BORDER = 20  # pixels around an image for methods that know no border
+BORDER = 20  # px, mirrored around an image for methods that take what lies outside for 0
 
 
 def denoisers() -> dict[str, list[Method]]:
-    """The noisy image; wavelets and total variation (scikit-image), and where installed OpenCV's NLM, and BM3D."""
+    """The noisy image; wavelets and total variation of scikit-image; if installed, NLM of OpenCV, and BM3D."""
     name = "TV (scikit-image)"
-    found = {
+    methods = {
         "noisy": [Method("noisy", lambda given, truth: given)],
         "wavelet (scikit-image)": [Method("wavelet (scikit-image)", _wavelet)],
         name: [Method(name, partial(_tv, weight=w), setting=f"weight {w:g} sigma") for w in (0.35, 0.5, 0.7, 1.0)],
     }
     if find_spec("cv2"):
         name = "NLM (OpenCV)"
-        found[name] = [Method(name, partial(_opencv_nlm, h=h), setting=f"h {h:g} sigma") for h in (0.5, 0.7, 0.9, 1.1)]
+        methods[name] = [
+            Method(name, partial(_opencv_nlm, h=h), setting=f"h {h:g} sigma") for h in (0.5, 0.7, 0.9, 1.1)
+        ]
     if find_spec("bm3d"):
-        found["BM3D"] = [Method("BM3D", _bm3d)]
-    return found
+        methods["BM3D"] = [Method("BM3D", _bm3d)]
+    return methods
 
 
 def upsamplers() -> dict[str, list[Method]]:
-    """OpenCV's interpolations, to twice the size; none where it isn't installed."""
+    """Interpolations of OpenCV to twice the size; none if it isn't installed."""
     if not find_spec("cv2"):
         return {}
     import cv2
@@ -42,9 +44,9 @@ def upsamplers() -> dict[str, list[Method]]:
 
 
 def deconvolvers() -> dict[str, list[Method]]:
-    """The blurred image; our own verb without a network; scikit-image's; and where installed the polyblur package."""
+    """The blurred image; ``pkn.deconvolve`` without a network; scikit-image; if installed, the polyblur package."""
     amounts, steps = (0.3, 0.5, 0.8, 1.2, 2.0), (10, 20, 40, 80)
-    found = {
+    methods = {
         "blurred": [Method("blurred", lambda given, truth: given)],
         "known": [Method("no network, known blur", lambda given, truth: _without_network(given, truth["blur"]))],
         "estimated": [Method("no network, blind", lambda given, truth: _without_network(given, "estimate"))],
@@ -54,11 +56,11 @@ def deconvolvers() -> dict[str, list[Method]]:
     }
     if find_spec("polyblur"):
         pairs = ((2, 3), (6, 1))  # its two published settings
-        found["polyblur"] = [
+        methods["polyblur"] = [
             Method("polyblur package", partial(_polyblur, alpha=a, beta=b), setting=f"alpha {a}, beta {b}")
             for a, b in pairs
         ]
-    return found
+    return methods
 
 
 def _wavelet(given: np.ndarray, truth: GroundTruth) -> np.ndarray:
@@ -77,11 +79,11 @@ def _opencv_nlm(given: np.ndarray, truth: GroundTruth, h: float) -> np.ndarray:
     import cv2
 
     h *= 255 * truth["sigma"]
-    levels = np.rint(np.clip(given, 0, 1) * 255).astype(np.uint8)
+    integers = np.rint(np.clip(given, 0, 1) * 255).astype(np.uint8)
     if given.ndim == 3:
-        out = cv2.fastNlMeansDenoisingColored(levels, None, h, h)
+        out = cv2.fastNlMeansDenoisingColored(integers, None, h, h)
     else:
-        out = cv2.fastNlMeansDenoising(levels, None, h)
+        out = cv2.fastNlMeansDenoising(integers, None, h)
     return np.asarray(out) / np.float32(255)
 
 
@@ -128,7 +130,7 @@ def _polyblur(given: np.ndarray, truth: GroundTruth, alpha: float, beta: float) 
 
 
 def _by_channel(image: np.ndarray, run: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Each channel by itself, with its border mirrored: both methods take what lies outside for 0."""
+    """Process each channel separately, with mirrored borders, for methods that take what lies outside for 0."""
     if image.ndim == 3:
         return np.stack([_by_channel(image[..., c], run) for c in range(image.shape[-1])], axis=-1)
     return run(np.pad(image, BORDER, mode="symmetric"))[BORDER:-BORDER, BORDER:-BORDER]

@@ -1,6 +1,6 @@
-"""Whole evaluations: networks, best global settings and baselines on folders of images."""
+"""Evaluation of networks, best global settings and baselines on folders of images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +9,15 @@ import numpy as np
 from pkn.evaluation.global_settings import best_global, has_global
 from pkn.evaluation.metrics import Case, Method, Row, mean_psnr, measure
 from pkn.evaluation.tasks import NOISE_LEVELS, Task, make_task, net_method
+from pkn.filters.arrays import check_whole_number
 from pkn.io.folders import read_folder
 from pkn.nets import read_header
 from pkn.pretrained import COLOURS, bundled_names, find_net, weights_folder
+from pkn.sampling.batching import Callback, silent
 
 TUNING_IMAGES = 12
 ALL = ("all",)
-TRAINED_FOR = {  # tasks of training, by task of evaluation
+TRAINED_FOR = {  # training tasks by evaluation task
     "denoise": {"denoise"},
     "camera": {"denoise", "camera"},
     "upsample": {"upsample"},
@@ -35,9 +37,9 @@ class EvaluationPlan:
     baselines : bool
         Measure other libraries' methods, too: those of the task's table that are installed.
     noise : tuple of float
-        Levels of 255, above 0, for "denoise".
+        Noise levels, of 255, above 0, for "denoise".
     channels : {1, 3}
-        Of the images: grey, to which colour images are turned, or RGB.
+        Of the images: grey (colour images are converted) or RGB.
     train : path, optional
         A folder of images on which baselines' settings and best global settings are chosen, for each case. Without it
         baselines have the middle setting of their table.
@@ -45,6 +47,16 @@ class EvaluationPlan:
         Measure the networks' filters with their best global settings, too (where they have any); for "denoise".
     limit : int, optional
         Only so many images of each folder.
+
+    Raises
+    ------
+    ValueError
+        For a noise level or ``limit`` out of range, or global settings without training images or for another task.
+
+    Examples
+    --------
+    >>> EvaluationPlan(nets=("bilateral",), noise=(25.0,)).task
+    'denoise'
     """
 
     task: str = "denoise"
@@ -58,24 +70,26 @@ class EvaluationPlan:
 
     def __post_init__(self) -> None:
         if not self.noise or not all(0 < level <= 255 for level in self.noise):
-            raise ValueError(f"noise is {self.noise}; expected levels above 0 and up to 255")
-        if self.limit is not None and self.limit < 1:
-            raise ValueError(f"limit is {self.limit}; expected at least 1")
+            raise ValueError(f"noise is {self.noise}; expected noise levels above 0 and up to 255")
+        if self.limit is not None:
+            check_whole_number("limit", self.limit)
         if self.global_settings and (self.task != "denoise" or self.train is None):
-            raise ValueError("global settings need training images (train) and the task 'denoise'")
+            came = f"task {self.task!r} and train {self.train}"
+            raise ValueError(
+                f"global_settings is True with {came}; expected task 'denoise' and training images (train)"
+            )
 
 
-def evaluate(
-    folders: Sequence[str | Path], plan: EvaluationPlan, tell: Callable[[str, float], None] = lambda text, share: None
-) -> list[Row]:
-    """Measure everything of a plan on folders of images; the same plan gives the same figures (but for time).
+def evaluate(folders: Sequence[str | Path], plan: EvaluationPlan, callback: Callback = silent) -> list[Row]:
+    """Evaluate a plan on folders of images; the same plan gives the same results (except for times).
 
     Parameters
     ----------
     folders : sequence of paths
     plan : EvaluationPlan
-    tell : callable, optional
-        Called as ``tell(text, share)`` before each step, the share done from 0 to 1.
+    callback : callable
+        ``callback(done, total, {"what": text})`` is called before each step, with the cases that are done, fractions of
+        them included.
 
     Returns
     -------
@@ -94,35 +108,36 @@ def evaluate(
     known = [known[i] for i in np.random.default_rng(0).permutation(len(known))[:TUNING_IMAGES]]
     rows: dict[Path, list[Row]] = {folder: [] for folder in data}
     for number, case in enumerate(task.cases):
-        tell(f"{case.name}: choosing settings", number / len(task.cases))
+        callback(number, len(task.cases), {"what": f"{case.name}: choosing settings"})
         methods = [net_method(task, net, plan.channels) for net in nets]
-        methods += _global_methods(nets, plan, known, case) + _peers(task, plan, known, case)
+        methods += _global_methods(nets, plan, known, case) + _baseline_methods(task, plan, known, case)
         steps = [(folder, method) for folder in data for method in methods]
         for step, (folder, method) in enumerate(steps):
-            tell(f"{case.name}: {method.name} on {folder.name}", (number + step / len(steps)) / len(task.cases))
+            text = f"{case.name}: {method.name} on {folder.name}"
+            callback(number + step / len(steps), len(task.cases), {"what": text})
             rows[folder].append(measure(method, data[folder], case, folder.name))
-    return [row for each in rows.values() for row in each]
+    return [row for folder_rows in rows.values() for row in folder_rows]
 
 
 def networks_of(task: str, channels: int) -> tuple[str, ...]:
-    """Names of the bundled networks that a task of evaluation is for."""
+    """Names of the bundled networks for an evaluation task and a number of channels."""
     paths = {name: weights_folder() / f"{name}-{COLOURS[channels]}.safetensors" for name in bundled_names()}
-    wanted = TRAINED_FOR[task]
+    tasks = TRAINED_FOR[task]
     return tuple(
-        name for name, path in paths.items() if path.exists() and read_header(path)["about"]["plan"]["task"] in wanted
+        name for name, path in paths.items() if path.exists() and read_header(path)["about"]["plan"]["task"] in tasks
     )
 
 
 def _global_methods(nets: Sequence[str], plan: EvaluationPlan, known: list[np.ndarray], case: Case) -> list[Method]:
-    """The networks' filters with the best settings for all pixels of all training images."""
+    """The filters of the networks, each with the one setting that is best for all training images."""
     if not plan.global_settings:
         return []
     filters = dict.fromkeys(find_net(net, plan.channels).filter for net in nets)
     return [best_global(flt, known, case) for flt in filters if has_global(flt)]
 
 
-def _peers(task: Task, plan: EvaluationPlan, known: list[np.ndarray], case: Case) -> list[Method]:
-    """Each baseline with the best of its settings on training images."""
+def _baseline_methods(task: Task, plan: EvaluationPlan, known: list[np.ndarray], case: Case) -> list[Method]:
+    """Each baseline with the setting that is best for the training images."""
     if not plan.baselines:
         return []
     if not known:

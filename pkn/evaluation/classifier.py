@@ -1,6 +1,4 @@
-"""A small classifier, trained in the run, whose features tell sets of images apart: what Fréchet distances compare."""
-
-from collections.abc import Callable
+"""A small classifier of images, trained during an evaluation: Fréchet distances are taken between its features."""
 
 import numpy as np
 import torch
@@ -8,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pkn.io.tensors import to_tensor
+from pkn.sampling.batching import Callback, silent
 
 FEATURES = 64
 BATCH = 128
@@ -43,11 +42,18 @@ def train_classifier(
     labels: np.ndarray,
     epochs: int = 2,
     seed: int = 0,
-    told: Callable[[int, int], None] = lambda *_: None,
+    callback: Callback = silent,
 ) -> Classifier:
-    """Learn labels (N,), from 0 on, of images (N, H, W, C), uint8; the rate falls along one cycle.
+    """Train a classifier; the learning rate follows one cycle (Smith & Topin 2017, arXiv 1708.07120).
 
-    ``told(step, of)`` hears of each step.
+    Parameters
+    ----------
+    images : ndarray of shape (N, H, W, C), uint8
+    labels : ndarray of shape (N,)
+        Integers from 0 on.
+    epochs, seed : int
+    callback : callable
+        ``callback(step, steps, {})`` is called after each step.
     """
     torch.manual_seed(seed)
     net = Classifier(images.shape[1], images.shape[3], int(labels.max()) + 1)
@@ -65,13 +71,15 @@ def train_classifier(
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
-        told(step + 1, steps)
+        callback(step + 1, steps, {})
     net.eval()
     return net
 
 
 def accuracy(net: Classifier, images: np.ndarray, labels: np.ndarray) -> float:
-    """Share of the images that get their own label."""
+    """Share of the images (N, H, W, C), uint8, that are classified correctly."""
     with torch.inference_mode():
-        found = torch.cat([net(to_tensor(part)).argmax(1) for part in np.array_split(images, -(-len(images) // 1000))])
-    return float((found.numpy() == labels).mean())
+        predicted = torch.cat(
+            [net(to_tensor(part)).argmax(1) for part in np.array_split(images, -(-len(images) // 1000))]
+        )
+    return float((predicted.numpy() == labels).mean())

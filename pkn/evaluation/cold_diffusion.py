@@ -1,6 +1,6 @@
-"""How good a cold restorer is: what it makes of degraded images, directly and step by step, as Bansal et al. 2022 tell.
+"""Evaluation of cold restorers as in Bansal et al. 2022 (arXiv 2208.09392): direct and step-by-step restoration.
 
-Three figures, of images as degraded and as restored: Fréchet distance to the clean ones, SSIM, RMSE (of [0, 1]).
+Degraded and restored images are compared with the clean ones by Fréchet distance, SSIM, and RMSE (of [0, 1]).
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ Embed = Callable[[Tensor], np.ndarray]  # of images (N, C, H, W) in [-1, 1]
 
 
 class Score(NamedTuple):
-    """A row of the table."""
+    """The scores of a way to restore images."""
 
     way: str
     distance: float
@@ -29,7 +29,7 @@ class Score(NamedTuple):
 def scores(
     model: ColdModel, images: np.ndarray, embed: Embed, *, steps: int | None = None, threads: int = 1
 ) -> Iterator[Score]:
-    """Rows for images (N, H, W, C), uint8: degraded, restored directly, by Algorithm 2, by Algorithm 1, ..."""
+    """Scores of images (N, H, W, C), uint8: degraded, restored directly, by Algorithm 2, by Algorithm 1, ..."""
     clean = to_tensor(images)
     features = embed(clean)
     steps = steps or model.degradation.steps
@@ -40,8 +40,8 @@ def scores(
         ways["noise estimated"] = ("estimated", steps)
     restored = restorations(model, clean, list(ways.values()), threads=threads)
     truth = to_pictures(clean)
-    for way, found in zip(["degraded", *ways], restored, strict=True):
-        clipped = found.clamp(-1, 1)
+    for way, result in zip(["degraded", *ways], restored, strict=True):
+        clipped = result.clamp(-1, 1)
         pictures = to_pictures(clipped)
         distance = frechet_distance(embed(clipped), features)
         yield Score(
@@ -53,14 +53,14 @@ def scores(
 
 
 def few(steps: int) -> int:
-    """A quarter of them: each step believes the one before, so fewer can be better."""
+    """A quarter of the steps: errors of a step are passed on to the next, so fewer can be better."""
     return max(2, steps // 4)
 
 
 def generation_scores(
     model: ColdModel, images: np.ndarray, embed: Embed, *, steps: int | None = None, threads: int = 1
 ) -> Iterator[tuple[str, float]]:
-    """Fréchet distances of as many images made from nothing: with symmetry broken by noise, without, and otherwise."""
+    """Fréchet distances of as many generated images, with and without the noise that breaks symmetry, and more."""
     features = embed(to_tensor(images))
     ways: dict[str, dict[str, Any]] = {
         "Algorithm 2": {},
@@ -72,5 +72,5 @@ def generation_scores(
     if hasattr(model.degradation, "mixture"):
         ways["noise estimated"] = {"algorithm": "estimated"}
     for way, options in ways.items():
-        found = generated(model, len(images), threads=threads, **{"steps": steps} | options)
-        yield way, frechet_distance(embed(found.clamp(-1, 1)), features)
+        samples = generated(model, len(images), threads=threads, **{"steps": steps} | options)
+        yield way, frechet_distance(embed(samples.clamp(-1, 1)), features)

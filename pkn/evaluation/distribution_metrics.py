@@ -1,23 +1,35 @@
-"""How near two sets of images are, by their features: Fréchet distance, precision and recall, nearest neighbours."""
+"""Similarity of two sets of images by their features: Fréchet distance, precision and recall, nearest neighbours."""
 
 import numpy as np
 
-NEIGHBOURS = 3  # of a point, whose distance is its reach (published)
+NEIGHBOURS = 3  # the distance to the third nearest neighbour is the radius of a point (published)
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Squared distance of the Gaussians fitted to features (N, D): of means, plus tr(S1 + S2 - 2 (S1 S2)^1/2).
+    """Fréchet distance of the Gaussians fitted to features, |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^1/2).
 
-    Heusel et al. 2017 (arXiv 1706.08500), in any feature space.
+    Heusel et al. 2017 (arXiv 1706.08500); only between features of Inception it is FID.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (N, D)
+        Features; N may differ.
 
     Raises
     ------
     ValueError
         If shapes don't match, or there are fewer than two rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> features = np.random.default_rng(0).standard_normal((100, 2))
+    >>> round(frechet_distance(features, features + 3), 6)
+    18.0
     """
     for name, features in (("first", first), ("second", second)):
         if features.ndim != 2 or len(features) < 2 or features.shape[1] != first.shape[1]:
-            raise ValueError(f"{name} has the shape {features.shape}; expected two or more rows of the same length")
+            raise ValueError(f"{name} is of shape {features.shape}; expected two or more rows of the same length")
     a, b = (np.asarray(features, np.float64) for features in (first, second))
     cov_a, cov_b = np.atleast_2d(np.cov(a, rowvar=False)), np.atleast_2d(np.cov(b, rowvar=False))
     root = _square_root(cov_a)
@@ -33,24 +45,41 @@ def _square_root(matrix: np.ndarray) -> np.ndarray:
 
 
 def precision_recall(samples: np.ndarray, real: np.ndarray) -> tuple[float, float]:
-    """Of features (N, D): shares of samples among the real ones, and of real ones among the samples.
+    """Share of the samples within the support of the real ones, and of the real ones within that of the samples.
 
-    Kynkaanniemi et al. 2019 (arXiv 1904.06991).
+    Kynkaanniemi et al. 2019 (arXiv 1904.06991): the support is the union of balls around all points, each with the
+    distance to the third nearest neighbour as radius.
 
-    Among others is what lies no farther from one of them than its own third neighbour does.
+    Parameters
+    ----------
+    samples, real : ndarray of shape (N, D)
+        Features; N may differ.
+
+    Returns
+    -------
+    precision, recall : float
 
     Raises
     ------
     ValueError
-        If there are too few, or of other lengths.
+        If there are fewer than four rows, or lengths differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> real = np.random.default_rng(0).standard_normal((50, 2))
+    >>> precision_recall(real[:25], real)  # samples that cover the real ones in part
+    (1.0, 0.92)
     """
     for name, features in (("samples", samples), ("real", real)):
         if features.ndim != 2 or len(features) <= NEIGHBOURS or features.shape[1] != samples.shape[1]:
-            raise ValueError(f"{name} has the shape {features.shape}; expected {NEIGHBOURS + 1} or more rows as long")
-    return _share_among(samples, real), _share_among(real, samples)
+            raise ValueError(
+                f"{name} is of shape {features.shape}; expected {NEIGHBOURS + 1} or more rows of the same length"
+            )
+    return _share_within(samples, real), _share_within(real, samples)
 
 
-def _share_among(points: np.ndarray, others: np.ndarray) -> float:
+def _share_within(points: np.ndarray, others: np.ndarray) -> float:
     from sklearn.metrics import pairwise_distances_chunked
     from sklearn.neighbors import NearestNeighbors
 
@@ -59,7 +88,25 @@ def _share_among(points: np.ndarray, others: np.ndarray) -> float:
 
 
 def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of each point (N, D) to the nearest of the others (M, D), and which that is."""
+    """Nearest neighbours among other points.
+
+    Parameters
+    ----------
+    points : ndarray of shape (N, D)
+    others : ndarray of shape (M, D)
+
+    Returns
+    -------
+    distances, indices : ndarray of shape (N,)
+        Of the nearest of ``others`` to each point.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> distances, indices = nearest(np.array([[0.0], [9.0]]), np.array([[7.0], [1.0]]))
+    >>> distances, indices
+    (array([1., 2.]), array([1, 0]))
+    """
     from sklearn.neighbors import NearestNeighbors
 
     distances, indices = NearestNeighbors(n_neighbors=1).fit(others).kneighbors(points)

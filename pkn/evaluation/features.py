@@ -1,4 +1,4 @@
-"""Where Fréchet distances are taken: features of a classifier trained in the run, of SqueezeNet, or of Inception."""
+"""Features for Fréchet distances: of a classifier that is trained now, of SqueezeNet, or of Inception."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -13,6 +13,7 @@ from torch import Tensor
 from pkn.evaluation.classifier import accuracy, train_classifier
 from pkn.io.datasets import ImageSet, read_labels
 from pkn.nets.models.squeezenet import load_squeezenet
+from pkn.sampling.batching import Callback, silent
 
 BATCH = 250
 Embed = Callable[[Tensor], np.ndarray]
@@ -29,32 +30,36 @@ class FeatureSpace:
             return np.concatenate([self._network(part).float().numpy() for part in torch.split(images, BATCH)])
 
 
-def find_features(which: str, data: Path, images: ImageSet, told: Callable[[int, int], None]) -> FeatureSpace:
-    """``"classifier"``, or a file of SqueezeNet's (``.npz``) or of Inception's weights (``.pth``).
+def find_features(which: str, data: Path, images: ImageSet, callback: Callback = silent) -> FeatureSpace:
+    """The feature space of a name.
 
     Parameters
     ----------
-    data, images
-        A set with labels, as path and as read: for the classifier.
-    told : callable
-        ``told(step, of)`` hears how far its training is.
+    which : str
+        "classifier", or a file of the weights of SqueezeNet (``.npz``) or of Inception (``.pth``).
+    data : Path
+        For the classifier: a set with labels.
+    images : ImageSet
+        The same set, as it was read.
+    callback : callable
+        ``callback(step, steps, {})`` is called after each step of the classifier's training.
 
     Raises
     ------
     ValueError
-        If it is none of these, or damaged.
+        If ``which`` is none of these, or the file is damaged.
     FileNotFoundError
     """
     kinds = {".npz": squeezenet_features, ".pth": inception_features}
     if which == "classifier":
-        return classifier_features(images, data, told)
+        return classifier_features(images, data, callback)
     if (suffix := Path(which).suffix) not in kinds:
-        raise ValueError(f"features are {which!r}; expected classifier, or a path that ends in .npz or .pth")
+        raise ValueError(f"features is {which!r}; expected classifier, or a path that ends in .npz or .pth")
     return kinds[suffix](Path(which))
 
 
-def classifier_features(images: ImageSet, data: Path, told: Callable[[int, int], None]) -> FeatureSpace:
-    """Of a classifier that learns the labels of ``data`` now; no other classifier's are comparable.
+def classifier_features(images: ImageSet, data: Path, callback: Callback = silent) -> FeatureSpace:
+    """Features of a classifier that is trained now on ``data``; distances of other classifiers aren't comparable.
 
     Raises
     ------
@@ -64,24 +69,22 @@ def classifier_features(images: ImageSet, data: Path, told: Callable[[int, int],
     labels, test_labels = read_labels(data)
     if images.test is None:
         raise ValueError(f"'{data}' has no array test_images; expected one beside test_labels")
-    for name, found, wanted in (("train", labels, images.images), ("test", test_labels, images.test)):
-        if len(found) != len(wanted):
-            raise ValueError(
-                f"'{data}' has {len(found)} {name}_labels for {len(wanted)} {name}_images; expected as many"
-            )
-    net = train_classifier(images.images, labels, told=told)
+    for name, own, part in (("train", labels, images.images), ("test", test_labels, images.test)):
+        if len(own) != len(part):
+            raise ValueError(f"'{data}' has {len(own)} {name}_labels for {len(part)} {name}_images; expected as many")
+    net = train_classifier(images.images, labels, callback=callback)
     share = accuracy(net, images.test, test_labels)
     return FeatureSpace(f"a classifier trained in this run ({100 * share:.1f} % right on test images)", net.embed)
 
 
 def squeezenet_features(path: Path) -> FeatureSpace:
-    """Of SqueezeNet 1.1, from an ``.npz`` of its weights: the mean over the last layer's positions."""
+    """Features of SqueezeNet 1.1, from an ``.npz`` of its weights: the last layer's mean over all positions."""
     backbone = load_squeezenet(path)
     return FeatureSpace("SqueezeNet", lambda images: backbone.embed(images.expand(-1, 3, -1, -1)))
 
 
 def inception_features(weights: Path) -> FeatureSpace:
-    """Of the Inception network that FID is defined by (Heusel et al. 2017), through torch-fidelity.
+    """Features of the Inception network that defines FID (Heusel et al. 2017), by torch-fidelity.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A classical filter at its best: the one setting for all pixels of all images, found on training images."""
+"""The best global setting of a classical filter: one for all pixels of all images, searched on training images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,14 +22,14 @@ STARTS = (1.0, 3.0)  # pixels, and times the noise level
 
 
 def has_global(flt: Filter) -> bool:
-    """Whether a filter's setting for all pixels is a few numbers, so that the best can be found."""
+    """Whether a filter has a global setting of few numbers, so that the best can be searched."""
     return type(flt) in _NUMBERS
 
 
 def best_global(flt: Filter, images: list[np.ndarray], case: Case) -> Method:
-    """The filter with its best setting for ``case``, by Nelder and Mead over the logarithms of a few numbers.
+    """The filter with its best setting for ``case``, by Nelder-Mead over the logarithms of few numbers.
 
-    Ellipses aren't tilted, of free kernels only Gaussians are tried, and NLM is told the noise level.
+    Gaussians aren't rotated, free kernels are Gaussians, and NLM knows the noise level.
     """
     kinds, maps_of = _NUMBERS[type(flt)]
 
@@ -43,7 +43,7 @@ def best_global(flt: Filter, images: list[np.ndarray], case: Case) -> Method:
             setting=setting,
         )
 
-    found = [
+    results = [
         minimize(
             lambda logarithms: -mean_psnr(method(logarithms), images, case),
             np.log([start if kind.startswith("width") else start * case.level for kind in kinds]),
@@ -52,7 +52,7 @@ def best_global(flt: Filter, images: list[np.ndarray], case: Case) -> Method:
         )
         for start in STARTS
     ]
-    return method(min(found, key=lambda each: each.fun).x)
+    return method(min(results, key=lambda result: result.fun).x)
 
 
 def _gaussian_logits(flt: Any, width: float) -> np.ndarray:

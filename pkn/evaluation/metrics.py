@@ -1,4 +1,4 @@
-"""Measuring a method on images: mean PSNR and SSIM, and time per megapixel."""
+"""Metrics of restoration methods: mean PSNR and SSIM, and time per megapixel."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -8,17 +8,25 @@ from typing import Any
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from pkn.io.folders import as_fraction
+from pkn.io.folders import to_float32
 
-GroundTruth = dict[str, Any]  # what is known of how an image was degraded, by name: sigma, blur, ...
+GroundTruth = dict[str, Any]  # how an image was degraded, by name: sigma, blur, ...
 
 
 @dataclass(frozen=True)
 class Case:
-    """One way to degrade images: ``degrade(clean, random)`` gives what methods see, and the truth about it.
+    """A degradation that methods are evaluated on.
 
-    ``clean`` is (H, W) or (H, W, 3), float32; ``random`` is a generator that depends on the noise level (in image
-    values) and the image's number. Images are cut to sides that ``multiple`` divides.
+    Parameters
+    ----------
+    name : str
+    level : float
+        Noise level, in image values; it seeds the generator of ``degrade``, with the number of the image.
+    degrade : callable
+        ``degrade(clean, random)`` of an image (H, W) or (H, W, 3), float32, and a generator returns the degraded image
+        and its ground truth.
+    multiple : int
+        Images are cropped to sides that are multiples of it.
     """
 
     name: str
@@ -29,7 +37,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Method:
-    """What mends an image: ``restore(given, truth)``; networks look at nothing but the image."""
+    """A restoration method: ``restore(given, truth)``, of the degraded image and its ground truth."""
 
     name: str
     restore: Callable[[np.ndarray, GroundTruth], np.ndarray]
@@ -57,15 +65,33 @@ def axis_of(image: np.ndarray) -> int | None:
 
 
 def psnr(image: np.ndarray, truth: np.ndarray) -> float:
-    """Peak signal to noise ratio in dB, for a peak of 1; over all channels. Infinite for equal images."""
+    """Peak signal-to-noise ratio, dB, over all channels, for images in [0, 1]; infinite for equal images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(psnr(np.zeros((4, 4)), np.full((4, 4), 0.1)), 6)
+    20.0
+    """
     error = np.mean(np.square(image - truth, dtype=np.float64))
     return float(-10 * np.log10(error)) if error else np.inf
 
 
 def ssim(image: np.ndarray, truth: np.ndarray) -> float:
-    """Structural similarity as in Wang et al. 2004, for a range of 1; the mean over channels.
+    """Structural similarity (Wang et al. 2004) of images in [0, 1], the mean over channels.
 
-    Its Gaussian window of sigma 1.5 (cut at 3.5 sigma, so 11 x 11), K1 = 0.01, K2 = 0.03, variances over N.
+    As published: a Gaussian window of sigma 1.5 (cut at 3.5 sigma, so 11 x 11), K1 = 0.01, K2 = 0.03, biased variances.
+
+    Parameters
+    ----------
+    image, truth : ndarray of shape (H, W) or (H, W, C)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.random.default_rng(0).random((16, 16))
+    >>> ssim(image, image), round(ssim(image, 1 - image), 1)
+    (1.0, -1.0)
     """
     return float(
         structural_similarity(
@@ -83,19 +109,19 @@ def ssim(image: np.ndarray, truth: np.ndarray) -> float:
 def degraded(images: list[np.ndarray], case: Case) -> Iterable[tuple[np.ndarray, np.ndarray, GroundTruth]]:
     """Clean image, degraded image and truth for each of ``images`` (H, W, C)."""
     for number, image in enumerate(images):
-        clean = as_fraction(image).squeeze(-1) if image.shape[-1] == 1 else as_fraction(image)
+        clean = to_float32(image).squeeze(-1) if image.shape[-1] == 1 else to_float32(image)
         height, width = (side // case.multiple * case.multiple for side in clean.shape[:2])
         clean = clean[:height, :width]
         yield clean, *case.degrade(clean, np.random.default_rng((round(case.level * 255), number)))
 
 
 def mean_psnr(method: Method, images: list[np.ndarray], case: Case) -> float:
-    """A method's PSNR in dB alone: what searches for settings look at."""
+    """The mean PSNR of a method, dB, for searches of settings."""
     return float(np.mean([psnr(method.restore(given, truth), clean) for clean, given, truth in degraded(images, case)]))
 
 
 def measure(method: Method, images: list[np.ndarray], case: Case, data: str = "") -> Row:
-    """A method's figures on images (H, W, C). The first image is done twice, so that compiling isn't timed."""
+    """Evaluate a method on images (H, W, C). The first is restored twice, so that compilation isn't timed."""
     scores: list[float] = []
     similarities: list[float] = []
     seconds: list[float] = []

@@ -1,4 +1,4 @@
-"""How good a sampler is: Fréchet distances, denoising, the drift's spectrum, nearest training images."""
+"""Evaluation of samplers: Fréchet distances, denoising, the spectrum of the drift, nearest training images."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -12,13 +12,13 @@ from pkn.degradations.mixtures import interpolate
 from pkn.evaluation.distribution_metrics import frechet_distance
 from pkn.evaluation.features import FeatureSpace
 from pkn.io.datasets import ImageSet
-from pkn.io.image_file import as_integer
+from pkn.io.image_file import to_integers
 from pkn.io.tensors import to_pictures, to_tensor
 from pkn.nets.models.kernel_predicting import KernelPredictingNet
 from pkn.restoration.denoising import denoise
 from pkn.sampling.kernel_predicting import BATCH, last_states
 
-BLUR = 3.0  # px, of the reference_distances
+BLUR = 3.0  # px, for reference_distances
 MIDDLE = 0.5  # time at which denoising is measured
 LOW = 1 / 8  # cycles per pixel: what is called low frequency
 NEIGHBOURS = 3  # of each kind, for a sample
@@ -29,11 +29,17 @@ Embed = Callable[[np.ndarray], np.ndarray]
 
 def embedder(features: FeatureSpace) -> Embed:
     """Features (N, D) of images (N, H, W, C): uint8, or floats in [0, 1], rounded as a file would round them."""
-    return lambda images: features(to_tensor(as_integer(images, np.uint8)))
+    return lambda images: features(to_tensor(to_integers(images, np.uint8)))
 
 
 def reference_distances(images: ImageSet, n: int, embed: Embed, seed: int = 0) -> Iterator[tuple[str, float]]:
-    """Names and distances to the held-out images, of ``n`` images each: real, blurred, noise; and of real halves."""
+    """Fréchet distances to put others in proportion: to the held-out images, of ``n`` real and degraded images.
+
+    Yields
+    ------
+    name, distance
+        Of training images, of one half of the data to the other, of blurred training images, and of noise.
+    """
     random = np.random.default_rng(seed)
     held_out = embed(images.held_out)
     real = images.training[random.permutation(len(images.training))[:n]]
@@ -53,7 +59,7 @@ def distance_of_samples(net: KernelPredictingNet, images: ImageSet, n: int, embe
 
 
 def denoising(net: KernelPredictingNet, images: ImageSet, n: int, seed: int = 0) -> Iterator[tuple[str, float]]:
-    """Names and mean PSNR (dB) on held-out images at t = 1/2, where noise has the deviation of half the full range."""
+    """Mean PSNR, dB, of denoisers by name, on held-out images at t = 1/2, where the noise level is 1/2 of [0, 1]."""
     import bm3d
 
     random = np.random.default_rng(seed)
@@ -69,18 +75,18 @@ def denoising(net: KernelPredictingNet, images: ImageSet, n: int, seed: int = 0)
     results: dict[str, Any] = {
         "noisy": given,
         "sampler's network": to_pictures(ours),
-        "pkn.denoise, told the level": [denoise(image, sigma=sigma, channel_axis=axis) for image in each],
+        "pkn.denoise, known noise level": [denoise(image, sigma=sigma, channel_axis=axis) for image in each],
         "pkn.denoise": [denoise(image, channel_axis=axis) for image in each],
         "BM3D": [(bm3d.bm3d_rgb if axis else bm3d.bm3d)(image.astype(np.float64), sigma) for image in each],
     }
     truth = to_pictures(clean)
-    for name, found in results.items():
-        errors = np.square(np.clip(np.stack(list(found)), 0, 1).reshape(truth.shape) - truth).mean((1, 2, 3))
+    for name, denoised in results.items():
+        errors = np.square(np.clip(np.stack(list(denoised)), 0, 1).reshape(truth.shape) - truth).mean((1, 2, 3))
         yield name, float(-10 * np.log10(errors).mean())
 
 
 def drift_spectrum(net: KernelPredictingNet, images: ImageSet, n: int, seed: int = 0) -> Iterator[tuple[float, Any]]:
-    """For some times t: the drift's energy over the filtered image's, and the low frequencies' share of either."""
+    """For some times t: the energy of the drift over that of the filtered image, and the low-frequency shares."""
     random = np.random.default_rng(seed)
     clean = to_tensor(images.held_out[:n])
     noise = torch.from_numpy(random.standard_normal(clean.shape, np.float32))
@@ -95,7 +101,7 @@ def drift_spectrum(net: KernelPredictingNet, images: ImageSet, n: int, seed: int
 
 
 def low_share(image: Tensor) -> float:
-    """Share of the energy (N, C, H, W), but for the mean, under ``LOW`` cycles per pixel."""
+    """Share of the energy of images (N, C, H, W), without their mean, that lies below ``LOW`` cycles per pixel."""
     energy = torch.fft.fft2(image.double()).abs().square().sum((0, 1))
     energy[0, 0] = 0
     radius = torch.hypot(*torch.meshgrid(*(torch.fft.fftfreq(side) for side in energy.shape), indexing="ij"))
@@ -103,20 +109,20 @@ def low_share(image: Tensor) -> float:
 
 
 def neighbours(samples: np.ndarray, images: ImageSet, embed: Embed) -> np.ndarray:
-    """Rows for a sheet: each sample, its nearest training images by pixels, and its nearest by features."""
+    """Images for a grid: in each row a sample, its nearest training images by pixels, and those by features."""
     training = images.training
     pairs = [(samples.reshape(len(samples), -1), (training / np.float32(255)).reshape(len(training), -1))]
     pairs.append((embed(samples), embed(training)))
     orders = [np.argsort(_squares(*pair), 1)[:, :NEIGHBOURS] for pair in pairs]
     near = [training[order] for order in orders]
-    rows = np.concatenate([as_integer(samples, np.uint8)[:, None], *near], 1)
+    rows = np.concatenate([to_integers(samples, np.uint8)[:, None], *near], 1)
     return rows.reshape(-1, *rows.shape[2:])
 
 
 def steps_and_quality(
     net: KernelPredictingNet, images: ImageSet, n: int, embed: Embed, steps: Mapping[str, Sequence[int]], **options: Any
 ) -> Iterator[tuple[str, int, float]]:
-    """Solver, number of steps, Fréchet distance; ``steps`` has the numbers to try by the solver's name."""
+    """Solvers, numbers of steps and Fréchet distances; ``steps`` has the numbers to try by the name of the solver."""
     for solver, numbers in steps.items():
         for number in numbers:
             options |= {"solver": solver, "steps": number}

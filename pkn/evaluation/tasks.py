@@ -1,4 +1,4 @@
-"""What is measured, task by task: how images are degraded, how networks restore them, and which baselines they meet."""
+"""Evaluation tasks: how images are degraded, how networks restore them, and which baselines they are compared with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from pkn.degradations.camera_noise import add_camera_noise
+from pkn.degradations.operations import add_white_noise, gaussian_blur, halve
 from pkn.evaluation import baselines
 from pkn.evaluation.metrics import Case, GroundTruth, Method, axis_of
 from pkn.filters import AnisotropicGaussian
+from pkn.filters.arrays import from_planes, to_planes
 from pkn.filters.gaussian_parameters import inverse_widths
 from pkn.pretrained import find_net
 from pkn.restoration.deconvolution import deconvolve
@@ -19,11 +21,22 @@ from pkn.restoration.upsampling import upsample
 
 NOISE_LEVELS = (15.0, 25.0, 50.0)  # of 255
 CAMERAS = ((0.002, 2), (0.01, 5), (0.03, 10))  # gain, read noise of 255
+BLUR_RADIUS = 10  # pixels
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task's cases, the verb that does it, and its baselines: for each name, the settings to choose from."""
+    """How a kind of restoration is evaluated.
+
+    Parameters
+    ----------
+    cases : list of Case
+        The degradations.
+    verb : callable
+        The function of this package that restores: ``verb(image, net, channel_axis=...)``.
+    baselines : dict of str to list of Method
+        Other methods by name, each with all settings that may be chosen.
+    """
 
     cases: list[Case]
     verb: Callable[..., np.ndarray]
@@ -31,7 +44,17 @@ class Task:
 
 
 def make_task(task: str, noise: tuple[float, ...] = NOISE_LEVELS) -> Task:
-    """The task of a task; ``noise`` are the levels (of 255) for "denoise".
+    """The evaluation task of a name.
+
+    Parameters
+    ----------
+    task : {"denoise", "camera", "upsample", "deconvolve"}
+    noise : tuple of float
+        Noise levels, of 255, for "denoise".
+
+    Returns
+    -------
+    Task
 
     Raises
     ------
@@ -39,24 +62,37 @@ def make_task(task: str, noise: tuple[float, ...] = NOISE_LEVELS) -> Task:
         If there is no such task.
     """
     if task == "denoise":
-        cases = [Case(f"{level:g}", level / 255, partial(noisy, sigma=level / 255)) for level in noise]
+        cases = [Case(f"{level:g}", level / 255, partial(_add_white_noise, sigma=level / 255)) for level in noise]
         return Task(cases, denoise, baselines.denoisers())
     if task == "camera":
         cases = [
-            Case(f"gain {gain:g}, read {read}/255", read / 255, partial(camera, gain=gain, read=read / 255))
+            Case(f"gain {gain:g}, read {read}/255", read / 255, partial(_add_camera_noise, gain=gain, read=read / 255))
             for gain, read in CAMERAS
         ]
         return Task(cases, denoise, baselines.denoisers())
     if task == "upsample":
-        cases = [Case(f"x2, noise {level}", level / 255, partial(reduced, sigma=level / 255), 2) for level in (0, 10)]
+        cases = [Case(f"x2, noise {level}", level / 255, partial(_halve, sigma=level / 255), 2) for level in (0, 10)]
         return Task(cases, partial(upsample, scale=2), baselines.upsamplers())
     if task == "deconvolve":
-        return Task([Case("blurred", 0.0, blurred)], deconvolve, baselines.deconvolvers())
+        return Task([Case("blurred", 0.0, _blur)], deconvolve, baselines.deconvolvers())
     raise ValueError(f"task is {task!r}; expected denoise, camera, upsample or deconvolve")
 
 
 def net_method(task: Task, net: str, channels: int) -> Method:
-    """A network's method, with its number of parameters."""
+    """A network as a method of evaluation, with its number of parameters.
+
+    Parameters
+    ----------
+    task : Task
+    net : str
+        A bundled name or a ``.safetensors`` file.
+    channels : int
+        Of the images.
+
+    Returns
+    -------
+    Method
+    """
     parameters = find_net(net, channels).architecture.parameters
 
     def restore(given: np.ndarray, truth: GroundTruth) -> np.ndarray:
@@ -65,31 +101,38 @@ def net_method(task: Task, net: str, channels: int) -> Method:
     return Method(net, restore, parameters)
 
 
-def noisy(clean: np.ndarray, random: np.random.Generator, sigma: float) -> tuple[np.ndarray, GroundTruth]:
-    """White Gaussian noise, not clipped."""
-    return clean + np.float32(sigma) * random.standard_normal(clean.shape, np.float32), {"sigma": sigma}
+def _add_white_noise(clean: np.ndarray, random: np.random.Generator, sigma: float) -> tuple[np.ndarray, GroundTruth]:
+    """White Gaussian noise."""
+    return add_white_noise(clean, sigma, random), {"sigma": sigma}
 
 
-def camera(clean: np.ndarray, random: np.random.Generator, gain: float, read: float) -> tuple[np.ndarray, GroundTruth]:
-    """Poisson noise of a gain, and white noise."""
+def _add_camera_noise(
+    clean: np.ndarray, random: np.random.Generator, gain: float, read: float
+) -> tuple[np.ndarray, GroundTruth]:
+    """Poisson and Gaussian noise."""
     given = add_camera_noise(clean, gain, read, random)
     return given, {"sigma": float(np.sqrt(gain * clean.mean() + read**2))}
 
 
-def reduced(clean: np.ndarray, random: np.random.Generator, sigma: float) -> tuple[np.ndarray, GroundTruth]:
-    """Half the size by means of 2 x 2 pixels, then white noise."""
-    small = clean.reshape(clean.shape[0] // 2, 2, clean.shape[1] // 2, 2, *clean.shape[2:]).mean((1, 3))
-    return noisy(small, random, sigma)
+def _halve(clean: np.ndarray, random: np.random.Generator, sigma: float) -> tuple[np.ndarray, GroundTruth]:
+    """Half the resolution by means of 2 x 2 pixels, then white noise."""
+    return _add_white_noise(halve(clean, (0, 1)), random, sigma)
 
 
-def blurred(clean: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, GroundTruth]:
-    """A Gaussian blur of 0.8 to 2.5 px, isotropic for half of the images, and white noise of 1 to 5 of 255."""
+def _blur(clean: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, GroundTruth]:
+    """A Gaussian blur of 0.8 to 2.5 px, isotropic for half of the images, then white noise of 1/255 to 5/255."""
     along, across = random.uniform(0.8, 2.5, 2)
     across = along if random.random() < 1 / 2 else across
-    kx, ky, rho = (float(value) for value in inverse_widths(along, across, random.uniform(0, np.pi)))
-    flt, sigma = AnisotropicGaussian(radius=10), random.uniform(1, 5) / 255
-    kernel = flt.kernel_at(np.zeros((21, 21)), (kx, ky, rho), (10, 10))
-    precision: Any = [[ky**2, rho * kx * ky], [rho * kx * ky, kx**2]]
-    truth = {"kernel": kernel, "blur": np.linalg.inv(precision), "width": float(np.sqrt(along * across))}
-    given, _ = noisy(flt(clean, kx, ky, rho, channel_axis=axis_of(clean)), random, sigma)
-    return given, {**truth, "sigma": sigma}
+    angle = random.uniform(0, np.pi)
+    sigma = random.uniform(1, 5) / 255
+    kx, ky, rho = (float(value) for value in inverse_widths(along, across, angle))
+    side = 2 * BLUR_RADIUS + 1
+    impulse_response = AnisotropicGaussian(BLUR_RADIUS).kernel_at(
+        np.zeros((side, side)), (kx, ky, rho), (BLUR_RADIUS,) * 2
+    )
+    precision: Any = [[ky**2, rho * kx * ky], [rho * kx * ky, kx**2]]  # (row, column)
+    axis = axis_of(clean)
+    blurred = gaussian_blur(to_planes(clean, axis), along, across, angle, BLUR_RADIUS)
+    given, _ = _add_white_noise(from_planes(blurred, axis, None, clean.dtype), random, sigma)
+    width = float(np.sqrt(along * across))
+    return given, {"kernel": impulse_response, "blur": np.linalg.inv(precision), "width": width, "sigma": sigma}

@@ -1,4 +1,4 @@
-"""Writing files so that a failure leaves nothing half-written."""
+"""Writing files atomically: a failure leaves the old file, or none."""
 
 import os
 import secrets
@@ -9,29 +9,29 @@ from pathlib import Path
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Lend a temporary file beside `path`, and move it onto `path` on success.
+    """A context in which to write a temporary file, which is moved to ``path`` on success.
 
     Parameters
     ----------
-    path
+    path : str or path
         The file to make or replace. Its folder must exist. A symbolic link is followed.
 
     Yields
     ------
     Path
-        An empty file in the same folder with the same suffix, to be filled and closed in
-        the ``with`` block. If the block raises, it is removed and `path` stays as it was.
+        An empty file in the same folder with the same suffix, to be written and closed in the ``with`` block. If the
+        block raises, the file is removed and ``path`` stays as it was.
 
     Raises
     ------
     IsADirectoryError
-        `path` is a directory.
+        If ``path`` is a directory.
     FileNotFoundError, NotADirectoryError
-        The folder of `path` doesn't exist or is a file.
+        If the folder of ``path`` doesn't exist or is a file.
     PermissionError
-        `path` or its folder can't be written.
+        If ``path`` or its folder can't be written.
     OSError
-        `path` is something else than a plain file (a device, a pipe).
+        If ``path`` is something else than a plain file (a device, a pipe).
     """
     target = Path(os.path.realpath(path))
     _check_target(target, path)
@@ -43,28 +43,28 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.chmod(target.stat().st_mode & 0o777)
         _sync(temporary)
         os.replace(temporary, target)
-    except BaseException:  # also an interrupted run must leave nothing behind
+    except BaseException:  # KeyboardInterrupt too must not leave a temporary file
         temporary.unlink(missing_ok=True)
         raise
 
 
 def _check_target(target: Path, path: str | os.PathLike[str]) -> None:
-    said = f"cannot write {os.fspath(path)!r}:"
+    prefix = f"cannot write {os.fspath(path)!r}:"
     folder = target.parent
     if target.is_dir():
-        raise IsADirectoryError(f"{said} it is a directory")
+        raise IsADirectoryError(f"{prefix} it is a directory")
     if not folder.exists():
-        raise FileNotFoundError(f"{said} the folder {str(folder)!r} does not exist")
+        raise FileNotFoundError(f"{prefix} the folder {str(folder)!r} does not exist")
     if not folder.is_dir():
-        raise NotADirectoryError(f"{said} {str(folder)!r} is not a folder")
+        raise NotADirectoryError(f"{prefix} {str(folder)!r} is not a folder")
     if target.exists() and not target.is_file():
-        raise OSError(f"{said} it is not a plain file")
+        raise OSError(f"{prefix} it is not a plain file")
     if target.exists() and not os.access(target, os.W_OK):
-        raise PermissionError(f"{said} the file is write-protected")
+        raise PermissionError(f"{prefix} the file is write-protected")
 
 
 def _create(temporary: Path, path: str | os.PathLike[str]) -> None:
-    # os.open rather than tempfile: the file gets the usual permissions, not 0600.
+    # os.open rather than tempfile, so that the file has the usual permissions and not 0600.
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except PermissionError:

@@ -1,4 +1,4 @@
-"""Sets of many small images, from a folder, a zip or an npz file: what generative models learn from."""
+"""Sets of many small images, from a folder, a zip or an npz file, to train generative models on."""
 
 import zipfile
 import zlib
@@ -13,14 +13,24 @@ from PIL import Image
 from pkn.io.folders import SUFFIXES
 from pkn.io.pillow import strict_pillow
 
-HELD_OUT = 10  # every tenth image is for measuring, never for training, where a set has no test images of its own
+HELD_OUT = 10  # every tenth image is kept for evaluation if a set has no test images of its own
 LARGEST_SIDE = 4096
 MODES = {1: "L", 3: "RGB"}
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images (N, H, W, C), uint8, how many files couldn't be read, and the set's own test images, if it has any."""
+    """Images, and those of them that are for training and for evaluation.
+
+    Parameters
+    ----------
+    images : array of shape (N, H, W, C), uint8
+        All images; without the test images, if the set has its own.
+    skipped : int
+        Number of files that couldn't be read.
+    test : array of shape (M, H, W, C), uint8, optional
+        The set's own test images.
+    """
 
     images: np.ndarray
     skipped: int = 0
@@ -28,13 +38,15 @@ class ImageSet:
 
     @property
     def training(self) -> np.ndarray:
+        """The images to train on."""
         if self.test is not None:
             return self.images
-        chosen: np.ndarray = self.images[np.arange(len(self.images)) % HELD_OUT != 0]
-        return chosen
+        training: np.ndarray = self.images[np.arange(len(self.images)) % HELD_OUT != 0]
+        return training
 
     @property
     def held_out(self) -> np.ndarray:
+        """The images to evaluate with: the set's own test images, or every tenth one."""
         return self.images[::HELD_OUT] if self.test is None else self.test
 
 
@@ -43,18 +55,38 @@ def read_set(path: str | Path, *, channels: int = 3, size: int | None = None) ->
 
     Parameters
     ----------
-    path
-        Read in the order of names. Files that are no images by their suffix are left out; damaged ones are counted.
+    path : str or path
+        Files are read in the order of their names. Those without the suffix of an image are left out; damaged ones are
+        skipped and counted.
     channels : {1, 3}
+        Grey or RGB, to which images of the other kind are converted.
     size : int, optional
-        Crop images to squares around their middle and resize them to this side (px); by default they must all have
+        Crop images to their central square and resize it to this side in pixels. By default, images must be squares of
         the same size.
+
+    Returns
+    -------
+    ImageSet
 
     Raises
     ------
     ValueError
-        If there is no image, or they have several sizes and ``size`` isn't given.
+        If there is no image; or if the images aren't squares or have several sizes, and ``size`` isn't given.
     FileNotFoundError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pkn.io.datasets import read_set
+    >>> digits = np.arange(20 * 8 * 8).astype(np.uint8).reshape(20, 8, 8)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(Path(folder) / "digits.npz", train_images=digits)
+    ...     images = read_set(Path(folder) / "digits.npz", channels=1)
+    >>> images.images.shape, images.training.shape, images.held_out.shape
+    ((20, 8, 8, 1), (18, 8, 8, 1), (2, 8, 8, 1))
     """
     path = Path(path)
     if path.suffix == ".npz":
@@ -65,31 +97,33 @@ def read_set(path: str | Path, *, channels: int = 3, size: int | None = None) ->
             came = f"{images.shape[1:]} and {test.shape[1:]}"
             raise ValueError(f"train_images and test_images in '{path}' have the shapes {came}; expected the same")
         return ImageSet(_squares(path, images), test=None if test is None else _squares(path, test))
-    found: list[np.ndarray] = []
+    images_read: list[np.ndarray] = []
     skipped = 0
     for name, content in _files(path):
         try:
             with strict_pillow(), Image.open(BytesIO(content)) as image:
                 if max(image.size) > LARGEST_SIDE:
                     raise ValueError(f"{name} has {image.size} pixels")
-                found.append(_as_array(image.convert(MODES[channels]), size))
+                images_read.append(_as_array(image.convert(MODES[channels]), size))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             skipped += 1
             continue
-        if found[-1].shape != found[0].shape:
-            (height, width), (first, second) = found[-1].shape[:2], found[0].shape[:2]
+        if images_read[-1].shape != images_read[0].shape:
+            (height, width), (first, second) = images_read[-1].shape[:2], images_read[0].shape[:2]
             raise ValueError(
-                f"'{path}' holds images of several sizes: '{name}' has {height} x {width} pixels, those before it "
-                f"{first} x {second}; resize them (size=, --resize)"
+                f"'{path}' is a set of several sizes: '{name}' has {height} x {width} pixels, those before it "
+                f"{first} x {second}; expected one size (size= or --resize makes it)"
             )
-    if not found:
-        raise ValueError(f"'{path}' holds no image that can be read; expected files {', '.join(SUFFIXES)}")
-    return ImageSet(_squares(path, np.stack(found)), skipped)
+    if not images_read:
+        raise ValueError(f"'{path}' is a set with no image that can be read; expected files {', '.join(SUFFIXES)}")
+    return ImageSet(_squares(path, np.stack(images_read)), skipped)
 
 
 def _squares(path: Path, images: np.ndarray) -> np.ndarray:
     if images.shape[1] != images.shape[2]:
-        raise ValueError(f"'{path}' holds images of {images.shape[1:3]} pixels; expected squares (size=, --resize)")
+        raise ValueError(
+            f"'{path}' is a set of images of {images.shape[1:3]} pixels; expected squares (size= or --resize)"
+        )
     return images
 
 
@@ -100,8 +134,8 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
                 yield file.name, file.read_bytes()
         return
     if not zipfile.is_zipfile(path):
-        path.open("rb").close()  # a missing file says so itself
-        raise ValueError(f"'{path}' is no folder, zip or npz file of images")
+        path.open("rb").close()  # raises FileNotFoundError for a missing file
+        raise ValueError(f"'{path}' is another kind of file; expected a folder, zip or npz file of images")
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
@@ -112,7 +146,7 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
                 try:
                     yield name, archive.read(name)
                 except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError):
-                    yield name, b""  # damaged or encrypted: no decoder will take it
+                    yield name, b""  # damaged or encrypted: counted as skipped, since no decoder reads empty content
 
 
 def _as_array(image: Image.Image, size: int | None) -> np.ndarray:
@@ -125,17 +159,28 @@ def _as_array(image: Image.Image, size: int | None) -> np.ndarray:
 
 
 def read_labels(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of the training and of the test images in an npz file.
+    """Labels of the training images and of the test images in an npz file.
+
+    Parameters
+    ----------
+    path : str or path
+        A file with the arrays ``train_labels`` and ``test_labels``.
+
+    Returns
+    -------
+    (array of shape (N,), array of shape (M,))
+        int64.
 
     Raises
     ------
     ValueError
-        If it has none.
+        If it lacks one of the arrays.
     FileNotFoundError
+        If there is no such file.
     """
     training, test = (_read_array(Path(path), name) for name in ("train_labels", "test_labels"))
     if training is None or test is None:
-        raise ValueError(f"'{path}' has no arrays train_labels and test_labels")
+        raise ValueError(f"'{path}' has no arrays train_labels and test_labels; expected both")
     return training.ravel().astype(np.int64), test.ravel().astype(np.int64)
 
 
@@ -151,15 +196,15 @@ def _from_array(path: Path, name: str, channels: int, size: int | None) -> np.nd
         raise ValueError(f"{name} in '{path}' is empty; expected at least one image")
     if images.shape[3] == channels and (size is None or images.shape[1:3] == (size, size)):
         return images
-    pictures = (Image.fromarray(image.squeeze()).convert(MODES[channels]) for image in images)
-    return np.stack([_as_array(picture, size) for picture in pictures])
+    converted = (Image.fromarray(image.squeeze()).convert(MODES[channels]) for image in images)
+    return np.stack([_as_array(image, size) for image in converted])
 
 
 def _read_array(path: Path, name: str) -> np.ndarray | None:
-    """An array of an npz file, if it has it."""
+    """An array of an npz file, or None if there is none of that name."""
     if path.suffix != ".npz":
-        path.open("rb").close()  # a missing file says so itself
-        raise ValueError(f"'{path}' is no .npz file")
+        path.open("rb").close()  # raises FileNotFoundError for a missing file
+        raise ValueError(f"'{path}' is another kind of file; expected an .npz file")
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return file[name] if name in file.files else None

@@ -1,22 +1,49 @@
-"""Folders of images: what training and evaluation read."""
+"""Folders of images, for training and evaluation."""
 
 from pathlib import Path
 
 import numpy as np
 
+from pkn.filters.arrays import to_floats
 from pkn.io.images import read_image
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601 luma
+GREY = np.array([0.299, 0.587, 0.114], np.float32)  # weights of R, G, B in luma: ITU-R BT.601
 
 
 def read_folder(folder: str | Path, channels: int) -> list[np.ndarray]:
-    """All images under a folder as uint8 or float32 arrays (H, W, C); grey ones only where ``channels`` is 1.
+    """Read all images in a folder and its sub-folders.
+
+    Parameters
+    ----------
+    folder : str or path
+        Files are read in the order of their paths; those without the suffix of an image are left out.
+    channels : {1, 3}
+        With 1, RGB images are converted to grey (ITU-R BT.601 luma); with 3, grey images are left out.
+
+    Returns
+    -------
+    list of array of shape (H, W, channels)
+        One for each page, with the dtype of its file.
 
     Raises
     ------
     ValueError
-        If there are none.
+        If there are no images, or one can't be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pkn.io.folders import read_folder
+    >>> from pkn.io.images import ImageFile, write_image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder) / "a.png", ImageFile((np.full((4, 6), 7, np.uint8),)))
+    ...     write_image(Path(folder) / "b.png", ImageFile((np.full((5, 5, 3), 9, np.uint8),)))
+    ...     images = read_folder(folder, channels=1)
+    >>> [(image.shape, int(image.max())) for image in images]
+    [((4, 6, 1), 7), ((5, 5, 1), 9)]
     """
     images = []
     for path in sorted(Path(folder).rglob("*")):
@@ -31,18 +58,17 @@ def read_folder(folder: str | Path, channels: int) -> list[np.ndarray]:
                 grey = page @ GREY
                 images.append((np.rint(grey) if page.dtype.kind == "u" else grey).astype(page.dtype)[..., None])
     if not images:
-        raise ValueError(f"folder '{folder}' holds no {'RGB ' if channels == 3 else ''}image; expected {SUFFIXES}")
+        kind = "RGB image" if channels == 3 else "image"
+        raise ValueError(f"folder is '{folder}', which holds no {kind}; expected files {', '.join(SUFFIXES)}")
     return images
 
 
 def folder_names(folder: str | Path) -> str:
-    """Names of the folders under ``folder`` (or its own) that hold images."""
-    holders = {path.parent for path in Path(folder).resolve().rglob("*") if path.suffix.lower() in SUFFIXES}
-    return ", ".join(sorted(holder.name for holder in holders))
+    """Names of all folders at or below ``folder`` that hold images, separated by commas."""
+    with_images = {path.parent for path in Path(folder).resolve().rglob("*") if path.suffix.lower() in SUFFIXES}
+    return ", ".join(sorted(path.name for path in with_images))
 
 
-def as_fraction(image: np.ndarray) -> np.ndarray:
-    """float32; integers as fractions of their full range."""
-    if image.dtype.kind == "u":
-        return image * np.float32(1 / np.iinfo(image.dtype).max)
-    return image.astype(np.float32)
+def to_float32(image: np.ndarray) -> np.ndarray:
+    """The image as float32; integers become fractions of their full range."""
+    return to_floats(image).astype(np.float32, copy=False)

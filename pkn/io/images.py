@@ -1,13 +1,14 @@
-"""Reading and writing image files without losing what their pixels mean.
+"""Reading and writing image files with their bit depth and metadata.
 
-Bit depth, alpha, ICC profile, EXIF and resolution go from file to file. What a format can't
-hold is converted by one stated rule (see `write_image`) or refused.
+Bit depth, alpha, ICC profile, EXIF and resolution are kept from file to file. What a format can't hold is converted as
+:func:`write_image` describes, or refused.
 """
 
 import os
 from pathlib import Path
 from typing import BinaryIO
 
+from pkn.filters.arrays import check_whole_number
 from pkn.io import jpeg, png, tiff
 from pkn.io.atomic import atomic_path
 from pkn.io.image_file import DTYPES, ImageFile
@@ -16,93 +17,115 @@ from pkn.io.png import encode_png
 __all__ = ["DEFAULT_MAX_PIXELS", "DTYPES", "FORMATS", "ImageFile", "encode_png", "read_image", "write_image"]
 
 DEFAULT_MAX_PIXELS = 2**29
+HIGHEST_QUALITY = 100
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageFile:
-    """Read a PNG, JPEG or TIFF file; its first bytes, not its name, say which.
+    """Read a PNG, JPEG or TIFF file; the format is recognised by its first bytes, not by the file's name.
 
-    Palette images become RGB, 1-bit images grey 8 bit, 2- and 4-bit grey is scaled to 8 bit;
-    a transparent palette entry or colour becomes alpha. In TIFF, min-is-white is inverted,
-    premultiplied alpha is divided out, reduced copies (thumbnails) are left out.
+    Palette images become RGB, images of 1 bit become grey images of 8 bits, and grey of 2 or 4 bits is scaled to 8
+    bits. A transparent palette entry or colour becomes alpha. In TIFF, min-is-white is inverted, premultiplied alpha is
+    divided out, and reduced copies (thumbnails) are left out.
 
     Parameters
     ----------
-    path
+    path : str or path
         The file.
-    max_pixels
-        The most pixels that a page may have. Checked in the header, before decoding.
+    max_pixels : int
+        The most pixels that a page may have. They are counted from the header, before decoding.
 
     Returns
     -------
     ImageFile
-        Pixels and what belongs to them.
+        Pixels and metadata.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError, PermissionError
-        There is no such file, or it can't be opened.
+        If there is no such file, or it can't be opened.
     ValueError
-        The file is damaged, cut off, too large or of a kind that isn't supported.
+        If the file is damaged, cut off, too large or of a kind that isn't supported, or ``max_pixels`` isn't a whole
+        number of at least 1.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pkn.io.images import ImageFile, read_image, write_image
+    >>> ramp = np.arange(24, dtype=np.uint16).reshape(4, 6)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder) / "ramp.png", ImageFile((ramp,), resolution=(10.0, 10.0, "cm")))
+    ...     image = read_image(Path(folder) / "ramp.png")
+    >>> np.array_equal(image.pages[0], ramp), image.pages[0].dtype.name, image.resolution
+    (True, 'uint16', (10.0, 10.0, 'cm'))
     """
-    if isinstance(max_pixels, bool) or not isinstance(max_pixels, int):
-        raise TypeError(f"max_pixels: got {max_pixels!r}, expected an integer")
-    if max_pixels < 1:
-        raise ValueError(f"max_pixels: got {max_pixels}, expected at least 1")
+    check_whole_number("max_pixels", max_pixels)
     with open(path, "rb") as file:
         try:
             return _read(file, max_pixels)
         except MemoryError:
             raise
-        except Exception as error:  # decoders raise nearly anything on a damaged file
+        except Exception as error:  # decoders raise nearly any type of exception for a damaged file
             if isinstance(error, OSError) and error.errno is not None:
-                raise  # the disk's fault, not the file's
+                raise  # the operating system failed to read, which says nothing about the file
             reason = " ".join(str(error).split()) or type(error).__name__
             raise ValueError(f"cannot read {os.fspath(path)!r} as an image: {reason}") from error
 
 
 def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int = 95) -> None:
-    """Write an image file in the format that the suffix says; on failure, nothing is left behind.
+    """Write an image file in the format of the path's suffix. If writing fails, no partial file is left.
 
-    TIFF holds every dtype. PNG holds 8 and 16 bit: floats become 16 bit of [0, 1], clipped, NaN as 0.
-    JPEG holds 8 bit: floats become 8 bit in the same way, and 16 bit is rounded to 8.
-    ICC profile, EXIF and resolution are written in all three. TIFF carries EXIF unchanged in a
-    Photoshop resource block, and its orientation also as a TIFF tag.
+    TIFF holds every dtype. PNG holds 8 and 16 bits: floats are converted to 16 bits of the range [0, 1], clipped, with
+    NaN as 0. JPEG holds 8 bits: floats are converted to 8 bits in the same way, and 16 bits are rounded to 8. ICC
+    profile, EXIF and resolution are written in all three. TIFF carries EXIF unchanged in a Photoshop resource block,
+    and its orientation also as a TIFF tag.
 
     Parameters
     ----------
-    path
-        The file: .png, .jpg, .jpeg, .tif or .tiff, in small letters or capitals.
-    image
+    path : str or path
+        The file: .png, .jpg, .jpeg, .tif or .tiff, in lower or upper case.
+    image : ImageFile
         What to write.
-    quality
-        JPEG quality, 1 to 100. JPEG colour is not subsampled.
+    quality : int
+        JPEG quality, 1 to 100. The colours of a JPEG file are not subsampled.
 
     Raises
     ------
     TypeError
-        An `image` that is no ImageFile, a `quality` that is no integer.
+        If ``image`` is not an ImageFile.
     ValueError
-        Another suffix or quality; alpha to JPEG; several pages to PNG or JPEG; an image or EXIF
-        block larger than the format takes.
+        If the suffix is another; ``quality`` is not a whole number from 1 to 100; alpha is to be written to JPEG or
+        several pages to PNG or JPEG; or the image or its EXIF block is larger than the format allows.
     OSError
-        The file can't be written (see `pkn.io.atomic.atomic_path`).
+        If the file can't be written (see :func:`pkn.io.atomic.atomic_path`).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pkn.io.images import ImageFile, read_image, write_image
+    >>> image = ImageFile((np.linspace(-0.5, 1.5, 5).reshape(1, 5),))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder) / "ramp.png", image)
+    ...     read_image(Path(folder) / "ramp.png").pages[0].tolist()
+    [[0, 0, 32768, 65535, 65535]]
     """
     if not isinstance(image, ImageFile):
-        raise TypeError(f"image: got {type(image).__name__}, expected an ImageFile")
+        raise TypeError(f"image is {type(image).__name__}; expected an ImageFile")
     suffix = Path(path).suffix
     if suffix.lower() not in FORMATS:
-        raise ValueError(f"path: got the suffix {suffix!r} in {os.fspath(path)!r}, expected {', '.join(FORMATS)}")
-    if isinstance(quality, bool) or not isinstance(quality, int):
-        raise TypeError(f"quality: got {quality!r}, expected an integer")
-    if not 1 <= quality <= 100:
-        raise ValueError(f"quality: got {quality}, expected 1 to 100")
+        raise ValueError(f"path is {os.fspath(path)!r} with the suffix {suffix!r}; expected {', '.join(FORMATS)}")
+    if check_whole_number("quality", quality) > HIGHEST_QUALITY:
+        raise ValueError(f"quality is {quality}; expected a whole number from 1 to {HIGHEST_QUALITY}")
     with atomic_path(path) as temporary:
         match FORMATS[suffix.lower()]:
             case "PNG":
                 png.write_png(temporary, image)
             case "JPEG":
-                jpeg.write_jpeg(temporary, image, quality)
+                jpeg.write_jpeg(temporary, image, int(quality))
             case "TIFF":
                 tiff.write_tiff(temporary, image)
 

@@ -1,4 +1,4 @@
-"""Pillow, made to refuse what is cut off and to keep its warnings to itself."""
+"""Pillow with its tolerance of truncated files and its warnings switched off."""
 
 import threading
 import warnings
@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 from PIL import ImageFile
 
-_LOCK = threading.Lock()  # the switches below are for the whole process
+_LOCK = threading.Lock()  # the settings below are global to the process
 
 
 @contextmanager
 def strict_pillow() -> Iterator[None]:
-    """Let Pillow refuse files that are cut off, whatever the program around has set."""
+    """Make Pillow refuse truncated files and issue no warnings, whatever the calling program has set."""
     with _LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns about odd EXIF, which is carried along unread
+        warnings.simplefilter("ignore")  # Pillow warns about unusual EXIF, which is only copied
         before = ImageFile.LOAD_TRUNCATED_IMAGES
         ImageFile.LOAD_TRUNCATED_IMAGES = False
         try:

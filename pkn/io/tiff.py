@@ -1,4 +1,4 @@
-"""TIFF, by tifffile."""
+"""Reading and writing TIFF with tifffile."""
 
 import logging
 import math
@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage, TiffWriter
 
-from pkn.io.image_file import DTYPES, Array, ImageFile, Resolution, as_integer, check_size, with_alpha, without_alpha
+from pkn.io.image_file import DTYPES, Array, ImageFile, Resolution, check_size, to_integers, with_alpha, without_alpha
 from pkn.io.tiff_exif import exif_tags, read_exif
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -21,13 +21,13 @@ _UNIT_NUMBERS = {unit: number for number, unit in _UNITS.items()}
 
 
 def read_tiff(file: BinaryIO, max_pixels: int) -> ImageFile:
-    """The content of a TIFF file."""
+    """Read a TIFF file."""
     with quiet_tifffile(), TiffFile(file) as tif:
-        every = [page for page in tif.pages if isinstance(page, TiffPage)]
-        pages = [page for page in every if not page.is_reduced]
+        all_pages = [page for page in tif.pages if isinstance(page, TiffPage)]
+        pages = [page for page in all_pages if not page.is_reduced]
         if not pages:
             raise ValueError("it has no page of full resolution")
-        check_chain(tif, every[-1])
+        check_chain(tif, all_pages[-1])
         for page in pages:
             check_header(page, max_pixels, tif.filehandle.size)
         decoded = [_pixels(page) for page in pages]
@@ -43,7 +43,7 @@ def read_tiff(file: BinaryIO, max_pixels: int) -> ImageFile:
 def write_tiff(path: Path, image: ImageFile) -> None:
     """Write a TIFF file."""
     size = sum(page.nbytes for page in image.pages)
-    with TiffWriter(path, bigtiff=size > 2**30) as writer:  # plain TIFF ends at 2**32; alpha may double the size
+    with TiffWriter(path, bigtiff=size > 2**30) as writer:  # TIFF ends at 2**32 bytes; alpha may double the size
         for pixels, alpha in zip(image.pages, image.alpha, strict=True):
             writer.write(
                 with_alpha(pixels, alpha),
@@ -56,7 +56,7 @@ def write_tiff(path: Path, image: ImageFile) -> None:
 
 
 def page_tags(image: ImageFile, several_samples: bool) -> dict[str, Any]:
-    """What tifffile is told of a page, besides its samples."""
+    """Arguments of ``TiffWriter.write`` that describe a page, except for those about its samples."""
     x, y, unit = image.resolution or (1, 1, "none")
     return {
         "photometric": "minisblack" if image.channel_axis is None else "rgb",
@@ -72,21 +72,21 @@ def page_tags(image: ImageFile, several_samples: bool) -> dict[str, Any]:
 
 @contextmanager
 def quiet_tifffile() -> Iterator[None]:
-    """Keep tifffile from logging about a damaged file, which gets one error of ours."""
+    """Keep tifffile from logging about damaged files, for which an exception is raised instead."""
 
-    def nothing(record: logging.LogRecord) -> bool:  # one for each call, so that threads don't remove each other's
+    def drop(record: logging.LogRecord) -> bool:  # a new function for each call: threads remove only their own filter
         return False
 
     logger = logging.getLogger("tifffile")
-    logger.addFilter(nothing)
+    logger.addFilter(drop)
     try:
         yield
     finally:
-        logger.removeFilter(nothing)
+        logger.removeFilter(drop)
 
 
 def check_chain(tif: TiffFile, last: TiffPage) -> None:
-    """Raise where the last page read names a further one: tifffile passes over a file cut off there."""
+    """Raise if the last page refers to a further one: tifffile silently ignores that a file ends there."""
     layout, handle = tif.tiff, tif.filehandle
     handle.seek(last.offset)
     (tags,) = struct.unpack(layout.tagnoformat, handle.read(layout.tagnosize))
@@ -97,23 +97,23 @@ def check_chain(tif: TiffFile, last: TiffPage) -> None:
 
 
 def check_header(page: TiffPage, max_pixels: int, file_size: int) -> None:
-    """Refuse a page that is too large or larger than its file, before decoding."""
+    """Raise, before decoding, if a page is too large, not all in its file, or of a kind that isn't supported."""
     check_size(page.imagewidth, page.imagelength, max_pixels)
     check_size(page.tilewidth, page.tilelength, max_pixels)
     parts = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     if len(parts) < math.prod(page.chunked) or any(size == 0 or start + size > file_size for start, size in parts):
-        raise ValueError("the file is cut off or damaged (pixels are missing)")  # tifffile would give zeros
+        raise ValueError("the file is cut off or damaged (pixels are missing)")  # tifffile would return zeros
     if page.imagedepth != 1:
-        raise ValueError(f"it has volumes {page.imagedepth} deep, expected flat pages")
+        raise ValueError(f"it has volumes {page.imagedepth} deep; expected flat pages")
     if page.bitspersample not in (1, 2, 4, 8, 16, 32, 64) or str(page.dtype) not in (*DTYPES, "bool"):
-        got = f"{page.bitspersample}-bit {page.dtype or 'unknown'}"
-        raise ValueError(f"its pixels are {got}, expected 1-bit or {', '.join(DTYPES)}")
+        came = f"{page.bitspersample}-bit {page.dtype or 'unknown'}"
+        raise ValueError(f"its pixels are {came}; expected 1-bit or {', '.join(DTYPES)}")
     if page.samplesperpixel not in _allowed_samples(page):
-        raise ValueError(f"it has {page.samplesperpixel} samples a pixel, expected grey or RGB, with or without alpha")
+        raise ValueError(f"it has {page.samplesperpixel} samples a pixel; expected grey or RGB, with or without alpha")
 
 
 def _allowed_samples(page: TiffPage) -> tuple[int, ...]:
-    """How many samples a pixel of this kind may have, without and with alpha."""
+    """Numbers of samples that a pixel of the page's photometric interpretation may have, without and with alpha."""
     kind = page.photometric
     if kind == PHOTOMETRIC.RGB or (kind == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG):
         return 3, 4  # tifffile decodes YCbCr in JPEG to RGB
@@ -121,7 +121,7 @@ def _allowed_samples(page: TiffPage) -> tuple[int, ...]:
         return 1, 2
     if kind == PHOTOMETRIC.PALETTE and page.colormap is not None:
         return (1,)
-    raise ValueError(f"its colours are {getattr(kind, 'name', kind)}, expected grey, RGB or a palette")
+    raise ValueError(f"its colours are {getattr(kind, 'name', kind)}; expected grey, RGB or a palette")
 
 
 def _pixels(page: TiffPage) -> tuple[Array, Array | None]:
@@ -129,7 +129,7 @@ def _pixels(page: TiffPage) -> tuple[Array, Array | None]:
     samples = np.moveaxis(raw[:, 0], 0, -2).reshape(*raw.shape[2:4], -1)
     samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
     if page.photometric == PHOTOMETRIC.PALETTE:
-        palette = as_integer(np.asarray(page.colormap, np.uint16), np.uint8).T
+        palette = to_integers(np.asarray(page.colormap, np.uint16), np.uint8).T
         return palette[samples[..., 0].astype(np.intp)], None
     if page.bitspersample < 8:
         samples = samples.astype(np.uint8) * np.uint8(255 // (2**page.bitspersample - 1))
@@ -143,16 +143,16 @@ def _pixels(page: TiffPage) -> tuple[Array, Array | None]:
 
 def _unpremultiplied(pixels: Array, alpha: Array) -> Array:
     floating = pixels.dtype.kind == "f"
-    top = 1 if floating else np.iinfo(pixels.dtype).max
-    cover = alpha if pixels.ndim == 2 else alpha[..., None]
+    full_range = 1 if floating else np.iinfo(pixels.dtype).max
+    opacity = alpha if pixels.ndim == 2 else alpha[..., None]
     exact = np.zeros(pixels.shape)
-    np.divide(pixels.astype(np.float64) * top, cover, out=exact, where=cover > 0)
-    return (exact if floating else np.rint(exact.clip(0, top))).astype(pixels.dtype)
+    np.divide(pixels.astype(np.float64) * full_range, opacity, out=exact, where=opacity > 0)
+    return (exact if floating else np.rint(exact.clip(0, full_range))).astype(pixels.dtype)
 
 
 def resolution_of(page: TiffPage) -> Resolution | None:
-    """Resolution of a page, if it says one."""
+    """Resolution of a page, or None."""
     (x, y), unit = page.resolution, _UNITS.get(page.resolutionunit)
-    if unit is None or min(x, y) <= 0 or (x, y) == (1, 1):  # tifffile says (1, 1) where there is none
+    if unit is None or min(x, y) <= 0 or (x, y) == (1, 1):  # tifffile returns (1, 1) if there is none
         return None
     return x, y, unit

@@ -1,4 +1,4 @@
-"""One HTML page to judge a result by: before and after, facts, figures."""
+"""A report on one image as an HTML page: before and after, facts, figures."""
 
 import base64
 import html
@@ -23,33 +23,47 @@ def write_report(
     figures: Sequence[tuple[str, bytes]] = (),
     facts: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Write a self-contained HTML page; it needs no network and no further file.
+    """Write a self-contained HTML page, which refers to nothing on the network and to no other file.
 
     Parameters
     ----------
-    path
+    path : str or path
         The HTML file to make or replace.
-    title
+    title : str
         Heading of the page.
-    before, after
-        The pictures under the slider, uint8, `(H, W)` or `(H, W, 3)`, of the same height and width.
-    figures
-        `(caption, PNG file)` pairs, shown in a grid; a click shows one in full size.
-    facts
-        `(name, value)` pairs, shown as a table.
+    before, after : array of shape (H, W) or (H, W, 3), uint8
+        The pictures to compare with a slider, of the same height and width.
+    figures : sequence of (str, bytes)
+        ``(caption, content of a PNG file)`` pairs, shown in a grid; a click shows one in full size.
+    facts : sequence of (str, str)
+        ``(name, value)`` pairs, shown as a table.
 
     Raises
     ------
     TypeError, ValueError
-        Pictures, figures or facts of another kind.
+        If an argument is not as described.
     OSError
-        The file can't be written (see `pkn.io.atomic.atomic_path`).
+        If the file can't be written (see :func:`pkn.io.atomic.atomic_path`).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from pkn.plotting.html_report import write_report
+    >>> before = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "report.html"
+    ...     write_report(path, title="A ramp", before=before, after=before // 2, facts=[("PSNR", "31.2 dB")])
+    ...     page = path.read_text(encoding="utf-8")
+    >>> "<h1>A ramp</h1>" in page, "31.2 dB" in page
+    (True, True)
     """
     _check_text("title", title)
     _check_picture("before", before)
     _check_picture("after", after)
     if before.shape[:2] != after.shape[:2]:
-        raise ValueError(f"after: got shape {after.shape}, expected {before.shape[:2]} as before")
+        raise ValueError(f"after has shape {after.shape}; expected {before.shape[:2]} as before")
     page = _PAGE.substitute(
         title=html.escape(title),
         height=before.shape[0],
@@ -60,21 +74,23 @@ def write_report(
         figures=_figures_html(figures),
     )
     with atomic_path(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="replace")  # file names may hold what UTF-8 can't
+        temporary.write_text(
+            page, encoding="utf-8", errors="replace"
+        )  # file names may hold surrogates, which UTF-8 can't encode
 
 
 def _check_text(name: str, text: object) -> None:
     if not isinstance(text, str):
-        raise TypeError(f"{name}: got {type(text).__name__}, expected text")
+        raise TypeError(f"{name} is {type(text).__name__}; expected text")
 
 
 def _check_picture(name: str, picture: object) -> None:
     if not isinstance(picture, np.ndarray):
-        raise TypeError(f"{name}: got {type(picture).__name__}, expected a NumPy array")
+        raise TypeError(f"{name} is {type(picture).__name__}; expected a NumPy array")
     grey_or_rgb = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] == 3)
     if picture.dtype != np.uint8 or not grey_or_rgb or picture.size == 0:
-        got = f"{picture.dtype} {picture.shape}"
-        raise ValueError(f"{name}: got {got}, expected uint8 of shape (H, W) or (H, W, 3), not empty")
+        came = f"{picture.dtype} {picture.shape}"
+        raise ValueError(f"{name} is {came}; expected uint8 of shape (H, W) or (H, W, 3), not empty")
 
 
 def _data_uri(png: bytes) -> str:
@@ -95,7 +111,7 @@ def _figures_html(figures: Sequence[tuple[str, bytes]]) -> str:
     for caption, png in figures:
         _check_text("figures", caption)
         if not isinstance(png, bytes) or not png.startswith(SIGNATURE):
-            raise ValueError(f"figures: got something else than a PNG file for {caption!r}, expected its bytes")
+            raise ValueError(f"figures is something else than a PNG file for {caption!r}; expected its bytes")
         text = html.escape(caption)
         picture = f'<img src="{_data_uri(png)}" alt="{text}">'
         button = f'<button type="button" title="Show in full size">{picture}</button>'
@@ -103,8 +119,8 @@ def _figures_html(figures: Sequence[tuple[str, bytes]]) -> str:
     return '<div class="grid">\n' + "\n".join(items) + "\n</div>" if items else ""
 
 
-# The policy in the head makes browsers keep the promise that nothing is fetched. A figure opens in a
-# <dialog>, since browsers refuse links to data: addresses.
+# The Content-Security-Policy makes browsers block all requests, so that nothing is fetched. A figure opens in a
+# <dialog>, since browsers don't follow links to data: addresses.
 _PAGE = Template("""\
 <!DOCTYPE html>
 <html lang="en">

@@ -1,4 +1,4 @@
-"""Pictures of parameter maps: white where more denoising happens, a colour bar with the unit."""
+"""Figures of parameter maps: white where the filter averages more, with a colour bar that shows the unit."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
@@ -15,12 +15,12 @@ from matplotlib.ticker import FormatStrFormatter
 from pkn.filters import MapRange
 from pkn.io.atomic import atomic_path
 
-MOST_COLUMNS = 6
-LONGEST_SIDE = 1600  # pixels of a map that a picture shows; larger ones are thinned out
+MAX_COLUMNS = 6
+LARGEST_SIDE = 1600  # pixels of a map in a figure; larger maps are subsampled
 
 
 class NamedMaps(Protocol):
-    """Arrays by name, of one image's ``shape`` (H, W), with the unit and range of each: a ``ParameterMaps``."""
+    """What the figures need of a ``ParameterMaps``: arrays by name, and the unit and range of each."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -38,20 +38,46 @@ class NamedMaps(Protocol):
 
 
 def draw_map(axes: Axes, values: np.ndarray, name: str, limits: MapRange) -> None:
-    """Draw a map (H, W), the planes of a guide (F, H, W) side by side, or a free kernel's (K, K, H, W) as a mosaic."""
+    """Draw a parameter map into given axes, with a colour bar.
+
+    The colours cover the map from its 0.5th to its 99.5th percentile, on a logarithmic scale if the map's range is
+    logarithmic and the values are above 0.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    values : array of shape (H, W), (F, H, W) or (K, K, H, W)
+        A map; the planes of a guide, which are drawn side by side; or the maps of a free kernel, drawn as a mosaic.
+    name : str
+        The map's name, for title and colour bar.
+    limits : pkn.filters.MapRange
+        Its unit and meaning.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from pkn.filters import Bilateral
+    >>> from pkn.plotting.maps import draw_map
+    >>> figure = Figure()
+    >>> widths = np.linspace(1, 3, 48).reshape(6, 8)
+    >>> draw_map(figure.subplots(), widths, "sigma_space", Bilateral.ranges["sigma_space"])
+    >>> figure.axes[0].images[0].get_array().shape, figure.axes[1].get_ylabel()
+    ((6, 8), 'sigma_space [px]')
+    """
     image = _mosaic(values)
-    step = -(-max(image.shape) // LONGEST_SIDE)
+    step = -(-max(image.shape) // LARGEST_SIDE)
     image = image[::step, ::step]
     low, high = np.percentile(image, (0.5, 99.5))
     if limits.logarithmic and low > 0 and high > low:
         norm: Normalize = LogNorm(low, high)
     else:
         norm = Normalize(low, high if high > low else low + 1)
-    narrows = limits.strength < 0 or limits.unit == "1/px"  # white is where more is averaged
-    shown = axes.imshow(image, cmap="gray_r" if narrows else "gray", norm=norm, interpolation="nearest")
-    bar = axes.figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.03)
-    for ticks in (bar.ax.yaxis.set_major_formatter, bar.ax.yaxis.set_minor_formatter):
-        ticks(FormatStrFormatter("%.3g"))
+    less_averaging = limits.strength < 0 or limits.unit == "1/px"  # where values are large; white is for more averaging
+    drawn = axes.imshow(image, cmap="gray_r" if less_averaging else "gray", norm=norm, interpolation="nearest")
+    bar = axes.figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.03)
+    for set_formatter in (bar.ax.yaxis.set_major_formatter, bar.ax.yaxis.set_minor_formatter):
+        set_formatter(FormatStrFormatter("%.3g"))
     bar.set_label(f"{name} [{limits.unit}]" if limits.unit else name)
     axes.set_title(f"{name}: {limits.meaning}" if limits.meaning else name, fontsize="medium")
     axes.set_axis_off()
@@ -67,28 +93,38 @@ def _mosaic(values: np.ndarray) -> np.ndarray:
 
 
 def plot_maps(maps: NamedMaps) -> tuple[Figure, Any]:
-    """All maps, in rows of at most six; returns figure and axes, one for each map."""
-    figure, axes = _grid(len(maps), maps)
-    for place, name in zip(axes, maps, strict=True):
-        draw_map(place, maps[name], name, maps.ranges[name])
-    return figure, axes
+    """Draw all maps, in rows of at most six.
+
+    Parameters
+    ----------
+    maps : pkn.ParameterMaps
+
+    Returns
+    -------
+    (matplotlib.figure.Figure, array of matplotlib.axes.Axes)
+        The figure, and one axes for each map.
+    """
+    figure, all_axes = _grid(len(maps), maps)
+    for axes, name in zip(all_axes, maps, strict=True):
+        draw_map(axes, maps[name], name, maps.ranges[name])
+    return figure, all_axes
 
 
 def _grid(number: int, maps: NamedMaps) -> tuple[Figure, Any]:
-    """A figure with so many places for pictures of the maps' size."""
-    rows = -(-number // MOST_COLUMNS)
+    """A figure with ``number`` axes for pictures of the maps' size."""
+    rows = -(-number // MAX_COLUMNS)
     columns = -(-number // rows)
     height, width = maps.shape
     figure = Figure(figsize=(5.2 * columns, rows * (0.5 + 4.2 * min(2.0, height / width)) + 0.5), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for place in axes:
-        place.set_axis_off()
-    return figure, axes[:number]
+    all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in all_axes:
+        axes.set_axis_off()
+    return figure, all_axes[:number]
 
 
 def map_figure(maps: NamedMaps, name: str) -> Figure:
-    """One map as a figure of its own."""
+    """Draw one map as a figure of its own."""
     height, width = maps.shape
     figure = Figure(figsize=(7, 0.8 + 6 * min(2.0, height / width)), layout="constrained")
     FigureCanvasAgg(figure)
@@ -97,7 +133,7 @@ def map_figure(maps: NamedMaps, name: str) -> Figure:
 
 
 def write_maps(maps: NamedMaps, folder: Path) -> list[Path]:
-    """``<name>.png`` for each map."""
+    """Write each map as ``<name>.png`` into a folder, which is made if it doesn't exist; returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.png" for name in maps]
     for path, name in zip(paths, maps, strict=True):
@@ -106,7 +142,7 @@ def write_maps(maps: NamedMaps, folder: Path) -> list[Path]:
 
 
 def curve_figure(curve: Sequence[tuple[int, float, float]]) -> Figure:
-    """Loss over steps, of points (step, minutes, loss)."""
+    """Plot the loss against the number of steps, for points ``(step, minutes, loss)``."""
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
@@ -117,25 +153,37 @@ def curve_figure(curve: Sequence[tuple[int, float, float]]) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Whole or not at all."""
+    """Write a figure in the format of the path's suffix; a failure leaves no partial file."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110)
 
 
 def plot_sheet(pictures: dict[str, np.ndarray], maps: NamedMaps, names: Sequence[str] = ()) -> Figure:
-    """Pictures (each (H, W) or (H, W, 3), 0 to 1), then maps (all, or those of ``names``), in rows of at most six."""
+    """Draw pictures by title, each (H, W) or (H, W, 3) in [0, 1], then maps, in rows of at most six.
+
+    Parameters
+    ----------
+    pictures : dict of str to array
+    maps : pkn.ParameterMaps
+    names : sequence of str
+        The maps to draw; by default all.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
     names = names or list(maps)
-    figure, places = _grid(len(pictures) + len(names), maps)
-    for place, (title, picture) in zip(places, pictures.items(), strict=False):
-        place.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        place.set_title(title, fontsize="medium")
-    for place, name in zip(places[len(pictures) :], names, strict=True):
-        draw_map(place, maps[name], name, maps.ranges[name])
+    figure, all_axes = _grid(len(pictures) + len(names), maps)
+    for axes, (title, picture) in zip(all_axes, pictures.items(), strict=False):
+        axes.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.set_title(title, fontsize="medium")
+    for axes, name in zip(all_axes[len(pictures) :], names, strict=True):
+        draw_map(axes, maps[name], name, maps.ranges[name])
     return figure
 
 
 def picture_bytes(maps: NamedMaps, name: str) -> bytes:
-    """A map's picture as a PNG file in memory."""
+    """The figure of a map as the content of a PNG file."""
     stream = BytesIO()
     map_figure(maps, name).savefig(stream, format="png", dpi=110)
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""What the verbs do with their arguments before anything else."""
+"""Checks of arguments that the functions for restoration share, and filling of missing pixels."""
 
 from typing import Any
 
@@ -6,42 +6,52 @@ import numpy as np
 
 from pkn.filters import IsotropicGaussian
 
-FILL_RADIUS = 8
+FILL_RADIUS = 8  # pixels
 
 
 def fill_gaps(planes: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """What the network sees where pixels are invalid: a blur of their surroundings, or the mean where that is empty."""
+    """Fill invalid pixels, as input for a network, with a blur of their surroundings, or the mean if those are invalid.
+
+    Parameters
+    ----------
+    planes : array of shape (1, C, H, W)
+    valid : bool array of shape (1, H, W)
+
+    Returns
+    -------
+    array of shape (1, C, H, W), float32
+    """
     image = np.moveaxis(planes[0], 0, -1)
-    around = IsotropicGaussian(radius=FILL_RADIUS)(image, sigma=FILL_RADIUS / 2, channel_axis=-1, mask=valid[0])
+    blurred = IsotropicGaussian(radius=FILL_RADIUS)(image, sigma=FILL_RADIUS / 2, channel_axis=-1, mask=valid[0])
     mean = image[valid[0]].mean(0)
-    filled = np.where(valid[0][..., None], image, np.where(np.isnan(around), mean, around))
+    filled = np.where(valid[0][..., None], image, np.where(np.isnan(blurred), mean, blurred))
     return np.ascontiguousarray(np.moveaxis(filled, -1, 0)[None], np.float32)
 
 
 def check_strength(strength: Any, size: tuple[int, ...] = ()) -> Any:
-    """float32 of shape () or the image's (H, W)."""
-    power = np.asarray(strength)
-    if power.dtype.kind not in "fiu":
-        raise TypeError(f"strength has dtype {power.dtype}; expected a number or an array of numbers")
-    if power.shape not in ((), size):
-        raise ValueError(f"strength has shape {power.shape}; expected a number or the image's {size}")
-    if not (power.min() >= 0 and np.isfinite(power).all()):
-        came = f"{power}" if power.ndim == 0 else f"an array from {power.min()} to {power.max()}"
+    """The strength as float32 of shape () or ``size``, that of the image (H, W); raises if it isn't a strength."""
+    strengths = np.asarray(strength)
+    if strengths.dtype.kind not in "fiu":
+        raise TypeError(f"strength has dtype {strengths.dtype}; expected a number or an array of numbers")
+    if strengths.shape not in ((), size):
+        raise ValueError(f"strength has shape {strengths.shape}; expected a number or the image's {size}")
+    if not (strengths.min() >= 0 and np.isfinite(strengths).all()):
+        came = f"{strengths}" if strengths.ndim == 0 else f"an array from {strengths.min()} to {strengths.max()}"
         raise ValueError(f"strength is {came}; expected numbers of at least 0")
-    return power.astype(np.float32)
+    return strengths.astype(np.float32)
 
 
 def check_sigma(sigma: Any, size: tuple[int, ...] = ()) -> np.ndarray | None:
-    """None, or float32 of shape (1,) or (1, 1, H, W)."""
+    """The noise level as float32 of shape (1,) or (1, 1, H, W), or None; raises if it isn't a noise level."""
     if sigma is None:
         return None
-    level = np.asarray(sigma)
-    if level.dtype.kind not in "fiu" or level.shape not in ((), size):
-        came = f"{level.dtype} of shape {level.shape}" if level.ndim else repr(sigma)
+    noise_level = np.asarray(sigma)
+    if noise_level.dtype.kind not in "fiu" or noise_level.shape not in ((), size):
+        came = f"{noise_level.dtype} of shape {noise_level.shape}" if noise_level.ndim else repr(sigma)
         raise ValueError(
             f"sigma is {came}; expected None, a noise level, or one for each pixel {size}, in image values"
         )
-    if not (level.min() >= 0 and np.isfinite(level).all()):
-        came = f"{level.min():g} to {level.max():g}" if level.ndim else f"{level:g}"
+    if not (noise_level.min() >= 0 and np.isfinite(noise_level).all()):
+        came = f"{noise_level.min():g} to {noise_level.max():g}" if noise_level.ndim else f"{noise_level:g}"
         raise ValueError(f"sigma is {came}; expected noise levels of at least 0 in image values")
-    return level.astype(np.float32).reshape((1, 1, *size) if level.ndim else (1,))
+    return noise_level.astype(np.float32).reshape((1, 1, *size) if noise_level.ndim else (1,))

@@ -1,19 +1,20 @@
-"""Denoising Dask arrays: lazily, chunk by chunk with the halo that exactness takes, bit for bit as the whole."""
+"""Denoising Dask arrays: lazily, chunk by chunk with the halo that exactness takes, bit-identical to the whole."""
 
 from typing import Any
 
 import dask.array as da
 import numpy as np
 
-from pkn.filters.arrays import all_finite, rounded, target_dtype, to_floats
+from pkn.filters.arrays import all_finite, target_dtype
 from pkn.filters.engine.threads import one_thread
 from pkn.nets import Predictor
 from pkn.nets.map_net.noise_level import sampled_rows, sigma_of_rows
-from pkn.nets.map_net.tiling import alignment, filter_by_tiles, halo
+from pkn.nets.map_net.tiling import alignment, halo
 from pkn.restoration.arguments import check_sigma, check_strength
+from pkn.restoration.planes import filter_planes
 
 
-def denoise_planes(planes: da.Array, network: Predictor, strength: Any, sigma: Any, dtype: Any) -> da.Array:
+def denoise_chunks(planes: da.Array, network: Predictor, strength: Any, sigma: Any, dtype: Any) -> da.Array:
     """Denoise a Dask array (..., C, H, W), each image of (C, H, W) by itself.
 
     Chunks are moved to multiples of the network's alignment, and joined where they're smaller than its halo. Kernels
@@ -57,18 +58,8 @@ def _denoise_chunk(
     levels = np.broadcast_to(levels, (*chunk.shape[:-3], 1, 1, 1))
     with one_thread():
         for index in np.ndindex(chunk.shape[:-3]):
-            _denoise_image(chunk[index], out[index], network, strength, levels[index].reshape(1))
+            filter_planes(chunk[index], out[index], network, strength, levels[index].reshape(1))
     return out
-
-
-def _denoise_image(image: np.ndarray, out: np.ndarray, network: Predictor, strength: float, level: np.ndarray) -> None:
-    def read(part: tuple[slice, slice]) -> np.ndarray:
-        return to_floats(image[:, *part]).astype(np.float32, copy=False)
-
-    def write(part: tuple[slice, slice], values: np.ndarray) -> None:
-        out[:, *part] = rounded(values, out.dtype)
-
-    filter_by_tiles(network, read, (image.shape[1], image.shape[2]), level, strength, write)
 
 
 def _levels(planes: da.Array) -> da.Array:

@@ -1,4 +1,4 @@
-"""``pkn.estimate_noise``: the two numbers of a camera's noise, from an image.
+"""Estimation of a camera's noise, its gain and its read noise, from a single image.
 
 A sensor counts electrons (Poisson) and reads them out with an error (Gaussian): in image values, the variance at a
 clean intensity x is gain x + read_noise^2 (Foi, Trimeche, Katkovnik and Egiazarian, "Practical Poissonian-Gaussian
@@ -13,18 +13,19 @@ from scipy.ndimage import correlate1d, uniform_filter
 from scipy.optimize import nnls
 
 from pkn.degradations.camera_noise import SMOOTHING
+from pkn.degradations.operations import halve
 from pkn.filters.arrays import check_image, check_mask, to_planes
 
 BLOCK = 8  # pixels
-SMALLEST = 2 * BLOCK + 2  # an image's side: some blocks, inside a margin
-QUANTILE = 0.1  # of the blocks of like intensity: the flattest show the noise, the others texture too
-AT_QUANTILE = 0.627  # of the mean, for white noise: measured on 65,000 blocks
-DETAIL = np.array([1, -2, 1]) / np.sqrt(6)  # of unit gain for white noise, in both directions Immerkaer's mask
-BINS, FEWEST = 24, 40  # intensities, and blocks in each
-ROUNDS = 12
-TEXTURE = 1.6  # times what white noise leaves at half the resolution; photographs leave as much by themselves
-WIDEST = 1.5  # px, of a correlation
-CLIPPED = 0.001  # share of pixels at the very end of the range that says that the range was cut there
+SMALLEST = 2 * BLOCK + 2  # side of an image in pixels, for some blocks and a margin of 1 pixel
+QUANTILE = 0.1  # of the blocks of similar intensity: the smoothest have noise only, the others also texture
+QUANTILE_OF_MEAN = 0.627  # the quantile of blocks of white noise over their mean, measured on 65,000 blocks
+DETAIL = np.array([1, -2, 1]) / np.sqrt(6)  # keeps the variance of white noise; along both axes it is Immerkaer's mask
+BINS, MIN_BLOCKS = 24, 40  # of intensity at most, and blocks in each at least
+ROUNDS = 12  # of reweighted least squares
+TEXTURE = 1.6  # factor of white noise's variance at half the resolution; photographs reach it by texture alone
+WIDEST = 1.5  # px, width of a correlation
+CLIPPED = 0.001  # if more than this fraction of pixels has the smallest or largest value, it is taken for clipped
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,19 @@ class NoiseEstimate:
     Parameters
     ----------
     gain : float
-        Variance per intensity. Below 0 where noise falls with intensity, as a camera's gamma makes it.
+        Variance per intensity. Below 0 if noise decreases with intensity, as after a camera's gamma correction.
     read_noise : float
         Standard deviation in the dark, in image values.
     correlation : float
-        Width (standard deviation in pixels) of a Gaussian that would make white noise as alike in neighbouring pixels
-        as it is here: demosaicing and JPEG do. 0 for white noise; the levels above allow for it.
+        Width (standard deviation in pixels) of a Gaussian that would make white noise as spatially correlated as this
+        noise is, by demosaicing or JPEG for example. 0 for white noise. ``gain`` and ``read_noise`` take it into
+        account.
     blocks : int
-        Blocks of 8 x 8 pixels that the figures are fitted to.
+        Number of blocks of 8 x 8 pixels that the values are fitted to.
     sigma_map : array of shape (H, W)
         Standard deviation at each pixel: sqrt(gain x + read_noise^2), x the mean of 5 x 5 pixels and all channels
-        (where the gain is below 0, not above the image's brightest blocks, where the line would end).
+        (if the gain is below 0, at most that of the image's brightest blocks, beyond which the variance might be
+        negative).
     """
 
     gain: float
@@ -54,27 +57,28 @@ class NoiseEstimate:
     sigma_map: np.ndarray = field(repr=False)
 
     def at(self, intensity: float) -> float:
-        """Standard deviation at an intensity."""
+        """Standard deviation of the noise at a clean intensity, both in image values."""
         return float(np.sqrt(max(0.0, self.gain * max(intensity, 0) + self.read_noise**2)))
 
 
 def estimate_noise(image: Any, *, channel_axis: int | None = None, mask: Any = None) -> NoiseEstimate:
     """Estimate signal-dependent noise from a single image.
 
-    Second differences (Immerkaer's mask) of blocks of 8 x 8 pixels, sorted by intensity; the lower decile of each
-    intensity's variances, divided by what it is for white noise of variance 1; and through these points the line of
-    :class:`NoiseEstimate`, at least 0 at both of its ends, by repeated least squares of relative errors with Cauchy
-    weights (texture only ever adds). The model is that of Foi et al. 2008.
+    The variance of second differences (Immerkaer's mask) is computed in blocks of 8 x 8 pixels. Blocks are sorted into
+    bins of intensity; a bin's noise variance is the lower decile of its blocks, divided by that of white noise of
+    variance 1, since texture only ever adds to the variance. Through these points goes the line of
+    :class:`NoiseEstimate`, at least 0 in the dark and at the brightest block, fitted by iteratively reweighted least
+    squares of relative errors with Cauchy weights. The model is that of Foi et al. 2008.
 
     Parameters
     ----------
     image : array of shape (H, W), or three-dimensional with ``channel_axis``
         uint8 and uint16 are read as fractions of their full range, floats as they are. At least 18 pixels a side.
-        Blocks at a cut end of the range (many pixels there alike) don't count.
+        Blocks with clipped pixels are ignored.
     channel_axis : int, optional
-        Axis of the channels; they are taken to have the same noise.
+        Axis of the channels, which are assumed to have the same noise.
     mask : bool array of shape (H, W), optional
-        Pixels that are False don't count.
+        Pixels that are False are ignored.
 
     Returns
     -------
@@ -84,85 +88,97 @@ def estimate_noise(image: Any, *, channel_axis: int | None = None, mask: Any = N
     ------
     ValueError, TypeError
         Naming the argument, what came, and what is expected.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pkn
+    >>> clean = np.linspace(0.1, 0.9, 200) * np.ones((200, 1))
+    >>> sigma = np.sqrt(0.01 * clean + 0.02**2)
+    >>> noisy = clean + sigma * np.random.default_rng(0).standard_normal(clean.shape)
+    >>> noise = pkn.estimate_noise(noisy)
+    >>> round(noise.at(0.5), 2), noise.correlation, noise.sigma_map.shape
+    (0.07, 0.0, (200, 200))
     """
     planes = to_planes(check_image(image, channel_axis), channel_axis)[0]
     height, width = planes.shape[1:]
     if min(height, width) < SMALLEST:
-        raise ValueError(f"image is {height} x {width}; expected at least {SMALLEST} x {SMALLEST} to see its noise")
-    seen = np.isfinite(planes).all(0)
+        raise ValueError(f"image is {height} x {width}; expected at least {SMALLEST} x {SMALLEST} pixels")
+    valid = np.isfinite(planes).all(0)
     if mask is not None:
-        seen &= np.asarray(check_mask(mask, height, width))[0]
-    planes = np.where(seen, planes, 0)
-    good = seen & ~np.any([_clipped(plane, seen) for plane in planes], axis=0)
-    means, variances = _blocks(planes, good)
+        valid &= np.asarray(check_mask(mask, height, width))[0]
+    planes = np.where(valid, planes, 0)
+    usable = valid & ~np.any([_clipped(plane, valid) for plane in planes], axis=0)
+    means, variances = _block_statistics(planes, usable)
     if means.size == 0:
-        raise ValueError(f"image has no block of {BLOCK} x {BLOCK} pixels that are all valid and not clipped")
-    gain, offset = _line(means, variances)
-    width = _correlation(planes, good, variances)
+        expected = f"one of {BLOCK} x {BLOCK} pixels that are all valid and not clipped"
+        raise ValueError(f"image has no block of valid pixels; expected {expected}")
+    gain, offset = _fit_line(means, variances)
+    width = _correlation(planes, usable, variances)
     if width > 0:
-        fine, _ = passed(width)
-        gain, offset = gain / fine, offset / fine
+        full_resolution, _ = mask_gains(width)
+        gain, offset = gain / full_resolution, offset / full_resolution
     intensity = uniform_filter(planes.mean(0), SMOOTHING, mode="reflect")
     intensity = np.clip(intensity, 0, np.inf if gain >= 0 else max(float(means.max()), 0))
     sigma_map = np.sqrt(np.maximum(gain * intensity + offset, 0)).astype(np.float32)
     return NoiseEstimate(gain, float(np.sqrt(offset)), width, means.size, sigma_map)
 
 
-def _correlation(planes: np.ndarray, good: np.ndarray, variances: np.ndarray) -> float:
-    """The width of noise that leaves so much more at half the resolution than white noise, which leaves a quarter."""
-    small, small_good = (_halved(part.astype(np.float64)) for part in (planes, good))
-    _, coarse = _blocks(small, small_good == 1)
-    if coarse.size < FEWEST or _lower(variances) <= 0:
+def _correlation(planes: np.ndarray, usable: np.ndarray, variances: np.ndarray) -> float:
+    """Width of the correlation, from the variance at half the resolution, which is a quarter for white noise."""
+    small, usable_fraction = (halve(array.astype(np.float64)) for array in (planes, usable))
+    _, half_variances = _block_statistics(small, usable_fraction == 1)
+    if half_variances.size < MIN_BLOCKS or _noise_variance(variances) <= 0:
         return 0.0
-    ratio = 4 * _lower(coarse) / _lower(variances)
+    ratio = 4 * _noise_variance(half_variances) / _noise_variance(variances)
     widths = np.linspace(0, WIDEST, 121)[1:]
-    ratios = np.array([4 * coarse / fine for fine, coarse in map(passed, widths)])
+    ratios = np.array([4 * half / full for full, half in map(mask_gains, widths)])
     return float(np.interp(ratio, ratios, widths)) if ratio > TEXTURE else 0.0
 
 
-def passed(width: float) -> tuple[float, float]:
-    """The share of its variance that noise of a correlation shows to the mask, at full and at half resolution."""
-    at = np.arange(6)
-    alike = np.exp(-np.square(at[:, None] - at) / (4 * width**2))
+def mask_gains(width: float) -> tuple[float, float]:
+    """Factors by which Immerkaer's mask multiplies the variance of correlated noise, at full and half resolution."""
+    position = np.arange(6)
+    autocorrelation = np.exp(-np.square(position[:, None] - position) / (4 * width**2))
     half = np.repeat(DETAIL, 2) / 2
-    return float((DETAIL @ alike[:3, :3] @ DETAIL) ** 2), float((half @ alike @ half) ** 2)
+    return float((DETAIL @ autocorrelation[:3, :3] @ DETAIL) ** 2), float((half @ autocorrelation @ half) ** 2)
 
 
-def _clipped(plane: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Pixels at an end of the range where too many are alike."""
-    values, cut = plane[seen], np.zeros(plane.shape, bool)
+def _clipped(plane: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Mask of the pixels that have the smallest or largest value, if suspiciously many do."""
+    values, clipped = plane[valid], np.zeros(plane.shape, bool)
     if values.size and values.min() < values.max():
-        for end in (values.min(), values.max()):
-            if np.mean(values == end) > CLIPPED:
-                cut |= plane == end
-    return cut
+        for extreme in (values.min(), values.max()):
+            if np.mean(values == extreme) > CLIPPED:
+                clipped |= plane == extreme
+    return clipped
 
 
-def _blocks(planes: np.ndarray, good: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean intensity and variance of the noise of every block of all channels whose pixels are all good."""
+def _block_statistics(planes: np.ndarray, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean intensity and variance of the noise for each block, in all channels, whose pixels are all usable."""
     detail = correlate1d(correlate1d(planes, DETAIL, axis=1), DETAIL, axis=2)[:, 1:-1, 1:-1]
     rows, columns = detail.shape[1] // BLOCK, detail.shape[2] // BLOCK
-    whole = np.s_[..., : rows * BLOCK, : columns * BLOCK]
-    around = uniform_filter(good.astype(np.float32), 3)[1:-1, 1:-1] > 0.999
+    covered = np.s_[..., : rows * BLOCK, : columns * BLOCK]
+    neighbourhood = uniform_filter(usable.astype(np.float32), 3)[1:-1, 1:-1] > 0.999
     shape = (-1, rows, BLOCK, columns, BLOCK)
-    usable = around[whole].reshape(shape).all((0, 2, 4))
-    means = planes[:, 1:-1, 1:-1][whole].reshape(shape).mean((2, 4))[:, usable]
-    variances = np.square(detail[whole]).reshape(shape).mean((2, 4))[:, usable]
+    usable_blocks = neighbourhood[covered].reshape(shape).all((0, 2, 4))
+    means = planes[:, 1:-1, 1:-1][covered].reshape(shape).mean((2, 4))[:, usable_blocks]
+    variances = np.square(detail[covered]).reshape(shape).mean((2, 4))[:, usable_blocks]
     return means.ravel(), variances.ravel()
 
 
-def _lower(variances: np.ndarray) -> float:
-    """The variance of noise whose blocks have this lower decile."""
-    return float(np.quantile(variances, QUANTILE) / AT_QUANTILE)
+def _noise_variance(variances: np.ndarray) -> float:
+    """Variance of the noise, from the lower decile of the blocks' variances."""
+    return float(np.quantile(variances, QUANTILE) / QUANTILE_OF_MEAN)
 
 
-def _line(means: np.ndarray, variances: np.ndarray) -> tuple[float, float]:
-    """Slope and offset of the noise's variance over intensity: at least 0 in the dark and at the brightest block."""
-    bins = int(np.clip(means.size // FEWEST, 1, BINS))
-    parts = np.array_split(np.argsort(means), bins)
-    top = max(float(means.max()), 1e-12)
-    x = np.maximum([means[part].mean() for part in parts], 0) / top
-    y = np.maximum([_lower(variances[part]) for part in parts], 0)
+def _fit_line(means: np.ndarray, variances: np.ndarray) -> tuple[float, float]:
+    """Slope and offset of the noise's variance over intensity, at least 0 in the dark and at the brightest block."""
+    bins = int(np.clip(means.size // MIN_BLOCKS, 1, BINS))
+    members = np.array_split(np.argsort(means), bins)
+    brightest = max(float(means.max()), 1e-12)
+    x = np.maximum([means[indices].mean() for indices in members], 0) / brightest
+    y = np.maximum([_noise_variance(variances[indices]) for indices in members], 0)
     weight = np.ones(bins)
     fitted = np.full(bins, np.median(y))
     dark = bright = 0.0
@@ -173,10 +189,4 @@ def _line(means: np.ndarray, variances: np.ndarray) -> tuple[float, float]:
         excess = (y - fitted) / np.maximum(fitted, 1e-12)
         spread = max(float(np.median(np.abs(excess))), 0.02)
         weight = 1 / np.sqrt(1 + np.square(excess / (2 * spread)))
-    return float(bright - dark) / top, float(dark)
-
-
-def _halved(planes: np.ndarray) -> np.ndarray:
-    height, width = planes.shape[-2] // 2, planes.shape[-1] // 2
-    four = planes[..., : 2 * height, : 2 * width].reshape(*planes.shape[:-2], height, 2, width, 2)
-    return np.asarray(four.mean((-3, -1)))
+    return float(bright - dark) / brightest, float(dark)

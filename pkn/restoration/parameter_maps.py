@@ -1,4 +1,4 @@
-"""Parameter maps: what a network decided, as named arrays that a person can read, edit, save and replay."""
+"""Parameter maps, which a network predicts for a filter, as named arrays to read, edit, save and apply."""
 
 import json
 import math
@@ -21,24 +21,51 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class ParameterMaps(Mapping[str, np.ndarray]):
-    """A filter's maps for one image: a mapping of name to array.
+    """A filter's parameter maps for one image: a mapping of names to arrays.
 
     Parameters
     ----------
-    filter : Filter
-        The filter that the maps belong to, with its settings.
+    filter : pkn.filters.Filter
+        The filter that the maps are for, with its settings.
     values_by_name : mapping of str to array of shape (H, W)
-        One for each of the filter's maps; (K, K, H, W) for free kernels, halved level by level for a pyramid. Kept as
-        float32; edit them in place, or make a changed copy with :meth:`replace`.
+        One for each of the filter's maps, in the units that ``filter.ranges`` gives; (K, K, H, W) for free kernels, and
+        half the size for each next level of a pyramid. They are copied as float32; edit them in place, or make a
+        changed copy with :meth:`replace`.
     channel_axis : int, optional
-        Of the image that they were predicted for.
+        Axis of the channels of the image that they were predicted for.
     provenance : mapping of str to str, number, list or mapping
         Where the maps come from: network, noise level, strength, version. Must be representable in JSON.
 
     Raises
     ------
     ValueError, TypeError
-        If names, shapes or values aren't the filter's.
+        If names, shapes or values are not valid for the filter.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pkn
+    >>> from pkn.filters import IsotropicGaussian
+    >>> image = np.zeros((8, 10))
+    >>> image[:, 5:] = 1
+    >>> maps = pkn.ParameterMaps(IsotropicGaussian(4), {"sigma": np.full((8, 10), 1.0)})
+    >>> maps.shape, maps.ranges["sigma"].unit
+    ((8, 10), 'px')
+    >>> maps.apply(image)[0].round(2).tolist()
+    [0.0, 0.0, 0.0, 0.06, 0.3, 0.7, 0.94, 1.0, 1.0, 1.0]
+    >>> maps["sigma"][:, :5] = 0  # no smoothing in the left half
+    >>> maps.apply(image)[0].round(2).tolist()
+    [0.0, 0.0, 0.0, 0.0, 0.0, 0.7, 0.94, 1.0, 1.0, 1.0]
+
+    They are saved with the filter and its settings:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     maps.save(Path(folder) / "maps.npz")
+    ...     loaded = pkn.ParameterMaps.load(Path(folder) / "maps.npz")
+    >>> bool(np.array_equal(loaded.apply(image), maps.apply(image)))
+    True
     """
 
     filter: Filter
@@ -62,7 +89,7 @@ class ParameterMaps(Mapping[str, np.ndarray]):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of the image that they fit."""
+        """Height and width of the image that the maps are for."""
         height, width = max(values.shape[-2:] for values in self.values_by_name.values())
         return height, width
 
@@ -85,48 +112,72 @@ class ParameterMaps(Mapping[str, np.ndarray]):
         return f"<ParameterMaps of {self.filter} for {self.shape[0]} x {self.shape[1]} px: {maps}>"
 
     def replace(self, **maps: np.ndarray) -> "ParameterMaps":
-        """A copy with some maps exchanged."""
+        """A copy in which the given maps are replaced."""
         return ParameterMaps(self.filter, {**self.values_by_name, **maps}, self.channel_axis, dict(self.provenance))
 
     def apply(self, image: Any, *, mask: Any = None, dtype: Any = None) -> np.ndarray:
-        """Filter an image with these maps: the same bits each time, on every machine with the same instructions.
+        """Filter an image with these maps.
+
+        Results are bit-identical each time, and on all machines with the same instruction set.
 
         Parameters
         ----------
-        image : array of the maps' size, with their ``channel_axis``
+        image : array of shape (H, W), or three-dimensional with ``channel_axis``
+            Of the maps' size.
         mask : bool array of shape (H, W), optional
             Pixels that are False carry no weight.
         dtype : dtype or "same", optional
             Of the result; see :meth:`pkn.filters.Filter.__call__`.
+
+        Returns
+        -------
+        array of the image's shape (of another size for filters that enlarge)
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the argument, what came, and what is expected.
         """
         return self.filter(image, channel_axis=self.channel_axis, mask=mask, dtype=dtype, **self.values_by_name)
 
     def kernel_at(self, image: Any, position: tuple[int, int]) -> np.ndarray:
-        """The exact weights behind the output pixel at (row, column)."""
+        """The exact weights of the output pixel at (row, column); see :meth:`pkn.filters.Filter.kernel_at`."""
         return self.filter.kernel_at(image, self, position, channel_axis=self.channel_axis)
 
     def plot(self) -> "tuple[Figure, np.ndarray[Any, np.dtype[Any]]]":
-        """All maps side by side; returns figure and axes of matplotlib."""
+        """Draw all maps side by side; returns a matplotlib figure and an array of its axes."""
         from pkn.plotting import maps
 
         return maps.plot_maps(self)
 
     def draw(self, name: str, axes: "Axes") -> None:
-        """One map into given axes, with a colour bar."""
+        """Draw one map into given matplotlib axes, with a colour bar."""
         from pkn.plotting import maps
 
         maps.draw_map(axes, self[name], name, self.ranges[name])
 
     def to_png(self, folder: str | Path) -> list[Path]:
-        """Write one picture per map, with colour bar and unit, into a folder (made if need be); returns their paths."""
+        """Write a figure of each map as PNG into a folder, which is made if it doesn't exist; returns the paths."""
         from pkn.plotting import maps
 
         return maps.write_maps(self, Path(folder))
 
     def save(self, path: str | Path) -> None:
-        """Save as ``.npz`` or as float ``.tif`` (a page per map, metadata in the image description).
+        """Save as ``.npz``, or as ``.tif`` with a page of floats for each map and metadata in the image description.
 
-        Both hold filter, settings, units and provenance, and :meth:`load` gives back the same bits.
+        Both hold filter, settings, units and provenance, and :meth:`load` returns bit-identical maps.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in .npz, .tif or .tiff.
+
+        Raises
+        ------
+        ValueError
+            If it has another suffix.
+        OSError
+            If the file can't be written (see :func:`pkn.io.atomic.atomic_path`).
         """
         path = Path(path)
         if path.suffix.lower() not in (".npz", ".tif", ".tiff"):
@@ -139,7 +190,23 @@ class ParameterMaps(Mapping[str, np.ndarray]):
 
     @classmethod
     def load(cls, path: str | Path) -> "ParameterMaps":
-        """Read what :meth:`save` wrote. Needs neither torch nor the network that made the maps."""
+        """Read what :meth:`save` wrote, without PyTorch and the network that predicted the maps.
+
+        Parameters
+        ----------
+        path : str or path
+
+        Returns
+        -------
+        ParameterMaps
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or of another kind.
+        OSError
+            If it can't be read.
+        """
         path = Path(path)
         try:
             header, arrays = _read_npz(path) if path.suffix.lower() == ".npz" else _read_tiff(path)
@@ -165,23 +232,28 @@ class ParameterMaps(Mapping[str, np.ndarray]):
 
 
 def weight_facts(maps: ParameterMaps, image: Any, mask: Any = None) -> list[tuple[str, str]]:
-    """Facts for a report on how much a filter that isn't convex may amplify; none for one that is.
+    """How much a filter amplifies, for a report: the sums of the absolute values of its weights.
 
     Parameters
     ----------
-    maps
-        Of the filter, for this image.
+    maps : ParameterMaps
+        For this image.
     image, mask
         As :meth:`ParameterMaps.apply` takes them.
+
+    Returns
+    -------
+    list of (str, str)
+        Names and values; empty if the filter's weights are never negative, so that it doesn't amplify.
     """
     if maps.filter.convex:
         return []
     sums = absolute_weights(maps.filter, image, *maps.values(), channel_axis=maps.channel_axis, mask=mask)
-    found = sums[np.isfinite(sums)]
-    if not found.size:
+    known = sums[np.isfinite(sums)]
+    if not known.size:
         return [("sum of |w|", "nowhere known")]
-    where = f"exact, at {found.size} pixels of {sums.size}"
-    return [("sum of |w|", f"{found.mean():.2f} on average, at most {found.max():.2f} ({where})")]
+    where = f"exact, at {known.size} pixels of {sums.size}"
+    return [("sum of |w|", f"{known.mean():.2f} on average, at most {known.max():.2f} ({where})")]
 
 
 def _write_tiff(path: Path, header: str, arrays: dict[str, np.ndarray]) -> None:
@@ -214,9 +286,9 @@ def _read_tiff(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     flt = _filter_of(header)
     arrays = {}
     for name in header["maps"]:
-        each = flt.plane_shape(name)
-        planes = np.stack([next(pages) for _ in range(math.prod(each))])
-        arrays[name] = planes.reshape(each + planes.shape[1:])
+        plane_shape = flt.plane_shape(name)
+        planes = np.stack([next(pages) for _ in range(math.prod(plane_shape))])
+        arrays[name] = planes.reshape(plane_shape + planes.shape[1:])
     return header, arrays
 
 

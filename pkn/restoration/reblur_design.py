@@ -1,4 +1,4 @@
-"""Which polynomial in which Gaussian undoes a known blur best, for an image of known spectrum and white noise."""
+"""Design of a reblur filter: the polynomial in a Gaussian that best undoes a known blur, for white noise."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,22 +6,22 @@ from typing import NamedTuple
 import numpy as np
 
 GRID = 96  # frequencies along each axis
-WIDTHS = (0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.4)  # of the Gaussian to blur with again, in units of the blur
-LAGS = (1, 4)  # px
+WIDTHS = (0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.4)  # of the Gaussian to reblur with, as factors of the blur's width
+LAGS = (1, 4)  # px; distances of the pixels whose differences the spectrum is fitted to
 FALLOFFS = tuple(1.2 + 0.1 * k for k in range(25))  # photographs have about 2, and up to 3 where they are smooth
-USUAL_FALLOFF = 2.0
-WIDE = 2  # of the window's radius: there the blur itself ends
-LARGEST = 300.0  # of a coefficient: beyond, the image's rounding would count
+DEFAULT_FALLOFF = 2.0
+BLUR_RADII = 2  # radius of the blur's own window, as a factor of the filter's radius
+LARGEST = 300.0  # of a coefficient; larger ones would amplify rounding errors
 
 
 class Spectrum(NamedTuple):
-    """Of an image: its power is contrast / f^falloff at f cycles per pixel; white noise has sigma^2 everywhere."""
+    """Power spectrum of an image: contrast / f^falloff at f cycles per pixel (white noise has sigma^2 at each f)."""
 
     contrast: float
     falloff: float
 
     def power(self) -> np.ndarray:
-        """At the frequencies of the grid; 0 for the mean, which every polynomial keeps."""
+        """Power (GRID, GRID) at the frequencies of ``numpy.fft.fft2``; 0 for the mean, which every polynomial keeps."""
         f = np.fft.fftfreq(GRID)
         squares = f[:, None] ** 2 + f**2
         squares[0, 0] = np.inf
@@ -30,7 +30,7 @@ class Spectrum(NamedTuple):
 
 
 class Design(NamedTuple):
-    """A reblur: the covariance of its Gaussian (row, column; px^2), its polynomial, the error expected (MSE)."""
+    """A reblur: the covariance of its Gaussian (row, column; px^2), its polynomial, and its expected squared error."""
 
     covariance: np.ndarray
     gain: float
@@ -46,7 +46,8 @@ def wiener_design(
 
     A Wiener filter within the family: with transfer functions h of the blur and k of the Gaussian, the integral of
     S (1 - p(k) h)^2 + N p(k)^2 over all frequencies is quadratic in the polynomial's coefficients, and so solved
-    exactly; S is the image's spectrum, N = sigma^2. Of some widths of k the best is taken.
+    exactly; S is the image's spectrum and N = sigma^2. This is done for each width of k in ``WIDTHS``, and the best
+    design is returned.
 
     Parameters
     ----------
@@ -55,35 +56,41 @@ def wiener_design(
     sigma : float
         Standard deviation of the noise n.
     spectrum : Spectrum
-        Of the image; see :func:`spectrum_of`.
+        Of the image; see :func:`fit_spectrum`.
     radius : int
-        Of the window that K has.
+        Of K's window in pixels.
     likely : sequence of float
-        Factors of the blur's width, equally likely, for a blur that isn't known well: the error is their mean.
+        Factors of the blur's width, for a blur that isn't known exactly: the mean of their errors is minimised.
+
+    Returns
+    -------
+    Design
     """
     signal = spectrum.power()
-    blurs = [transfer(factor**2 * covariance, WIDE * radius) for factor in likely]
-    share = 1 / len(blurs) ** 0.5
-    wanted = np.concatenate([np.sqrt(signal) * (1 - h) * share for h in blurs] + [np.full_like(signal, -sigma)]).ravel()
-    best = Design(covariance, 1.0, 0.0, 0.0, float(np.sum(wanted**2)) / signal.size)
+    blurs = [transfer(factor**2 * covariance, BLUR_RADII * radius) for factor in likely]
+    weight = 1 / len(blurs) ** 0.5
+    target = np.concatenate(
+        [np.sqrt(signal) * (1 - h) * weight for h in blurs] + [np.full_like(signal, -sigma)]
+    ).ravel()
+    best = Design(covariance, 1.0, 0.0, 0.0, float(np.sum(target**2)) / signal.size)
     for width in WIDTHS:
         k = transfer(width**2 * covariance, radius)
         powers = (k - 1)[..., None] ** np.arange(1, 4)
-        parts = [(np.sqrt(signal) * h * share)[..., None] * powers for h in blurs]
+        parts = [(np.sqrt(signal) * h * weight)[..., None] * powers for h in blurs]
         rows = np.concatenate([*parts, sigma * powers]).reshape(-1, 3)
         scale = np.linalg.norm(rows, axis=0) + 1e-30
-        first, second, third = np.linalg.lstsq(rows / scale, wanted)[0] / scale  # of p in powers of k - 1
-        error = float(np.sum((rows @ (first, second, third) - wanted) ** 2)) / signal.size
-        found = (float(second - first + 1 - third), float(first), float(2 * second))
-        if error < best.error and np.abs(found).max() <= LARGEST:
-            best = Design(width**2 * covariance, *found, error)
+        first, second, third = np.linalg.lstsq(rows / scale, target)[0] / scale  # of p in powers of k - 1
+        error = float(np.sum((rows @ (first, second, third) - target) ** 2)) / signal.size
+        coefficients = (float(second - first + 1 - third), float(first), float(2 * second))
+        if error < best.error and np.abs(coefficients).max() <= LARGEST:
+            best = Design(width**2 * covariance, *coefficients, error)
     return best
 
 
-def spectrum_of(planes: np.ndarray, covariance: np.ndarray, sigma: float) -> Spectrum:
-    """The spectrum of an image before blur and noise, from the mean squares of its differences over two distances.
+def fit_spectrum(planes: np.ndarray, covariance: np.ndarray, sigma: float) -> Spectrum:
+    """Fit the spectrum of an image before blur and noise to mean squared differences of pixels at two distances.
 
-    They grow with the distance, fast where the spectrum falls off fast, and the noise adds 2 sigma^2 to each.
+    The mean square grows with the distance, the faster the steeper the spectrum falls off; noise adds 2 sigma^2 to it.
 
     Parameters
     ----------
@@ -91,40 +98,46 @@ def spectrum_of(planes: np.ndarray, covariance: np.ndarray, sigma: float) -> Spe
         NaN where a pixel is missing.
     covariance, sigma
         Of the blur and the noise, as in :func:`wiener_design`.
+
+    Returns
+    -------
+    Spectrum
+        With contrast 0 if the image has no structure beyond the noise.
     """
     axes = [axis for axis in (1, 2) if planes.shape[axis] > LAGS[1]]
     near, far = (
-        max(sum(_difference(planes, lag, axis) for axis in axes) - 2 * len(axes) * sigma**2, 0) for lag in LAGS
+        max(sum(_mean_squared_difference(planes, lag, axis) for axis in axes) - 2 * len(axes) * sigma**2, 0)
+        for lag in LAGS
     )
     if near <= 0 or far <= 0:
-        return Spectrum(0.0, USUAL_FALLOFF)
-    passed = transfer(covariance, GRID // 2 - 1) ** 2
-    waves = [[_wave(lag, axis) * passed for axis in axes] for lag in LAGS]
-    expected = [[float(np.mean(sum(wave) * Spectrum(1.0, falloff).power())) for wave in waves] for falloff in FALLOFFS]
-    best = int(np.argmin([abs(np.log(one / four * far / near)) for one, four in expected]))
+        return Spectrum(0.0, DEFAULT_FALLOFF)
+    power_gain = transfer(covariance, GRID // 2 - 1) ** 2
+    gains = [[_difference_gain(lag, axis) * power_gain for axis in axes] for lag in LAGS]
+    expected = [[float(np.mean(sum(gain) * Spectrum(1.0, falloff).power())) for gain in gains] for falloff in FALLOFFS]
+    best = int(np.argmin([abs(np.log(e_near / e_far * far / near)) for e_near, e_far in expected]))
     return Spectrum(far / expected[best][1], FALLOFFS[best])
 
 
-def _difference(planes: np.ndarray, lag: int, axis: int) -> float:
-    """Mean square; 0 where no two pixels can be compared."""
-    along = np.moveaxis(planes, axis, 0)
-    squares = (along[lag:] - along[:-lag]) ** 2
-    known = np.isfinite(squares)
-    return float(squares.mean(where=known, dtype=np.float64)) if known.any() else 0.0
+def _mean_squared_difference(planes: np.ndarray, lag: int, axis: int) -> float:
+    """Mean squared difference of pixels at a distance along an axis; 0 if there are no two such valid pixels."""
+    lines = np.moveaxis(planes, axis, 0)
+    squares = (lines[lag:] - lines[:-lag]) ** 2
+    valid = np.isfinite(squares)
+    return float(squares.mean(where=valid, dtype=np.float64)) if valid.any() else 0.0
 
 
-def _wave(lag: int, axis: int) -> np.ndarray:
-    """What a difference over ``lag`` pixels does to the power of each frequency (GRID, GRID)."""
+def _difference_gain(lag: int, axis: int) -> np.ndarray:
+    """Factor (GRID, GRID) by which a difference over ``lag`` pixels multiplies the power of each frequency."""
     power = 4 * np.sin(np.pi * np.fft.fftfreq(GRID) * lag) ** 2
-    whole: np.ndarray = power[:, None] + np.zeros(GRID) if axis == 1 else power + np.zeros((GRID, 1))
-    return whole
+    gain: np.ndarray = power[:, None] + np.zeros(GRID) if axis == 1 else power + np.zeros((GRID, 1))
+    return gain
 
 
 def transfer(covariance: np.ndarray, radius: int) -> np.ndarray:
-    """Transfer function (GRID, GRID) of a Gaussian sampled at whole pixels in a window of that radius, sum 1."""
+    """Transfer function (GRID, GRID) of a Gaussian, sampled at the pixels of a window of ``radius``, with sum 1."""
     radius = min(radius, GRID // 2 - 1)
-    at = np.arange(-radius, radius + 1)
-    d = np.stack(np.meshgrid(at, at, indexing="ij"), -1)
+    offsets = np.arange(-radius, radius + 1)
+    d = np.stack(np.meshgrid(offsets, offsets, indexing="ij"), -1)
     weights = np.zeros((GRID, GRID))
-    weights[at[:, None], at] = np.exp(-0.5 * np.einsum("...i,ij,...j", d, np.linalg.inv(covariance), d))
+    weights[offsets[:, None], offsets] = np.exp(-0.5 * np.einsum("...i,ij,...j", d, np.linalg.inv(covariance), d))
     return np.fft.fft2(weights / weights.sum()).real

@@ -1,11 +1,11 @@
-"""Stacks of images, NumPy's or Dask's: every plane is denoised by itself."""
+"""Stacks of images, in memory or as Dask arrays: every image is denoised by itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pkn.filters.arrays import target_dtype
+from pkn.restoration.planes import filtering_net
 
 
 def is_dask(image: Any) -> bool:
@@ -35,21 +35,25 @@ def order_of(ndim: int, channel_axis: int | None, stack_axes: int | Sequence[int
     return [*first, *rest]
 
 
-def denoise_stack(image: np.ndarray, order: list[int], colour: bool, dtype: Any, denoise: Callable[..., Any]) -> Any:
-    """``denoise(plane, channel_axis=...)`` for all planes of a NumPy array."""
-    result = np.empty(image.shape, target_dtype(dtype, image.dtype))
-    planes, targets = image.transpose(order), result.transpose(order)
-    channel_axis = 0 if colour else None
-    for index in np.ndindex(planes.shape[: -3 if colour else -2]):
-        targets[index] = denoise(planes[index], channel_axis=channel_axis)
-    return result
+def denoise_dask(
+    image: Any, net: Any, channel_axis: int | None, stack_axes: int | Sequence[int], *, mask: Any, **settings: Any
+) -> Any:
+    """Denoise a Dask array lazily, each of its images by itself; arguments as in :func:`pkn.denoise`.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For masks and maps, which Dask arrays don't take, and networks whose noise level is a map.
+    """
+    from pkn.restoration.dask_arrays import denoise_chunks
 
-def denoise_dask(image: Any, order: list[int], colour: bool, dtype: Any, **settings: Any) -> Any:
-    """The same, lazily, for a Dask array."""
-    from pkn.restoration.dask_arrays import denoise_planes
-
+    if mask is not None or np.ndim(settings["strength"]) or np.ndim(settings["sigma"]):
+        raise TypeError("a mask or a map was given for a Dask array; expected strength and sigma as numbers, no mask")
+    order = order_of(image.ndim, channel_axis, stack_axes)
+    network = filtering_net(net, 1 if channel_axis is None else image.shape[channel_axis])
+    if network.noise != "white" and settings["sigma"] is None:
+        raise ValueError(f"net is {net!r}, whose noise level is a map; expected a network for white noise, or sigma")
     planes = image.transpose(order)
-    planes = planes if colour else planes[..., None, :, :]
-    result = denoise_planes(planes, dtype=dtype, **settings)
-    return (result if colour else result[..., 0, :, :]).transpose(tuple(np.argsort(order)))
+    planes = planes if channel_axis is not None else planes[..., None, :, :]
+    result = denoise_chunks(planes, network=network, **settings)
+    return (result if channel_axis is not None else result[..., 0, :, :]).transpose(tuple(np.argsort(order)))

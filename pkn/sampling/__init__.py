@@ -1,1 +1,1 @@
-"""Generative samplers, and what they sample from."""
+"""Generative samplers, degradation by degradation: noise, blur and others; kernel density estimates; priors."""

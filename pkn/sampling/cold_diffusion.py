@@ -1,7 +1,7 @@
-"""Cold Diffusion: images restored from any degradation, and made from what is left at its end.
+"""Cold Diffusion (Bansal et al. 2022, arXiv 2208.09392): restoring from any degradation, and generating by it.
 
-Bansal et al. 2022, arXiv 2208.09392. The parts are a degradation D(x, t), a restorer that predicts x from it, and a
-sampler's step between them (:mod:`pkn.sampling.samplers`); hot diffusion differs by its degradation, noise, alone.
+The parts are a degradation D(x, t), a restorer that predicts x from D(x, t), and the step of a sampler between them
+(:mod:`pkn.sampling.samplers`). Denoising diffusion differs by its degradation alone, which is noise.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +17,7 @@ from pkn.degradations.base import times
 from pkn.degradations.blur import Blur
 from pkn.degradations.mixtures import Degrade
 from pkn.degradations.presets import build_degradation, to_config
+from pkn.filters.arrays import check_whole_number
 from pkn.io.datasets import read_set
 from pkn.io.tensors import to_tensor
 from pkn.nets.registry import load_restorer
@@ -27,70 +28,90 @@ from pkn.sampling.samplers import Step, algorithm_1, algorithm_2, deterministic,
 from pkn.sampling.terminal_distribution import TerminalDistribution
 
 BATCH = 125  # images at once
-SYMMETRY = 0.002  # standard deviation of what is added to the start, where all pixels are alike (published)
+SYMMETRY_BREAKING = 0.002  # standard deviation of the noise that is added to a start of equal pixels (published)
 ALGORITHMS = ("algorithm_2", "algorithm_1", "estimated")
 
 
 @dataclass(frozen=True)
 class ColdModel:
-    """A restorer, the degradation that it was trained on, and what is left of its images at the end.
+    """A restorer, the degradation that it was trained on, and the distribution of fully degraded images.
 
     Parameters
     ----------
     net : torch.nn.Module
-        Takes images (N, C, H, W) in [-1, 1] and t / T (N,).
+        Takes images (N, C, H, W) in [-1, 1] and t / T (N,), and predicts the clean images.
     degradation : Degradation
-    floor : float, optional
-        Of :meth:`pkn.degradations.blur.Blur.undone`: the network sees that instead of the blurred image, and adds only
-        what blur took entirely, so that the prediction, blurred, is what was given.
-    ends : TerminalDistribution, optional
-        To make images from nothing.
+        D(x, t), t = 0 ... T.
+    regularization : float, optional
+        For blur only. If given, the network sees :meth:`pkn.degradations.blur.Blur.regularized_inverse` of the blurred
+        image instead of the image itself, and adds only what blur removed entirely, so that its prediction, blurred, is
+        the blurred image that was given.
+    terminal_distribution : TerminalDistribution, optional
+        The distribution of images at T, from which new images start.
     half : bool
         Whether the network computes in bfloat16 where that is safe.
+
+    Raises
+    ------
+    ValueError
+        If ``regularization`` isn't a number above 0, or the degradation isn't blur.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pkn.degradations.kinds import Blur
+    >>> blur = Blur((0.5, 0.5), side=5)
+    >>> image = torch.linspace(-1, 1, 64).reshape(1, 1, 8, 8)
+    >>> blurred = blur.sample(image, torch.Generator())(image, 2)
+    >>> model = ColdModel(lambda x, t: x, blur, regularization=1e-6)
+    >>> bool((model.restore(blurred, 2) - image).abs().max() < 1e-3)  # so little blur is inverted by linear algebra
+    True
     """
 
     net: Any
     degradation: Any
-    floor: float | None = None
-    ends: TerminalDistribution | None = None
+    regularization: float | None = None
+    terminal_distribution: TerminalDistribution | None = None
     half: bool = False
 
     def __post_init__(self) -> None:
-        if self.floor is None:
+        if self.regularization is None:
             return
-        if not (isinstance(self.floor, int | float) and 0 < self.floor < float("inf")):
-            raise ValueError(f"floor is {self.floor!r}; expected a number above 0")
+        if not (isinstance(self.regularization, int | float) and 0 < self.regularization < float("inf")):
+            raise ValueError(f"regularization is {self.regularization!r}; expected a number above 0")
         if not isinstance(self.degradation, Blur):
             raise ValueError(
-                f"floor is {self.floor}; expected none for {type(self.degradation).__name__}, only for Blur"
+                f"regularization is {self.regularization}; expected none for {type(self.degradation).__name__}, only "
+                "for Blur"
             )
 
     def restore(self, x: Tensor, t: float | Tensor) -> Tensor:
-        """The image that is expected behind x at t, one number or (N,)."""
+        """Predict the clean images behind x (N, C, H, W) at t, one number or (N,)."""
         t = torch.as_tensor(t, device=x.device).expand(len(x))
-        seen = x if self.floor is None else self.degradation.regularized_inverse(x, t, self.floor)
+        inputs = x if self.regularization is None else self.degradation.regularized_inverse(x, t, self.regularization)
         half = self.half or torch.is_autocast_enabled(x.device.type)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
-            predicted: Tensor = self.net(seen.float(), t.float() / self.degradation.steps)
-        return predicted.to(x) if self.floor is None else self._consistent(predicted.to(x), x, t)
+            predicted: Tensor = self.net(inputs.float(), t.float() / self.degradation.steps)
+        return predicted.to(x) if self.regularization is None else self._consistent(predicted.to(x), x, t)
 
     def _consistent(self, predicted: Tensor, x: Tensor, t: Tensor) -> Tensor:
-        """Waves that can still be seen in x are taken from there (as in Wang et al. 2022, arXiv 2212.00490)."""
+        """Take the frequencies that blur kept from x, as Wang et al. 2022 (arXiv 2212.00490) do."""
         blurred = self.degradation.sample(predicted, torch.Generator())(predicted, t)
-        missing: Tensor = self.degradation.regularized_inverse(x - blurred, t, self.floor)
-        return predicted + missing
+        correction: Tensor = self.degradation.regularized_inverse(x - blurred, t, self.regularization)
+        return predicted + correction
 
     def to_config(self) -> dict[str, Any]:
-        """All but the network, as JSON reads it."""
+        """All but the network, as JSON stores it in the header of a weights file (whose keys are older names)."""
+        terminal = self.terminal_distribution
         return {
             "degradation": to_config(self.degradation),
-            "floor": self.floor,
-            "ends": None if self.ends is None else asdict(self.ends),
+            "floor": self.regularization,
+            "ends": None if terminal is None else asdict(terminal),
         }
 
 
 class ColdState(NamedTuple):
-    """A step: the time it came to, x there, and the image it went by; both (N, C, H, W), images in [-1, 1]."""
+    """After a step: the time, the state x, and the predicted image; both (N, C, H, W), images in [-1, 1]."""
 
     t: float
     x: Tensor
@@ -100,31 +121,51 @@ class ColdState(NamedTuple):
 def states(
     model: ColdModel, x: Tensor, degrade: Degrade, *, algorithm: str = "algorithm_2", steps: int | None = None
 ) -> Iterator[ColdState]:
-    """From ``x`` at T, where ``degrade`` was drawn for it, to t = 0; in float64, for small differences add up.
+    """Restore ``x`` from T to t = 0, step by step, in float64, because small differences add up.
 
     Parameters
     ----------
+    model : ColdModel
+    x : Tensor of shape (N, C, H, W)
+        The images at T.
+    degrade : callable
+        ``degrade(x0, t)`` is D(x0, t), with the random numbers that ``x`` was degraded by.
     algorithm : {"algorithm_2", "algorithm_1", "estimated"}
-        Algorithm 2 of the source; Algorithm 1; and, for noise and animorphosis, the one that estimates what was mixed
-        in at each step (DDIM).
+        Algorithm 2 of Bansal et al. 2022; Algorithm 1; and, for noise and animorphosis, Algorithm 2 with the noise (or
+        the other image) that is estimated in each step, which is DDIM.
     steps : int, optional
-        T by default. With "algorithm_1", 1 is the direct restoration.
+        T by default. With "algorithm_1", 1 is direct restoration.
+
+    Yields
+    ------
+    ColdState
 
     Raises
     ------
     ValueError
-        For an unknown algorithm or less than one step.
+        For an unknown algorithm, or ``steps`` that isn't a whole number of 1 or more.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pkn.degradations.kinds import Desaturation
+    >>> image = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    >>> model = ColdModel(lambda x, t: image, Desaturation(2))
+    >>> degrade = model.degradation.sample(image, torch.Generator())
+    >>> for state in states(model, degrade(image, 2), degrade):
+    ...     print(state.t, round(float((state.x - image).abs().max()), 2))
+    1.0 0.23
+    0.0 0.0
     """
     step = _make_step(algorithm, degrade, model.degradation)
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps is {steps}; expected 1 or more")
-    if steps is not None and model.floor is not None and steps > model.degradation.steps:
+    steps = None if steps is None else check_whole_number("steps", steps)
+    if steps is not None and model.regularization is not None and steps > model.degradation.steps:
         raise ValueError(
-            f"steps is {steps}; expected at most {model.degradation.steps}, for blur is undone at whole times"
+            f"steps is {steps}; expected at most {model.degradation.steps}, because blur is inverted at whole times"
         )
     path = times(model.degradation.steps, steps)
-    for t, (there, predicted) in zip(path[1:], trajectory(model.restore, step, x.double(), path), strict=True):
-        yield ColdState(t, there, predicted)
+    for t, (x_t, predicted) in zip(path[1:], trajectory(model.restore, step, x.double(), path), strict=True):
+        yield ColdState(t, x_t, predicted)
 
 
 def _make_step(algorithm: str, degrade: Degrade, degradation: Any) -> Step:
@@ -148,82 +189,143 @@ def restorations(
     rng: int = 0,
     threads: int = 1,
 ) -> list[Tensor]:
-    """``clean`` images (N, C, H, W) as they are at T, and as each way, (algorithm, steps), restores them from there."""
+    """Degrade images to T and restore them.
+
+    Parameters
+    ----------
+    model : ColdModel
+    clean : Tensor of shape (N, C, H, W)
+        Images in [-1, 1].
+    ways : sequence of (algorithm, steps)
+        How to restore them, as in :func:`states`.
+    rng : int
+        Seed of the degradation.
+    threads : int
+        Batches at a time.
+
+    Returns
+    -------
+    list of Tensors of shape (N, C, H, W)
+        The images at T, then the restored images of each of the ``ways``.
+    """
 
     @torch.inference_mode()
-    def each(number: int, batch: Tensor) -> list[Tensor]:
+    def process(number: int, batch: Tensor) -> list[Tensor]:
         degrade = model.degradation.sample(batch, batch_generator(rng, number))
         x = degrade(batch, model.degradation.steps)
-        return [x, *(_last(model, x, degrade, algorithm=way, steps=steps) for way, steps in ways)]
+        return [x, *(_last(model, x, degrade, algorithm=algorithm, steps=steps) for algorithm, steps in ways)]
 
-    found = in_batches(each, threads, count(), torch.split(clean, BATCH))
-    return [torch.cat(parts) for parts in zip(*found, strict=True)]
+    batches = in_batches(process, threads, count(), torch.split(clean, BATCH))
+    return [torch.cat(images) for images in zip(*batches, strict=True)]
 
 
 def generated(
-    model: ColdModel, n: int, *, rng: int = 0, noise: float = SYMMETRY, threads: int = 1, **options: Any
+    model: ColdModel, n: int, *, rng: int = 0, noise: float = SYMMETRY_BREAKING, threads: int = 1, **options: Any
 ) -> Tensor:
-    """Images (n, C, H, W) from nothing, by options of :func:`states`; see :func:`start`."""
-    sizes = [min(BATCH, n - first) for first in range(0, n, BATCH)]
+    """Generate images: starts of :func:`start`, restored with the options of :func:`states`.
 
-    @torch.inference_mode()
-    def each(number: int, size: int) -> Tensor:
-        return _last(model, *start(model, size, batch_generator(rng, number), noise), **options)
+    Parameters
+    ----------
+    model : ColdModel
+    n : int
+        Number of images.
+    rng : int
+        Seed.
+    noise : float
+        Standard deviation of what is added to the start.
+    threads : int
+        Batches at a time.
 
-    return torch.cat(list(in_batches(each, threads, count(), sizes)))
-
-
-def start(model: ColdModel, n: int, generator: torch.Generator, noise: float = SYMMETRY) -> tuple[Tensor, Degrade]:
-    """States (n, C, H, W) at T that no image was needed for, and ``degrade`` for them.
-
-    Grids of colours where that is all a degradation leaves, drawn from a mixture of Gaussians that was fitted to the
-    training images; else what the degradation itself draws: noise, a colour, an image of another set. ``noise``, a
-    standard deviation, is added.
+    Returns
+    -------
+    Tensor of shape (n, C, H, W)
+        Images in [-1, 1], not clipped.
 
     Raises
     ------
     ValueError
-        If the degradation leaves too much of an image.
+        If ``n`` isn't a whole number of 1 or more, or as :func:`start` and :func:`states`.
+    """
+    n = check_whole_number("n", n)
+    sizes = [min(BATCH, n - first) for first in range(0, n, BATCH)]
+
+    @torch.inference_mode()
+    def process(number: int, size: int) -> Tensor:
+        return _last(model, *start(model, size, batch_generator(rng, number), noise), **options)
+
+    return torch.cat(list(in_batches(process, threads, count(), sizes)))
+
+
+def start(
+    model: ColdModel, n: int, generator: torch.Generator, noise: float = SYMMETRY_BREAKING
+) -> tuple[Tensor, Degrade]:
+    """Draw states at T, from which images are generated.
+
+    Where a degradation leaves a grid of colours, grids are drawn from the model's terminal distribution, a mixture of
+    Gaussians that was fitted to the training images. Elsewhere the degradation draws the state itself: noise, a colour,
+    an image of another set.
+
+    Parameters
+    ----------
+    model : ColdModel
+    n : int
+        Number of states.
+    generator : torch.Generator
+    noise : float
+        Standard deviation of white noise that is added: it breaks the symmetry of equal pixels.
+
+    Returns
+    -------
+    x : Tensor of shape (n, C, H, W)
+    degrade : callable
+        ``degrade(x0, t)`` with the same random numbers.
+
+    Raises
+    ------
+    ValueError
+        If images at T are still images, whose distribution isn't known.
     """
     settings = model.net.settings
     shape = (n, settings.channels, settings.size, settings.size)
-    remaining = model.degradation.terminal_size(settings.size)
-    if remaining is None or (remaining and model.ends is None):
+    terminal_size, terminal = model.degradation.terminal_size(settings.size), model.terminal_distribution
+    if terminal_size is None or (terminal_size and terminal is None):
         raise ValueError(f"{model.degradation} leaves too much of an image at T to make one from nothing")
-    base = torch.zeros(shape) if model.ends is None else model.ends.draw(n, settings.size, generator)
+    base = torch.zeros(shape) if terminal is None else terminal.draw(n, settings.size, generator)
     degrade = model.degradation.sample(base, generator)
-    x = degrade(base, model.degradation.steps) if model.ends is None else base  # a grid is what is left already
+    x = degrade(base, model.degradation.steps) if terminal is None else base  # a grid is a state at T already
     return x + noise * torch.randn(shape, generator=generator), degrade
 
 
 def find_cold_model(model: Any, others: Path | None = None) -> ColdModel:
-    """The model behind a bundled name or a ``.safetensors`` file of ``pkn train-cold``.
+    """Load the model of a bundled name or of a ``.safetensors`` file of ``pkn train-cold``.
 
     Parameters
     ----------
+    model : str, path or ColdModel
+        A model is returned as it is.
     others : path, optional
         Another set of images, for animorphosis, as :func:`pkn.io.datasets.read_set` reads it.
 
     Raises
     ------
     ValueError
-        For an unknown name (with near misses), or a file that is damaged or something else.
+        For an unknown name (with similar ones), or a file that is damaged or of another kind.
     """
     if isinstance(model, ColdModel):
         return model
     path = bundled_path(model, "cold")
     net = load_restorer(path)
-    turned_into = None if others is None else read_others(others, net.settings.size, net.settings.channels)
+    target_images = None if others is None else read_others(others, net.settings.size, net.settings.channels)
     try:
-        made = read_header(path)["about"]["plan"]["objective"]
-        ends = None if made["ends"] is None else TerminalDistribution(**made["ends"])
-        return ColdModel(net, build_degradation(made["degradation"], turned_into), made["floor"], ends)
+        config = read_header(path)["about"]["plan"]["objective"]
+        terminal = None if config["ends"] is None else TerminalDistribution(**config["ends"])
+        return ColdModel(net, build_degradation(config["degradation"], target_images), config["floor"], terminal)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"cannot load '{path}' as a restorer of pkn train-cold: {error!r}") from None
 
 
 def read_others(path: Path, size: int, channels: int) -> Tensor:
-    """What animorphosis turns images into, (M, C, size, size)."""
+    """The images (M, C, size, size) in [-1, 1] that animorphosis turns others into."""
     return to_tensor(read_set(path, channels=channels, size=size).training)
 
 

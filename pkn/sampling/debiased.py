@@ -1,8 +1,9 @@
-"""Images from a kernel density estimate, made sharp: both stages of Qin & Huang 2025 (arXiv 2503.20825).
+"""Sharp images from a kernel density estimate: both stages of Qin & Huang 2025 (arXiv 2503.20825).
 
-Published: the two stages, alpha of 0.5 and 1.0, and the ranges of noise levels. Our reading: the smoothing that stage 2
-undoes, H(x) = E restore(x + b z, b), is stage 1's own (add noise, predict the mean image behind it), estimated by one
-draw a step; and a_k = 1 / 2k, a few steps. Noise levels alpha and b are standard deviations of images in [-1, 1].
+Published are the two stages, the bandwidths alpha of 0.5 and 1.0, and the ranges of noise levels. Our reading: the
+smoothing that stage 2 inverts, H(x) = E restore(x + b z, b), is that of stage 1 (add noise, predict the mean image
+behind it), estimated by one draw in each step; and a_k = 1 / 2k, for a few steps. The bandwidth alpha and noise levels
+b are standard deviations, of images in [-1, 1].
 """
 
 from collections.abc import Iterator
@@ -13,33 +14,35 @@ import torch
 from torch import Tensor
 
 from pkn.degradations.kinds import CameraNoise
+from pkn.filters.arrays import check_whole_number
 from pkn.sampling.batching import batch_generator, in_batches
 from pkn.sampling.cold_diffusion import BATCH, ColdModel
+from pkn.sampling.kernel_density import kernel_samples
 from pkn.sampling.samplers import Restore, trajectory
 from pkn.sampling.stochastic_approximation import Rate, falling, noisy_smoothing, robbins_monro
 
-LEVELS = (0.8, 1.2)  # published for CIFAR-10; (0.5, 1.0) for churches
+LEVELS = (0.8, 1.2)  # noise levels; published for CIFAR-10; (0.5, 1.0) for churches
 STEPS = 4
-RATE = falling(0.5)  # with 1 / k the draws' noise, which the first steps add most of, drives CIFAR-10's images apart
+RATE = falling(0.5)  # with 1 / k the noise of the draws, most of which the first steps add, makes CIFAR-10 diverge
 
 
 def smoother(model: ColdModel) -> Restore:
-    """``restore(x, b)``, the mean image behind x with white noise b, by a network trained on all levels up to some.
+    """The function ``restore(x, b)``: the mean image behind x, which has white noise of level b.
 
     Raises
     ------
     ValueError
-        If the network was trained on something else, or (when called) not on that level.
+        If the network wasn't trained on white noise, or (when called) not on that noise level.
     """
     noise = model.degradation
     if not isinstance(noise, CameraNoise) or noise.gain:
-        raise ValueError(f"model restores from {noise}; expected CameraNoise with a gain of 0")
-    most = 2 * noise.read
+        raise ValueError(f"model is a restorer from {noise}; expected CameraNoise with a gain of 0")
+    largest = 2 * noise.read
 
     def restore(x: Tensor, b: float) -> Tensor:
-        if not 0 < b <= most:
-            raise ValueError(f"noise level is {b}; expected one in (0, {most:g}], which the network was trained on")
-        return model.restore(x, b / most * noise.steps)
+        if not 0 < b <= largest:
+            raise ValueError(f"noise level is {b}; expected one in (0, {largest:g}], which the network was trained on")
+        return model.restore(x, b / largest * noise.steps)
 
     return restore
 
@@ -54,18 +57,38 @@ def debiasing_states(
     steps: int = STEPS,
     rate: Rate = RATE,
 ) -> Iterator[Tensor]:
-    """Stage 1's images of ``seeds`` (N, C, H, W), data that the estimate's kernels stand on; and after each step of 2.
+    """The images of stage 1, then those after each step of stage 2.
+
+    Parameters
+    ----------
+    restore : callable
+        What :func:`smoother` returns.
+    seeds : Tensor of shape (N, C, H, W)
+        Data points, images in [-1, 1]: the centres of the estimate's kernels.
+    alpha : float
+        Bandwidth.
+    generator : torch.Generator
+        Draws the noise.
+    levels : (float, float)
+        Smallest and largest noise level of stage 2.
+    steps : int
+        Of stage 2.
+    rate : callable
+        ``rate(k)`` is the step size a_k.
+
+    Yields
+    ------
+    Tensor of shape (N, C, H, W)
 
     Raises
     ------
     ValueError
-        If ``levels`` aren't two numbers, the lower first, or there is no step.
+        If ``levels`` isn't two numbers, the lower first, or ``steps`` isn't a whole number of 0 or more.
     """
     if not (len(levels) == 2 and 0 < levels[0] <= levels[1]):
-        raise ValueError(f"levels are {levels}; expected two above 0, the lower first")
-    if steps < 0:
-        raise ValueError(f"steps is {steps}; expected 0 or more")
-    smooth = restore(seeds + alpha * torch.randn(seeds.shape, generator=generator), alpha)
+        raise ValueError(f"levels is {levels}; expected two noise levels above 0, the lower first")
+    steps = check_whole_number("steps", steps, 0)
+    smooth = restore(kernel_samples(seeds, alpha, torch.randn(seeds.shape, generator=generator)), alpha)
     yield smooth
     step, smoothing = robbins_monro(smooth, rate), noisy_smoothing(restore, levels, generator)
     for x, _ in trajectory(smoothing, step, smooth, range(steps + 1)):
@@ -75,13 +98,31 @@ def debiasing_states(
 def debiased_samples(
     model: ColdModel, seeds: Tensor, alpha: float, *, rng: int = 0, threads: int = 1, **options: Any
 ) -> list[Tensor]:
-    """All states of :func:`debiasing_states`, stage 1's first, clipped to [-1, 1]."""
+    """All states of :func:`debiasing_states`, beginning with stage 1, clipped to [-1, 1].
+
+    Parameters
+    ----------
+    model : ColdModel
+        A restorer from white noise.
+    seeds, alpha
+        As in :func:`debiasing_states`.
+    rng : int
+        Seed.
+    threads : int
+        Batches at a time.
+    **options
+        ``levels``, ``steps`` and ``rate`` of :func:`debiasing_states`.
+
+    Returns
+    -------
+    list of ``steps + 1`` Tensors of shape (N, C, H, W)
+    """
     restore = smoother(model)
 
     @torch.inference_mode()
-    def each(number: int, batch: Tensor) -> list[Tensor]:
+    def process(number: int, batch: Tensor) -> list[Tensor]:
         states = debiasing_states(restore, batch, alpha, batch_generator(rng, number), **options)
         return [x.clamp(-1, 1) for x in states]
 
-    found = in_batches(each, threads, count(), torch.split(seeds, BATCH))
-    return [torch.cat(parts) for parts in zip(*found, strict=True)]
+    batches = in_batches(process, threads, count(), torch.split(seeds, BATCH))
+    return [torch.cat(states) for states in zip(*batches, strict=True)]

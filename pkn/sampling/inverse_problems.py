@@ -1,7 +1,7 @@
-"""Linear inverse problems by a denoiser's prior: ascent within the images that agree with what was measured.
+"""Linear inverse problems with the implicit prior of a denoiser: samples among the images that agree with measurements.
 
-After Kadkhodaie & Simoncelli 2021 (arXiv 2007.13640): outside of what is measured, steps go along the denoiser's
-residual; inside, towards the measurement.
+After Kadkhodaie & Simoncelli 2021 (arXiv 2007.13640): in the measured subspace steps go towards the measurement, in its
+orthogonal complement along the residual of the denoiser.
 """
 
 from collections.abc import Callable
@@ -10,24 +10,24 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from pkn.sampling.chains import Generators, in_chains, normal
-from pkn.sampling.implicit_prior import Direction, ImplicitPriorSettings, sample_implicit_prior
+from pkn.sampling.batching import Callback, Generators, run_chains, silent, standard_normal
+from pkn.sampling.implicit_prior import ChainProgress, Direction, ImplicitPriorSettings, sample_implicit_prior
 
-# The stop of the authors' code isn't reached where the image is none of the network's kind: what it takes for noise in
-# what was measured stays.
+# The stop of the authors' code, relative to the deviation of y, isn't reached for images unlike the network's training
+# images: what the network takes for noise in the measured part of them stays.
 PAPER = ImplicitPriorSettings(relative=False)
-INCONSISTENT = 1e-4  # of the norm of what was measured
-MIDDLE = 0.5  # of the images' range: where the start is, as far as nothing is measured
+INCONSISTENT = 1e-4  # of the norm of the measurement
+MIDDLE = 0.5  # of the range of images: the mean of the start, where nothing is measured
 
 
 class Measurement(Protocol):
-    """Linear and without noise: ``measure(embed(y))`` is y, ``embed(measure(x))`` an orthogonal projection of x."""
+    """A linear measurement without noise: ``measure(pinv(y))`` is y, ``pinv(measure(x))`` an orthogonal projection."""
 
     def measure(self, x: Tensor) -> Tensor:
-        """What is known of images (N, C, H, W)."""
+        """The measurement of images (N, C, H, W)."""
 
     def pinv(self, y: Tensor) -> Tensor:
-        """The smallest images that it is known of: the pseudo-inverse."""
+        """The pseudo-inverse: the images (N, C, H, W) of least norm that have the measurement y."""
 
 
 def constrained_samples(
@@ -39,29 +39,32 @@ def constrained_samples(
     rng: Any = None,
     threads: int = 1,
     settings: ImplicitPriorSettings = PAPER,
-    tell: Any = None,
+    callback: Callback = silent,
 ) -> Tensor:
-    """Draw images that agree with a measurement; their mean is nearest in squared error.
+    """Draw images that agree with a measurement (Kadkhodaie & Simoncelli 2021, arXiv 2007.13640).
+
+    The mean of the images has the least squared error.
 
     Parameters
     ----------
     residual : callable
-        From images (N, C, H, W) in [0, 1] and noise to the noise, not told its level;
+        From noisy images (N, C, H, W), clean ones in [0, 1], to their noise, whose level is unknown;
         :func:`pkn.wavelets.inference.inference_net` makes one of a network.
     measurement : Measurement
         One of :mod:`pkn.degradations.linear_operators`, for example.
     measured : Tensor
-        Of one image (1, C, H, W), as ``measurement.measure`` gives it.
+        Of one image (1, C, H, W), as ``measurement.measure`` returns it.
     n : int
-        How many.
+        Number of images.
     rng : None, int or numpy.random.Generator
-        The same number gives the same images, to rounding; an image doesn't depend on how many are drawn.
+        The same number gives the same images, to rounding; an image doesn't depend on ``n``.
     threads : int
         Batches at a time.
     settings : ImplicitPriorSettings
         Of Algorithm 1.
-    tell : callable, optional
-        Called with t and the noise of the chains that go on.
+    callback : callable
+        ``callback(done, n, {"sigma": noise})`` reports the chains that are done, fractions of them included, and the
+        noise that is left.
 
     Returns
     -------
@@ -73,24 +76,39 @@ def constrained_samples(
     ValueError
         If ``measured`` isn't of one image, not finite, or more than 1e-4 of its norm away from what any image measures;
         or if a chain doesn't converge.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pkn.degradations.linear_operators import BlockMeans
+    >>> measured = torch.linspace(0, 1, 16).reshape(1, 1, 4, 4)
+    >>> samples = constrained_samples(lambda y: y - 0.5, BlockMeans(4), measured, 3, rng=0)
+    >>> samples.shape
+    torch.Size([3, 1, 16, 16])
+    >>> bool((BlockMeans(4).measure(samples) - measured).abs().max() < 1e-5)
+    True
     """
     measured = measured.float()
     known = measurement.pinv(measured)
     if len(known) != 1 or not known.isfinite().all():
         raise ValueError(f"measured is of {len(known)} images; expected one, all finite")
     if not (lost := float(consistency(measurement, known, measured))) <= INCONSISTENT:
-        raise ValueError(f"no image measures measured, by {lost:.2g} of its norm; expected what measure gives")
+        raise ValueError(
+            f"measured is {lost:.2g} of its norm away from the measurement of any image; expected at most "
+            f"{INCONSISTENT:g}"
+        )
     grey = torch.full_like(known, MIDDLE)
-    start = grey - _seen(measurement, grey) + known
+    start = grey - _project(measurement, grey) + known
+    progress = ChainProgress(callback, n)
 
     def work(first: int, rngs: Generators) -> tuple[Tensor, ...]:
-        y = start + normal(rngs, known.shape[1:], settings.sigma_0)
-        found = sample_implicit_prior(constrained(residual, measurement, known), y, rngs, settings, tell=tell).checked(
-            "the ascent"
-        )
-        return (found - _seen(measurement, found) + known,)
+        y = start + settings.sigma_0 * standard_normal(rngs, known.shape[1:])
+        report = progress.of_batch(first, len(rngs), settings)
+        direction = constrained(residual, measurement, known)
+        images = sample_implicit_prior(direction, y, rngs, settings, callback=report).checked("implicit prior sampling")
+        return (images - _project(measurement, images) + known,)
 
-    return in_chains(work, n, rng, threads)[0]
+    return run_chains(work, n, rng, threads)[0]
 
 
 def constrained(residual: Callable[[Tensor], Tensor], measurement: Measurement, known: Tensor) -> Direction:
@@ -98,16 +116,16 @@ def constrained(residual: Callable[[Tensor], Tensor], measurement: Measurement, 
 
     def direction(y: Tensor) -> Tensor:
         d = -residual(y)
-        return d - _seen(measurement, d + y) + known
+        return d - _project(measurement, d + y) + known
 
     return direction
 
 
-def _seen(measurement: Measurement, x: Tensor) -> Tensor:
+def _project(measurement: Measurement, x: Tensor) -> Tensor:
     return measurement.pinv(measurement.measure(x))
 
 
 def consistency(measurement: Measurement, images: Tensor, measured: Tensor) -> Tensor:
-    """How far what images (N, C, H, W) measure is from ``measured``, as a part of its norm, (N,)."""
+    """Distance of the measurements of images (N, C, H, W) to ``measured``, as a share of its norm, (N,)."""
     distance = (measurement.measure(images) - measured).flatten(1).square().sum(1)
     return (distance / measured.square().sum().clamp_min(torch.finfo(torch.float32).tiny)).sqrt()

@@ -1,4 +1,4 @@
-"""``pkn.sample``: images out of noise, by a network whose every step is a filter."""
+"""``pkn.sample``: images from noise, by a kernel-predicting network: each of its steps is a filter."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -7,20 +7,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pkn.filters.arrays import check_whole_number
 from pkn.io.tensors import to_pictures
 from pkn.nets.models.kernel_predicting import KernelPredictingNet
 from pkn.nets.registry import load_restorer
 from pkn.pretrained import bundled_path
-from pkn.sampling.batching import in_batches
+from pkn.sampling.batching import in_batches, standard_normal
 from pkn.sampling.samplers import make_step, trajectory
 
 BATCH = 64  # images at once
 
 
 class SamplerState(NamedTuple):
-    """A step: its time, z there, and the images predicted from z, which after the last step are the result.
+    """A step: its time t, the state z at t, and the images predicted from z; those of the last step are the result.
 
-    Both are (n, H, W, C), images in [0, 1]; the noise in z goes beyond.
+    Both arrays are (n, H, W, C). Images are in [0, 1]; z, which has noise, exceeds that range.
     """
 
     t: float
@@ -37,41 +38,53 @@ def sample(
     solver: str = "ancestral",
     device: str = "cpu",
 ) -> np.ndarray:
-    """Draw images.
+    """Draw images from a generative model.
+
+    After "Generating Cats with KPN Filtering", 2025.
 
     Parameters
     ----------
     model : str, path or KernelPredictingNet
         A bundled name, a ``.safetensors`` file of ``pkn train-sampler``, or a network.
     n : int
-        How many.
+        Number of images.
     steps : int
-        Of the sampler. (The bundled networks, trained by a perceptual distance, are best with few.)
+        Steps of the sampler. (The bundled network, trained by a perceptual distance, is best with few.)
     rng : None, int or numpy.random.Generator
-        The same number gives the same images, to rounding; an image doesn't depend on how many are drawn.
+        The same number gives the same images, to rounding; an image doesn't depend on ``n``.
     solver : {"ancestral", "euler", "heun"}
-        "ancestral" renews part of the noise and is the best here; "euler" is the published one; "heun" asks the network
-        twice a step.
+        "ancestral" (DDPM) renews part of the noise and is the best here; "euler" (DDIM) is the published one; "heun" is
+        of second order and evaluates the network twice in a step.
     device : str
-        Of torch.
+        A device of torch.
 
     Returns
     -------
     ndarray of shape (n, H, W, C), float32
-        In [0, 1].
+        Images in [0, 1].
 
     Raises
     ------
     ValueError
-        For an unknown model or solver, a damaged file, ``n`` or ``steps`` under 1.
+        For an unknown model or solver, a damaged file, or ``n`` or ``steps`` that isn't a whole number of 1 or more.
+
+    Examples
+    --------
+    >>> import pkn
+    >>> cats = pkn.sample("cats", n=1, steps=1, rng=0)
+    >>> cats.shape, cats.dtype, bool(0 <= cats.min() <= cats.max() <= 1)
+    ((1, 64, 64, 3), dtype('float32'), True)
     """
-    parts = [state.predicted for state in last_states(model, n, steps=steps, rng=rng, solver=solver, device=device)]
-    return np.concatenate(parts)
+    batches = last_states(model, n, rng, steps=steps, solver=solver, device=device)
+    return np.concatenate([state.predicted for state in batches])
 
 
 def last_states(model: Any, n: int, rng: Any = None, threads: int = 1, **options: Any) -> Iterator[SamplerState]:
-    """The final state of each batch, :data:`BATCH` images at most; as many at a time as there are ``threads``."""
-    _check_number("n", n)
+    """The last state of each batch of at most :data:`BATCH` images, ``threads`` batches at a time.
+
+    Parameters are those of :func:`sample`.
+    """
+    n = check_whole_number("n", n)
     net = find_sampler(model)
     rngs = np.random.default_rng(rng).spawn(n)
     batches = [rngs[first : first + BATCH] for first in range(0, n, BATCH)]
@@ -84,8 +97,11 @@ def last_states(model: Any, n: int, rng: Any = None, threads: int = 1, **options
 
 
 def states(model: Any, n: int, *, rng: Any = None, **options: Any) -> Iterator[SamplerState]:
-    """What :func:`sample` goes through, step by step; all images at once. Each is decided by ``rng`` and its place."""
-    _check_number("n", n)
+    """The states of :func:`sample`, step by step, of all images at once.
+
+    Parameters are those of :func:`sample`.
+    """
+    n = check_whole_number("n", n)
     return _states(find_sampler(model), np.random.default_rng(rng).spawn(n), **options)
 
 
@@ -97,13 +113,13 @@ def _states(
     solver: str = "ancestral",
     device: str = "cpu",
 ) -> Iterator[SamplerState]:
-    _check_number("steps", steps)
+    steps = check_whole_number("steps", steps)
     net = net.to(device)
     settings = net.settings
-    size = settings.channels, settings.size, settings.size
+    shape = settings.channels, settings.size, settings.size
 
     def noise() -> Tensor:
-        return torch.from_numpy(np.stack([random.standard_normal(size, np.float32) for random in rngs])).to(device)
+        return standard_normal(rngs, shape).to(device)
 
     def restore(z: Tensor, t: float) -> Tensor:
         x0: Tensor = net(z, torch.full((len(z),), t, device=z.device))
@@ -111,18 +127,18 @@ def _states(
 
     z, step, times = noise(), make_step(solver, noise), np.linspace(1, 0, steps + 1).tolist()
     with torch.inference_mode():
-        for t, (later, x0) in zip(times, trajectory(restore, step, z, times), strict=False):
+        for t, (next_z, x0) in zip(times, trajectory(restore, step, z, times), strict=False):
             yield SamplerState(t, to_pictures(z), np.clip(to_pictures(x0), 0, 1))
-            z = later
+            z = next_z
 
 
 def find_sampler(model: Any) -> KernelPredictingNet:
-    """The network behind a bundled name or a ``.safetensors`` path.
+    """Load the network of a bundled name or a ``.safetensors`` path; a network is returned as it is.
 
     Raises
     ------
     ValueError
-        For an unknown name (with near misses), a damaged file, or one of another network.
+        For an unknown name (with similar ones), a damaged file, or a file of another network.
     """
     if isinstance(model, KernelPredictingNet):
         return model
@@ -131,8 +147,3 @@ def find_sampler(model: Any) -> KernelPredictingNet:
     if not isinstance(net, KernelPredictingNet):
         raise ValueError(f"'{path}' is a {type(net).__name__}; expected a KernelPredictingNet")
     return net
-
-
-def _check_number(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} is {value!r}; expected a whole number, 1 or more")

@@ -1,1 +1,1 @@
-"""Training of all networks."""
+"""Training of map networks, of samplers' restorers and of wavelet models."""

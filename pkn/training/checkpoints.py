@@ -15,27 +15,45 @@ LARGEST_CHECKPOINT = 2 << 30
 
 def save_checkpoint(
     path: Path,
-    described: Mapping[str, Any],
+    config: Mapping[str, Any],
     parts: Mapping[str, Mapping[str, Tensor]],
     optimiser: torch.optim.Optimizer,
     about: Mapping[str, Any],
 ) -> None:
-    """Write ``parts`` (name -> state dict) and the optimiser's state; ``to_config`` is the network's architecture."""
+    """Write a checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+    config : mapping
+        Of the network, as in the header of a weights file.
+    parts : mapping of str to state dict
+        Tensors by the names of what they belong to, such as "net".
+    optimiser : torch.optim.Optimizer
+        Its state is written too.
+    about : mapping
+        The rest of the state, as JSON stores it; ``about["plan"]`` is the plan of the run.
+    """
     tensors = {f"{part}.{name}": values for part, state in parts.items() for name, values in state.items()}
     for number, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{name}": values for name, values in state.items()}
     arrays = {name: values.detach().cpu().numpy() for name, values in tensors.items()}
     with atomic_path(path) as temporary:
-        temporary.write_bytes(to_bytes(described, arrays, dict(about)))
+        temporary.write_bytes(to_bytes(config, arrays, dict(about)))
 
 
 def load_checkpoint(path: Path, plan: Mapping[str, Any], optimiser: torch.optim.Optimizer) -> tuple[Any, Any]:
-    """``(about, parts)`` of a checkpoint of the same plan; the optimiser gets its state back.
+    """Read a checkpoint, and give the optimiser its state back.
+
+    Returns
+    -------
+    about, parts
+        As they were saved.
 
     Raises
     ------
     ValueError
-        If it is of another plan, or no checkpoint.
+        If the checkpoint is of another plan than ``plan``, or the file isn't a checkpoint.
     """
     about = read_header(path)["about"]
     if about.get("plan") != plan:
@@ -54,5 +72,5 @@ def load_checkpoint(path: Path, plan: Mapping[str, Any], optimiser: torch.optim.
 
 
 def checkpoint_path(out: Path) -> Path:
-    """Where a run for ``out`` keeps its state until it is done."""
+    """The file in which a run that writes ``out`` keeps its state until it is done."""
     return out.with_name(out.name + ".checkpoint")

@@ -1,4 +1,4 @@
-"""The one training loop: steps, checks, checkpoints, resuming. What is trained, and by what, its subclasses say."""
+"""The training loop of all networks: steps, checks, checkpoints, resuming. Subclasses define the steps."""
 
 import signal
 import threading
@@ -12,19 +12,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pkn.sampling.batching import Callback, silent
 from pkn.training.checkpoints import checkpoint_path, load_checkpoint, save_checkpoint
 
-Callback = Callable[[float, float, Mapping[str, Any]], None]
+__all__ = ["Callback", "State", "TrainingRun", "silent", "uninterrupted"]
+
 State = Mapping[str, Mapping[str, Tensor]]
-
-
-def silent(done: float, total: float, info: Mapping[str, Any]) -> None:
-    """The callback of a run that nobody watches."""
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait until the block is over, and are a KeyboardInterrupt then: a step is whole or none."""
+    """Delay SIGINT (Ctrl-C) and SIGTERM to the end of the block, and raise KeyboardInterrupt there.
+
+    So a training step is either taken completely or not at all.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -41,12 +42,12 @@ def uninterrupted() -> Iterator[None]:
 
 
 class TrainingRun:
-    """A run that can be interrupted at any step and taken up again, with the same result bit for bit.
+    """A run that can be interrupted at any step and resumed, with a result that is bit-identical.
 
-    Subclasses say how a step is taken (:meth:`_advance`), when and how the network is checked, and what is written.
+    Subclasses define how a step is taken (:meth:`_advance`), when and how the network is checked, and what is written.
     """
 
-    plan: Any  # a dataclass: everything that decides the run
+    plan: Any  # a dataclass of everything that determines the run
     config: Mapping[str, Any]  # of the network, as in the header of a weights file
     net: nn.Module
     optimiser: torch.optim.Optimizer
@@ -55,11 +56,26 @@ class TrainingRun:
         self.step, self.minutes = 0, 0.0
 
     def train(self, out: Path, total: float, done: Callable[[], float], callback: Callback = silent) -> None:
-        """Take steps until ``done()`` reaches ``total``, and write the network to ``out``.
+        """Take steps until ``done()`` reaches ``total``, then write the network to ``out``.
 
-        The state stands in ``out``'s checkpoint after each check and after Ctrl-C or a SIGTERM, until all is done.
-        ``callback(done, total, info)`` hears of every step; ``info`` has its number, "step", what :meth:`_advance` says
-        of it and, after a check, what the check says.
+        The state is saved in the checkpoint of ``out`` after each check and after Ctrl-C or SIGTERM; the checkpoint is
+        removed when the network is written.
+
+        Parameters
+        ----------
+        out : Path
+            Weights file.
+        total : float
+        done : callable
+            ``done()`` is how much of ``total`` is done.
+        callback : callable
+            ``callback(done, total, info)`` is called after each step; ``info["step"]`` is its number, and what
+            :meth:`_advance` and, after a check, :meth:`_check` return is added.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After Ctrl-C or SIGTERM, when the state is saved.
         """
         try:
             while done() < total:
@@ -79,7 +95,7 @@ class TrainingRun:
         checkpoint_path(out).unlink(missing_ok=True)
 
     def save(self, path: Path) -> None:
-        """Write the whole state."""
+        """Write a checkpoint: the whole state of the run."""
         facts = {"plan": asdict(self.plan), "step": self.step, **self._facts()}
         save_checkpoint(path, self.config, {"net": self.net.state_dict(), **self._state()}, self.optimiser, facts)
 
@@ -89,7 +105,7 @@ class TrainingRun:
         Raises
         ------
         ValueError
-            If it is of another plan, or no checkpoint.
+            If the checkpoint is of another plan, or the file isn't a checkpoint.
         """
         facts, state = load_checkpoint(path, asdict(self.plan), self.optimiser)
         self.net.load_state_dict(state["net"])
@@ -97,26 +113,29 @@ class TrainingRun:
         self._restore(facts, state)
 
     def _advance(self, left: float) -> Mapping[str, Any]:
-        """Take a step, with that share of the run left; what is to be said of it."""
+        """Take a step, with the share ``left`` of the run to go; returns what is added to the info of the callback."""
         raise NotImplementedError
 
     def _check_is_due(self, finished: bool) -> bool:
+        """Whether the network is to be checked after this step, which may have finished the run."""
         raise NotImplementedError
 
     def _check(self) -> Mapping[str, Any]:
+        """Check the network; returns what is added to the info of the callback."""
         raise NotImplementedError
 
     def _state(self) -> State:
-        """Tensors beside the network's and the optimiser's that a checkpoint holds."""
+        """Tensors of the state other than those of the network and the optimiser."""
         raise NotImplementedError
 
     def _facts(self) -> Mapping[str, Any]:
-        """The rest of the state, as JSON reads it."""
+        """The rest of the state, as JSON stores it."""
         raise NotImplementedError
 
     def _restore(self, facts: Mapping[str, Any], state: State) -> None:
-        """Take back what ``_state`` and ``_facts`` gave."""
+        """Restore what ``_state`` and ``_facts`` returned."""
         raise NotImplementedError
 
     def _write(self, out: Path) -> None:
+        """Write the trained network."""
         raise NotImplementedError

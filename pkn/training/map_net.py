@@ -1,4 +1,4 @@
-"""Training a filter's network on any folder of images: ten minutes on two cores."""
+"""Training the network of a filter on any folder of images; on two cores ten minutes are enough."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from torch import Tensor
 from pkn.degradations.tasks import Task, make_task
 from pkn.filters import FILTERS, Filter, NonLocalMeans, Pyramid
 from pkn.io.atomic import atomic_path
-from pkn.io.folders import as_fraction
+from pkn.io.folders import to_float32
 from pkn.nets import MapNet
 from pkn.nets.map_net.network import weights_of
 from pkn.nets.weights import to_bytes, to_config
@@ -20,12 +20,12 @@ from pkn.training.loop import Callback, State, TrainingRun, silent
 from pkn.version import __version__
 
 CHECKS = 12  # validations in a run
-LARGEST_GRADIENT = 0.05  # its norm; a typical one
+LARGEST_GRADIENT = 0.05  # norm at which gradients are clipped; about the typical one
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything that decides a run; the same plan gives the same network on the same machine.
+    """Everything that determines a run; the same plan gives a bit-identical network on the same machine.
 
     Parameters
     ----------
@@ -34,20 +34,27 @@ class TrainingPlan:
     options : dict
         Settings of the filter, e.g. ``{"radius": 7}``.
     channels : {1, 3}
+        Of the images: grey or RGB.
     steps : int
     seed : int
     data : str
-        Names of the folders that the images stand in, for the record.
+        Names of the folders with the images, for the record.
     noise : float
-        Largest noise level, in image values; each image of a batch draws its own from 0 to this.
+        Largest noise level, in image values; the level of each image in a batch is drawn from 0 to this.
     task : str
-        Name in ``TASKS``.
+        Name in ``pkn.degradations.tasks.TASKS``.
     batch, size : int
-        Crops in a step, and their side in pixels.
+        Crops in a step, and their side, px.
     rate : float
         Largest learning rate of Adam; it warms up over 2 % of the steps and falls to 0 along a cosine.
     held_back : int
         Images for validation, at most a tenth of all.
+
+    Examples
+    --------
+    >>> plan = TrainingPlan(filter="Bilateral", options={"radius": 7}, channels=1, steps=1000)
+    >>> plan.task, plan.batch, plan.size
+    ('denoise', 8, 128)
     """
 
     filter: str
@@ -65,9 +72,9 @@ class TrainingPlan:
 
 
 def seconds_per_step(flt: Filter, channels: int) -> float:
-    """What a step of 8 crops of 128 x 128 takes on two cores (AVX-512).
+    """Seconds that a step of 8 crops of 128 x 128 px takes on two cores (AVX-512).
 
-    Minutes become steps by it, and not by the clock, so that the same length gives the same network each time.
+    Minutes are converted to steps by it, not by the clock, so that the same length always gives the same network.
     """
     if isinstance(flt, Pyramid):
         return 0.03 + 3e-4 * (2 + channels) / 3 * (2 * flt.radius + 1) ** 2
@@ -76,13 +83,13 @@ def seconds_per_step(flt: Filter, channels: int) -> float:
 
 
 def draw_batch(images: list[np.ndarray], plan: TrainingPlan, step: int) -> tuple[np.ndarray, np.random.Generator]:
-    """Clean crops (N, C, H, W), and the generator to go on with: decided by seed and step alone."""
+    """Clean crops (N, C, H, W), and the generator for their degradation; seed and step alone determine both."""
     random = np.random.default_rng((plan.seed, step))
     clean = np.empty((plan.batch, plan.size, plan.size, plan.channels), np.float32)
     for target in clean:
         image = images[random.integers(len(images))]
         top, left = (random.integers(max(1, side - plan.size + 1)) for side in image.shape[:2])
-        crop = as_fraction(image[top : top + plan.size, left : left + plan.size])
+        crop = to_float32(image[top : top + plan.size, left : left + plan.size])
         missing = [(0, plan.size - side) for side in crop.shape[:2]]
         crop = np.pad(crop, [*missing, (0, 0)], mode="symmetric") if any(map(any, missing)) else crop
         crop = np.rot90(crop, int(random.integers(4)))
@@ -91,7 +98,7 @@ def draw_batch(images: list[np.ndarray], plan: TrainingPlan, step: int) -> tuple
 
 
 def loss_of(task: Task, net: MapNet, clean: np.ndarray, random: np.random.Generator) -> Tensor:
-    """Mean squared error of what the network makes of a degraded batch, over what is usual for its settings."""
+    """Mean squared error of the restored batch, over the baseline error of the task for the same settings."""
     device = next(net.parameters()).device
     settings = task.draw(random, len(clean))
     given = torch.from_numpy(task.degrade(clean, random, **settings)).to(device)
@@ -101,14 +108,14 @@ def loss_of(task: Task, net: MapNet, clean: np.ndarray, random: np.random.Genera
 
 
 def validate(task: Task, net: MapNet, images: list[np.ndarray]) -> dict[str, float]:
-    """Mean PSNR (dB) at each of the task's checks, with fixed noise."""
+    """Mean PSNR, dB, at each of the checks of the task, with fixed noise."""
     device = next(net.parameters()).device
     means = {}
     for name, settings in task.checks.items():
         random = np.random.default_rng(list(name.encode()))
         scores = []
         for image in images:
-            clean = np.ascontiguousarray(as_fraction(image).transpose(2, 0, 1)[None])
+            clean = np.ascontiguousarray(to_float32(image).transpose(2, 0, 1)[None])
             clean = clean[..., : clean.shape[2] // 2 * 2, : clean.shape[3] // 2 * 2]
             given = torch.from_numpy(task.degrade(clean, random, **settings)).to(device)
             with torch.inference_mode():
@@ -119,7 +126,7 @@ def validate(task: Task, net: MapNet, images: list[np.ndarray]) -> dict[str, flo
 
 
 class Training(TrainingRun):
-    """One run: ``Training(plan, images).run(out)``; it validates, keeps the best network, and can be taken up again."""
+    """A run: ``Training(plan, images).run(out)``. It validates, keeps the best network, and can be resumed."""
 
     def __init__(self, plan: TrainingPlan, images: list[np.ndarray], device: str = "cpu") -> None:
         super().__init__()
@@ -139,10 +146,10 @@ class Training(TrainingRun):
         self.best: tuple[float, dict[str, Tensor]] | None = None
 
     def run(self, out: Path, callback: Callback = silent) -> None:
-        """Train to the plan's end and write the best network to ``out``.
+        """Train for the steps of the plan and write the best network to ``out``.
 
-        ``callback(steps done, steps in all, info)`` hears of each step; after a validation, ``info["psnr"]`` is the
-        mean PSNR in dB at each of the task's checks.
+        ``callback(steps done, all steps, info)`` is called after each step; after a validation, ``info["psnr"]`` has
+        the mean PSNR, dB, at each of the checks of the task.
         """
         self.train(out, self.plan.steps, lambda: self.step, callback)
 

@@ -1,8 +1,8 @@
-"""What samplers' networks are trained for: ``objective(net, clean, random)`` is a loss for clean images in [-1, 1].
+"""Objectives of training: ``objective(net, clean, random)`` is the loss for clean images (N, C, H, W) in [-1, 1].
 
-For noise by interpolation, "Generating Cats with KPN Filtering", 2025 (which counts 1 - t): t uniform; squared error
-and perceptual distance of the predicted image. Besides: times and weights of Li & He 2025 (arXiv 2511.13720), who
-predict the image as well. For any degradation, Bansal et al. 2022 (arXiv 2208.09392): mean absolute error.
+For noise: squared error and perceptual distance of the predicted image, with t uniform, as in "Generating Cats with KPN
+Filtering", 2025 (where t is our 1 - t); besides, the times and weights of Li & He 2025 (arXiv 2511.13720), whose
+network predicts the image too. For any degradation: the mean absolute error of Bansal et al. 2022 (arXiv 2208.09392).
 """
 
 from collections.abc import Callable
@@ -19,29 +19,43 @@ from pkn.sampling.cold_diffusion import ColdModel
 
 Objective = Callable[[nn.Module, Tensor, np.random.Generator], Tensor]
 
-SMALLEST_TIME = 0.05  # below, errors weigh no more: 1 / t^2 would be all that counts
-LARGEST_SHIFT = 3  # px, of both images before the features of a perceptual distance, whose first layer has stride 2
+SMALLEST_TIME = 0.05  # the weight 1 / t^2 stops growing below this time; else the smallest times would dominate
+LARGEST_SHIFT = 3  # px, of both images of a perceptual distance, because the first layer of its network has stride 2
 
 
 @dataclass(frozen=True)
 class NoiseObjective:
-    """What a sampler's network is trained for, as its weights file records it.
+    """The objective of a sampler's network, as its weights file records it.
 
     Parameters
     ----------
     times : {"logit-normal", "uniform"}
-        How t is drawn.
+        Distribution of t.
     mean, spread : float
-        Of the logarithm of t / (1 - t), noise over signal, for "logit-normal".
+        Mean and standard deviation of log(t / (1 - t)), noise over signal, for "logit-normal".
     weighting : {"velocity", "none"}
-        Squared errors of the image by 1 / t^2, which are those of the velocity noise - x that a sampler goes by, or as
-        they are.
+        Whether squared errors of the image are weighted by 1 / t^2, which makes them those of the velocity noise - x.
     perceptual : float
-        Weight of a perceptual distance at t = 0. It falls linearly to 0 at ``perceptual_end``, for in more noise a
-        network that is to paint what it can't know is no mean, and its sampler doesn't converge.
+        Weight of a perceptual distance at t = 0. It falls linearly to 0 at ``perceptual_end``: with more noise, a
+        network that is trained to add details that it can't know doesn't predict the mean, and its sampler doesn't
+        converge.
     perceptual_end : float
+        Time from which there is no perceptual distance.
     drift : float
-        Weight of the drift's energy, so that filtering does what it can.
+        Weight of the energy of the drift, so that the network uses its filters where it can.
+
+    Raises
+    ------
+    ValueError
+        For an unknown ``times`` or ``weighting``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> objective = NoiseObjective(times="logit-normal", mean=0.0, spread=1.0)
+    >>> t = objective.draw_times(10_000, np.random.default_rng(0))
+    >>> t.shape, round(float(t.median()), 1)
+    (torch.Size([10000]), 0.5)
     """
 
     times: str = "logit-normal"
@@ -61,14 +75,20 @@ class NoiseObjective:
                 raise ValueError(f"{name} is {value!r}; expected one of {', '.join(known)}")
 
     def draw_times(self, number: int, random: np.random.Generator) -> Tensor:
-        """Times (number,)."""
+        """Draw times (number,)."""
         if self.times == "uniform":
             return torch.from_numpy(random.random(number, np.float32))
         drawn = self.mean + self.spread * random.standard_normal(number)
         return torch.from_numpy(drawn.astype(np.float32)).sigmoid()
 
     def loss(self, perceptual: nn.Module | None = None) -> Objective:
-        """The mean over a batch, for a :class:`pkn.training.restorer.RestorerTraining`."""
+        """The objective, for :class:`pkn.training.restorer.RestorerTraining`.
+
+        Parameters
+        ----------
+        perceptual : torch.nn.Module, optional
+            Takes two batches (N, C, H, W) and returns their perceptual distances (N,).
+        """
 
         def loss(net: Any, clean: Tensor, random: np.random.Generator) -> Tensor:
             t = self.draw_times(len(clean), random).to(clean.device)
@@ -91,7 +111,7 @@ class NoiseObjective:
 
 
 def _shifted(x0: Tensor, clean: Tensor, random: np.random.Generator) -> list[Tensor]:
-    """Both images by the same few pixels, mirrored at the borders."""
+    """Shift both images by the same few pixels, mirrored at the borders."""
     left, top = (int(n) for n in random.integers(LARGEST_SHIFT + 1, size=2))
     pads = (left, LARGEST_SHIFT - left, top, LARGEST_SHIFT - top)
     return [F.pad(image, pads, mode="reflect") for image in (x0, clean)]
@@ -101,7 +121,14 @@ ERRORS = {"absolute": F.l1_loss, "squared": F.mse_loss}
 
 
 def cold_objective(model: ColdModel, error: str = "absolute") -> Objective:
-    """Mean error, "absolute" as published or "squared", of what a network predicts from D(x, t), t = 1 ... T.
+    """The mean error of the image that is predicted from D(x, t), t uniform in 1 ... T.
+
+    Parameters
+    ----------
+    model : ColdModel
+        Its degradation and regularization count; its network is replaced by the one that is trained.
+    error : {"absolute", "squared"}
+        The absolute error is published; the squared error trains the network to predict means.
 
     Raises
     ------
@@ -110,12 +137,12 @@ def cold_objective(model: ColdModel, error: str = "absolute") -> Objective:
     """
     if error not in ERRORS:
         raise ValueError(f"error is {error!r}; expected one of {', '.join(ERRORS)}")
-    measure, steps = ERRORS[error], model.degradation.steps
+    loss_function, steps = ERRORS[error], model.degradation.steps
 
     def loss(net: nn.Module, clean: Tensor, random: np.random.Generator) -> Tensor:
         degrade = model.degradation.sample(clean, torch.Generator().manual_seed(int(random.integers(2**63))))
         t = torch.from_numpy(random.integers(1, steps + 1, len(clean))).to(clean.device)
-        mean: Tensor = measure(replace(model, net=net).restore(degrade(clean, t), t), clean)
+        mean: Tensor = loss_function(replace(model, net=net).restore(degrade(clean, t), t), clean)
         return mean
 
     return loss

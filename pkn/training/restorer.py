@@ -1,4 +1,4 @@
-"""Training networks that predict clean images from degraded ones: the restorers of samplers."""
+"""Training restorers: networks that predict clean images from degraded ones, for samplers."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,16 +24,16 @@ from pkn.training.loop import Callback, State, TrainingRun, silent
 from pkn.training.objectives import Objective
 from pkn.version import __version__
 
-AVERAGED = 50  # steps whose mean loss is one point of the curve
+CURVE_STEPS = 50  # whose mean loss is one point of the curve
 LARGEST_GRADIENT = 1.0
-AVERAGE = "average.module."  # before the names of its tensors in a checkpoint
-NORM_BATCHES = 16  # batches
-LARGEST_PROFILE = 0.28  # of a run: its mean has 0.289
+AVERAGE = "average.module."  # prefix of the averaged weights in a checkpoint
+NORM_BATCHES = 16  # from which the statistics of norms are taken
+LARGEST_PROFILE = 0.28  # as a share of the run; the uniform average has 0.289
 
 
 @dataclass(frozen=True)
 class RestorerPlan:
-    """What decides a run, but for its length: it can be taken up again, and made longer.
+    """What determines a run, except for its length: a run can be resumed and made longer.
 
     Parameters
     ----------
@@ -42,26 +42,38 @@ class RestorerPlan:
     objective : dict
         What is minimised, for the record.
     data : str
-        Name of the images.
+        Name of the images, for the record.
     start : str, optional
-        Name of the file whose weights it began with.
+        Name of the file with the initial weights.
     seed : int
     batch : int
         Images in a step.
     parts : int
-        In which a batch is worked on at the same time. On a CPU, one for each core, with torch on one thread, is faster
-        than torch on all; the gradient's bits depend on it, and from three on, on chance.
+        Parts of a batch that are processed at the same time. On a CPU, one part for each core with torch on one thread
+        is faster than torch on all cores. The gradient's rounding depends on the number of parts, and for three or more
+        on the order in which they finish.
     rate : float
         Learning rate of AdamW, after a linear rise over ``warm_up`` steps.
     decay : float
         Weight decay.
+    warm_up : int
+        Steps in which the learning rate rises.
     mirror : bool
         Whether half of the images are mirrored.
     averaging : float
-        Of the exponential moving average of weights, which is what is kept.
+        Decay of the exponential moving average of the weights; the averaged network is the result.
     profile : float, optional
-        If given, the average is by a power of the step instead, and this is its width as a share of the run, however
-        long that gets (Karras et al. 2023, arXiv 2312.02696, section 3).
+        If given, the average is weighted by a power of the step instead, and this is its width as a share of the run,
+        whatever its length (Karras et al. 2023, arXiv 2312.02696, section 3).
+
+    Examples
+    --------
+    >>> from pkn.nets.models.unet import UNet, UNetSettings
+    >>> from pkn.nets.registry import to_config
+    >>> net = UNet(UNetSettings(12, 1, width=8, multipliers=(1, 2), expansion=1, window=3, heads=0))
+    >>> plan = RestorerPlan(to_config(net), {"error": "squared"}, "digits", batch=16)
+    >>> plan.network["network"], plan.batch, plan.rate
+    ('UNet', 16, 0.0003)
     """
 
     network: dict[str, Any]
@@ -80,7 +92,18 @@ class RestorerPlan:
 
 
 class RestorerTraining(TrainingRun):
-    """One run on images (N, H, W, C), uint8; ``objective(net, clean, random)`` is a loss for clean ones in [-1, 1]."""
+    """A run, with checkpoints and an averaged network.
+
+    Parameters
+    ----------
+    plan : RestorerPlan
+    net : torch.nn.Module
+    images : ndarray of shape (N, H, W, C), uint8
+    objective : callable
+        ``objective(net, clean, random)`` is the loss for clean images (N, C, H, W) in [-1, 1].
+    half : bool
+        Whether the network computes in bfloat16 where that is safe.
+    """
 
     def __init__(
         self, plan: RestorerPlan, net: nn.Module, images: np.ndarray, objective: Objective, half: bool = False
@@ -106,11 +129,23 @@ class RestorerTraining(TrainingRun):
         callback: Callback = silent,
         cooling: float = 0.0,
     ) -> None:
-        """Train until ``minutes`` (of all parts of the run) or ``steps`` are over, and write the averaged network.
+        """Train, then write the averaged network.
 
-        ``callback(share of the run done, 1, info)`` hears of each step; ``info["loss"]`` is its loss, and after a
-        checkpoint, every ``check_every`` minutes, ``info["curve"]`` the curve so far. The learning rate falls to 0
-        along a line over the last share ``cooling`` of the run.
+        Parameters
+        ----------
+        out : Path
+            Weights file.
+        minutes : float
+            Length of the run; those before it was resumed count.
+        steps : int, optional
+            Length of the run in steps, if that comes first.
+        check_every : float
+            Minutes between checkpoints.
+        callback : callable
+            ``callback(share of the run, 1, info)`` is called after each step; ``info["loss"]`` is its loss. After a
+            checkpoint ``info["curve"]`` has (step, minutes, mean loss) of the run so far.
+        cooling : float
+            Share of the run at the end of which the learning rate falls linearly to 0.
         """
         self._cooling, self._check_every, self._checked = cooling, check_every, self.minutes
         self.train(out, 1.0, lambda: max(self.minutes / minutes, self.step / steps if steps else 0.0), callback)
@@ -128,13 +163,13 @@ class RestorerTraining(TrainingRun):
         self.optimiser.step()
         self.average.update_parameters(self.net)
         self._losses.append(loss)
-        if len(self._losses) == AVERAGED:
+        if len(self._losses) == CURVE_STEPS:
             self.curve.append((self.step + 1, round(self.minutes, 3), float(np.mean(self._losses))))
             self._losses.clear()
         return {"loss": loss}
 
     def _backward(self, clean: Tensor, random: np.random.Generator) -> float:
-        """Add a part's share of the gradient; returns its share of the loss."""
+        """Add the gradient of a part of the batch; returns its share of the loss."""
         with one_thread() if self.plan.parts > 1 else nullcontext():
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
                 loss = self.objective(self.net, clean, random) * (len(clean) / self.plan.batch)
@@ -150,7 +185,7 @@ class RestorerTraining(TrainingRun):
 
     @property
     def last_loss(self) -> float:
-        """Mean over the last steps."""
+        """Mean loss of the last steps."""
         return float(np.mean(self._losses)) if self._losses else self.curve[-1][2]
 
     def _state(self) -> State:
@@ -176,9 +211,10 @@ class RestorerTraining(TrainingRun):
             temporary.write_bytes(to_bytes(self.config, arrays, about))
 
     def _update_norm_statistics(self) -> None:
-        """Give bias-free norms of the averaged network deviations of its own: it has but those of the trained one.
+        """Estimate the running deviations of bias-free norms for the averaged weights.
 
-        Without, CNNs of a few hundred steps left up to 3 dB more of the noise.
+        The averaged network has those of the trained network. With these, CNNs of a few hundred steps left up to 3 dB
+        more of the noise.
         """
         net = self.average.module
         norms = [part for part in net.modules() if isinstance(part, BiasFreeNorm)]
@@ -192,20 +228,21 @@ class RestorerTraining(TrainingRun):
 
 
 def export_weights(source: Path, target: Path, int8: bool = False) -> None:
-    """Write the averaged network of a checkpoint, or of a weights file, as a weights file.
+    """Write the averaged network of a checkpoint, or the network of a weights file, as a weights file.
 
     Parameters
     ----------
     source : path
-        A run's checkpoint, whatever step it is at, or a weights file.
+        A checkpoint, at any step of the run, or a weights file.
     target : path
+        Weights file.
     int8 : bool
-        Weights in int8, see :func:`pkn.nets.models.int8.pack`; else float16.
+        Whether weights are stored in int8, see :func:`pkn.nets.models.int8.pack`; else in float16.
 
     Raises
     ------
     ValueError
-        If the file is neither.
+        If ``source`` is neither.
     """
     header, tensors = read_header(source), unpack(read_tensors(source, LARGEST_CHECKPOINT))
     average = {name.removeprefix(AVERAGE): values for name, values in tensors.items() if name.startswith(AVERAGE)}
@@ -217,7 +254,7 @@ def export_weights(source: Path, target: Path, int8: bool = False) -> None:
 
 
 def _averaging(plan: RestorerPlan) -> Callable[..., None]:
-    """A moving average, exponential and at first the mean of few, or by a power of the step."""
+    """The update of averaged weights: exponential, with a shorter memory at first, or by a power of the step."""
     power = None if plan.profile is None else power_of_profile(plan.profile)
 
     def update(averaged: Any, current: Any, count: Tensor) -> None:
@@ -231,14 +268,19 @@ def _averaging(plan: RestorerPlan) -> Callable[..., None]:
 
 
 def power_of_profile(width: float) -> float:
-    """The power g with which weights t^g have a deviation of ``width`` times the length of the run.
+    """The power g for which weights t^g over the run have a standard deviation of ``width`` times its length.
 
-    The deviation of t^g on [0, 1] is sqrt(g + 1) / ((g + 2) sqrt(g + 3)).
+    The deviation of t^g on [0, 1] is sqrt(g + 1) / ((g + 2) sqrt(g + 3)) (Karras et al. 2023, arXiv 2312.02696).
 
     Raises
     ------
     ValueError
-        If no power above 0 has it.
+        If there is no such power above 0.
+
+    Examples
+    --------
+    >>> round(power_of_profile(0.1), 2)
+    6.94
     """
     if not 0 < width < LARGEST_PROFILE:
         raise ValueError(f"profile is {width}; expected a number between 0 and {LARGEST_PROFILE}")
@@ -246,7 +288,7 @@ def power_of_profile(width: float) -> float:
 
 
 def draw_images(images: np.ndarray, number: int, random: np.random.Generator, mirror: bool) -> Tensor:
-    """Images (number, C, H, W) in [-1, 1] at random, half of them mirrored if ``mirror``."""
+    """Draw images (number, C, H, W) in [-1, 1], half of them mirrored if ``mirror``."""
     drawn = to_tensor(images[random.integers(len(images), size=number)])
     mirrored = torch.from_numpy(random.random(number) < 0.5 * mirror)
     return torch.where(mirrored[:, None, None, None], drawn.flip(3), drawn)

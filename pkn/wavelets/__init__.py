@@ -1,1 +1,1 @@
-"""Multiscale models of wavelet bands: denoising, sampling, super-resolution."""
+"""Multi-scale models of Haar wavelet bands: denoising, sampling and super-resolution."""

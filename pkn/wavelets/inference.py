@@ -1,4 +1,4 @@
-"""Noise-estimating networks, made ready for the many calls of a sampler."""
+"""Noise-estimating networks, prepared for the many calls of a sampler on a CPU."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,17 +11,25 @@ from pkn.wavelets.models import WaveletModel
 
 
 def inference_net(net: Any, half: bool = False) -> Callable[[Tensor], Tensor]:
-    """The network on a CPU, its gains fused into its weights, in float32 or inside in bfloat16."""
+    """The network as a function, with the gains of its norms fused into its weights.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        From noisy images (N, C, H, W) to their noise.
+    half : bool
+        Whether it computes in bfloat16; its result is float32 all the same.
+    """
     plain = fused(net) if isinstance(net, BiasFreeCNN) else net
 
-    def computed(image: Tensor) -> Tensor:
+    def estimate_noise(image: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            found: Tensor = plain(image)
-        return found.float()
+            noise: Tensor = plain(image)
+        return noise.float()
 
-    return computed
+    return estimate_noise
 
 
 def inference_model(model: WaveletModel, half: bool = False) -> WaveletModel:
-    """A model of :func:`inference_net` networks."""
+    """The model with each of its networks as :func:`inference_net` prepares it."""
     return WaveletModel(inference_net(model.low, half), [inference_net(net, half) for net in model.details])

@@ -1,4 +1,4 @@
-"""Multi-scale models: a network of the coarsest low-pass, and one at each scale for details given their low-pass."""
+"""Multi-scale models: a network for the coarsest low-pass, and at each scale one for the details given the low-pass."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,22 +12,30 @@ from pkn.nets.registry import load_restorer
 from pkn.wavelets.haar_transform import BANDS
 from pkn.wavelets.published_weights import load_published
 
-DEFAULT_FIELD = 13  # by the authors' figures, details by their 9 px are worse than by their 5 px at high noise
+DEFAULT_FIELD = 13  # px; by the authors' figures their 9 px denoise details worse than their 5 px at high noise
 
 
 @dataclass(frozen=True)
 class WaveletModel:
-    """Networks that estimate noise in grey images in [0, 1] and in their Haar coefficients, scaled as "published".
+    """Networks that estimate the noise of grey images in [0, 1] and of their Haar coefficients, scaled as "published".
 
     After Kadkhodaie, Guth, Mallat & Simoncelli 2023 (arXiv 2303.02984).
 
     Parameters
     ----------
     low : torch.nn.Module
-        From images (N, 1, H, W) to their noise: of the coarsest low-pass.
+        For the coarsest low-pass: from noisy images (N, 1, H, W) to their noise.
     details : sequence of torch.nn.Module
-        From a clean low-pass and noisy details (N, 4, H, W) to the details' noise (N, 3, H, W); finest first. With none
-        ``low`` denoises the image itself.
+        For the details of each scale, finest first: from a clean low-pass and noisy details, (N, 4, H, W), to the noise
+        of the details, (N, 3, H, W). Without any, ``low`` denoises the image itself.
+
+    Examples
+    --------
+    >>> from pkn.nets.models.wavelet_kernels import BandKernels, BandKernelSettings
+    >>> low = BandKernels(BandKernelSettings(inputs=1, outputs=1))
+    >>> model = WaveletModel(low, [BandKernels(BandKernelSettings()) for scale in range(2)])
+    >>> len(model.details)
+    2
     """
 
     low: Any
@@ -38,21 +46,23 @@ class WaveletModel:
 
 
 def find_wavelet_model(folder: Any, field: int = DEFAULT_FIELD) -> WaveletModel:
-    """The model in a folder.
+    """Load the model in a folder.
 
     Parameters
     ----------
     folder : path or WaveletModel
-        Files ``low.safetensors``, ``scale-0.safetensors`` (the finest), ``scale-1.safetensors`` ...; or the authors'
-        ``multi_scale``, or the folder that holds it, with ``RF_40x40_low/model.pt`` and
+        With ``low.safetensors``, ``scale-0.safetensors`` (the finest), ``scale-1.safetensors`` ...; or the folder
+        ``multi_scale`` of the authors, or its parent, with ``RF_40x40_low/model.pt`` and
         ``RF_{field}x{field}_scale_0/model.pt`` ... A model is returned as it is.
     field : int
-        Which of the authors' conditional networks: the side of their receptive field, px.
+        The side of the receptive field of the authors' networks for details, px.
 
     Raises
     ------
     ValueError
-        If the folder holds no such files, a scale is missing, or a file is damaged or of other channels.
+        If the folder has no such files, a scale is missing, or a file is damaged or has other channels.
+    TypeError
+        If ``folder`` is neither a path nor a model.
     """
     if isinstance(folder, WaveletModel):
         return folder
@@ -70,12 +80,14 @@ def find_wavelet_model(folder: Any, field: int = DEFAULT_FIELD) -> WaveletModel:
 
 
 def find_flat_model(folder: str | Path, field: int) -> WaveletModel:
-    """The authors' network of this field (px) for whole images, ``flat/RF_{field}x{field}/model.pt``.
+    """Load the authors' network for whole images, with a receptive field of ``field`` px.
+
+    Its file is ``flat/RF_{field}x{field}/model.pt``.
 
     Raises
     ------
     ValueError
-        If it isn't there, or damaged.
+        If the file is missing or damaged.
     """
     return WaveletModel(_checked(load_published, Path(folder, "flat", f"RF_{field}x{field}", "model.pt"), 1, 1))
 
@@ -86,7 +98,7 @@ def _authors_folder(folder: Path) -> Path:
 
 
 def _read(load: Callable[[Path], Any], low: Path, of_scale: Callable[[int], Path]) -> WaveletModel:
-    """All scales from 0 on, one at least."""
+    """Read the low-pass network and all scales from 0 on, of which there must be one at least."""
     number = next(scale for scale in count() if not of_scale(scale).is_file())
     if number == 0 or of_scale(number + 1).is_file():
         raise ValueError(f"'{of_scale(number)}' is missing; expected one file for each scale from 0 on")
@@ -98,7 +110,7 @@ def _checked(load: Callable[[Path], Any], path: Path, inputs: int, outputs: int)
     try:
         net = load(path)
     except FileNotFoundError:
-        raise ValueError(f"'{path}' is missing") from None
+        raise ValueError(f"'{path}' is missing; expected a weights file") from None
     if not isinstance(net, BiasFreeCNN | BandKernels):
         raise ValueError(f"'{path}' is a {type(net).__name__}; expected a BiasFreeCNN or BandKernels")
     s = net.settings

@@ -1,4 +1,4 @@
-"""The weights that Kadkhodaie et al. 2023 published, read with distrust: state dicts of torch in ``model.pt``."""
+"""The weights that Kadkhodaie et al. 2023 published: state dicts of torch in ``model.pt``, checked before use."""
 
 import zipfile
 from collections.abc import Mapping
@@ -23,14 +23,15 @@ PREFIX = "module."  # from torch's DataParallel
 
 
 def load_published(path: str | Path) -> BiasFreeCNN:
-    """Read one of the authors' ``model.pt`` files; its architecture is told by its weights' shapes.
+    """Read one of the authors' ``model.pt`` files; the shapes of its weights determine the architecture.
 
     Raises
     ------
     ValueError
-        If the file is too large or none of theirs: a name that is missing or too many, a shape that doesn't fit, a
-        value that isn't finite, a running standard deviation that isn't positive.
+        If the file is too large or not one of theirs: a name is missing or unknown, a shape doesn't fit, a value isn't
+        finite, or a running standard deviation isn't positive.
     FileNotFoundError, IsADirectoryError, PermissionError
+        If the file can't be opened.
     """
     state = _read(Path(path))
     try:
@@ -39,7 +40,7 @@ def load_published(path: str | Path) -> BiasFreeCNN:
         if extra := sorted(state.keys() - net.state_dict().keys()):
             raise ValueError(f"{extra[0]} is too many")
         for name, wanted in net.state_dict().items():
-            _check(name, state.get(name), wanted)  # before anything is copied: a view can claim any shape
+            _check(name, state.get(name), wanted)  # before anything is copied, for a view can claim any shape
         net.load_state_dict({name: values.clone() for name, values in state.items()}, assign=True)
     except (ValueError, RuntimeError) as error:
         raise _refusal(path, error) from None
@@ -47,7 +48,7 @@ def load_published(path: str | Path) -> BiasFreeCNN:
 
 
 def convert_published(path: str | Path, out: str | Path) -> None:
-    """Write one of the authors' files as a weights file of ours, which :func:`load_restorer` reads.
+    """Convert one of the authors' files to a weights file that :func:`pkn.nets.registry.load_restorer` reads.
 
     Raises
     ------
@@ -62,8 +63,8 @@ def convert_published(path: str | Path, out: str | Path) -> None:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """Tensors by our names."""
-    with path.open("rb") as file:  # a missing file says so itself
+    """The tensors, renamed as in :class:`pkn.nets.models.bias_free_cnn.BiasFreeCNN`."""
+    with path.open("rb") as file:  # raises the right error for a missing file
         size = path.stat().st_size
         if zipfile.is_zipfile(file):
             size = max(size, _unpacked(path, file))
@@ -71,7 +72,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise _refusal(path, f"{size} bytes, expected at most {LARGEST_FILE}")
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler lets through whatever a hostile file provokes
+    except Exception as error:  # a hostile file can make the unpickler raise any exception
         raise _refusal(path, f"no state dict ({type(error).__name__})") from None
     if not isinstance(loaded, Mapping):
         raise _refusal(path, f"{type(loaded).__name__}, expected a state dict")
@@ -90,7 +91,7 @@ def _unpacked(path: Path, file: Any) -> int:
 
 
 def _name(path: Path, key: Any) -> str:
-    """``conv_layers.3.weight`` is our ``layers.3.weight``, ``BN_layers.3.gammas`` our ``norms.3.gain``."""
+    """Rename ``conv_layers.3.weight`` to ``layers.3.weight``, ``BN_layers.3.gammas`` to ``norms.3.gain``."""
     parts = key.removeprefix(PREFIX).split(".") if isinstance(key, str) else []
     match parts:
         case ["conv_layers", number, "weight"]:

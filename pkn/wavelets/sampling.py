@@ -1,10 +1,9 @@
-"""Algorithm 2 of Kadkhodaie et al. 2023 (arXiv 2303.02984): a coarse image from noise, then each scale's details.
+"""Algorithm 2 of Kadkhodaie et al. 2023 (arXiv 2303.02984): a coarse image from noise, then the details of each scale.
 
-Scale by scale, details are drawn given the low-pass that is there already: from an image that was given, that is
-super-resolution.
+The details of a scale are drawn given the low-pass, which is there already. Where the first low-pass is a given image,
+that is super-resolution.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,9 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pkn.filters.arrays import check_image
-from pkn.sampling.chains import Generators, in_chains, normal
-from pkn.sampling.implicit_prior import ImplicitPriorResult, ImplicitPriorSettings, sample_implicit_prior
+from pkn.filters.arrays import check_image, check_whole_number
+from pkn.sampling.batching import Callback, Generators, run_chains, silent, standard_normal
+from pkn.sampling.implicit_prior import (
+    ChainProgress,
+    ImplicitPriorResult,
+    ImplicitPriorSettings,
+    sample_implicit_prior,
+)
 from pkn.wavelets.denoising import SCALING, finite_planes
 from pkn.wavelets.haar_transform import BANDS, inverse_haar
 from pkn.wavelets.inference import inference_model
@@ -22,18 +26,18 @@ from pkn.wavelets.models import WaveletModel, find_wavelet_model
 
 LOW = ImplicitPriorSettings()
 PUBLISHED_LOW = ImplicitPriorSettings(growing=False)  # 30 times as many steps; more varied and rougher
-# Details are so faint that the published stop, 0.01 of their own deviation, is about 0.0001. Most of the networks find
-# no less noise than 0.0002 to 0.0014, then more and more again, in bfloat16 sooner. This is half a grey level of 256.
+# Details have such small deviations that the published stop, 0.01 of these, is about 0.0001. Most of the networks never
+# estimate less noise than 0.0002 to 0.0014, and then more and more again, in bfloat16 earlier than in float32. This is
+# half a grey value of 256.
 DETAILS = ImplicitPriorSettings(relative=False, sigma_last=0.002, most=2000)
-BRIGHTEST = 0.8  # low-passes are stretched to 0 ... 0.8 (published): their network knows faces of any contrast
-SIZE = 160  # px, of the published networks' images
-Tell = Callable[[float, float], None]
+BRIGHTEST = 0.8  # low-passes are stretched to 0 ... 0.8 (published): their network draws faces of any contrast
+SIZE = 160  # px, of the images that the published networks were trained on
 
 
 class WaveletSamples(NamedTuple):
-    """Images (n, H, W), and the steps that each stage, the coarsest first, took for them, (n, stages).
+    """Images (n, H, W), and the steps of each stage for each of them, (n, stages), the coarsest stage first.
 
-    One stage that doesn't converge makes an image NaN; the others are as they would be without it.
+    An image is NaN if one of its stages didn't converge; the other images don't depend on it.
     """
 
     images: np.ndarray
@@ -41,12 +45,12 @@ class WaveletSamples(NamedTuple):
 
     @property
     def converged(self) -> np.ndarray:
-        """Which images did, (n,)."""
-        found: np.ndarray = np.isfinite(self.images).all((1, 2))
-        return found
+        """For which of the images all stages converged, (n,)."""
+        converged: np.ndarray = np.isfinite(self.images).all((1, 2))
+        return converged
 
     def checked(self) -> np.ndarray:
-        """The images; ValueError if one didn't converge."""
+        """The images; raises ValueError if one didn't converge."""
         if not self.converged.all():
             last = self.steps[int(np.argmin(self.converged))].tolist()
             raise ValueError(
@@ -57,26 +61,27 @@ class WaveletSamples(NamedTuple):
 
 
 def wavelet_sample(model: Any, n: int = 16, **options: Any) -> np.ndarray:
-    """Draw grey images by a multi-scale model.
+    """Draw grey images by a multi-scale model: Algorithm 2 of Kadkhodaie et al. 2023 (arXiv 2303.02984).
 
     Parameters
     ----------
     model : WaveletModel or path
-        Or a folder, as :func:`pkn.wavelets.models.find_wavelet_model` reads it.
+        A model, or a folder as :func:`pkn.wavelets.models.find_wavelet_model` reads it.
     n : int
-        How many.
+        Number of images.
     size : int
-        Side, px, a multiple of 2^scales; the published networks know faces of 160.
+        Side of the images, px, a multiple of 2^scales; the published networks were trained on faces of 160.
     rng : None, int or numpy.random.Generator
-        The same number gives the same images, to rounding; an image doesn't depend on how many are drawn.
+        The same number gives the same images, to rounding; an image doesn't depend on ``n``.
     half : bool
-        Compute the networks in bfloat16.
+        Whether the networks compute in bfloat16.
     threads : int
-        Batches at a time, each on one core if torch is told so.
+        Batches at a time, each on one core with ``torch.set_num_threads(1)``.
     low, details : ImplicitPriorSettings
         Settings of Algorithm 1.
-    tell : callable, optional
-        Called with what is done and with the total.
+    callback : callable
+        ``callback(done, total, {"sigma": noise})`` counts the stages of all chains, fractions of them included; the
+        noise is that of the chains of a batch that go on.
 
     Returns
     -------
@@ -87,6 +92,18 @@ def wavelet_sample(model: Any, n: int = 16, **options: Any) -> np.ndarray:
     ------
     ValueError
         For a folder without a model, numbers out of range, or a network that doesn't converge.
+
+    Examples
+    --------
+    >>> import pkn
+    >>> import torch
+    >>> from pkn.sampling.implicit_prior import ImplicitPriorSettings
+    >>> from pkn.wavelets.models import WaveletModel
+    >>> ramp = torch.linspace(0, 1, 4)
+    >>> model = WaveletModel(lambda low: low - ramp, [lambda inputs: inputs[:, 1:]])  # a prior of ramps without details
+    >>> images = pkn.wavelet_sample(model, 2, size=8, rng=0, low=ImplicitPriorSettings(h0=0.1))
+    >>> print(images.shape, images[0, 0].round(1))
+    (2, 8, 8) [0.  0.  0.3 0.3 0.5 0.5 0.8 0.8]
     """
     return wavelet_samples(model, n, **options).checked()
 
@@ -101,22 +118,23 @@ def wavelet_samples(
     threads: int = 1,
     low: ImplicitPriorSettings = LOW,
     details: ImplicitPriorSettings = DETAILS,
-    tell: Tell | None = None,
+    callback: Callback = silent,
 ) -> WaveletSamples:
-    """:func:`wavelet_sample` with the numbers of steps."""
+    """:func:`wavelet_sample` with the numbers of steps, and without an error for chains that don't converge."""
     nets = inference_model(find_wavelet_model(model), half)
-    side, rest = divmod(size, 2 ** len(nets.details))
+    factor = 2 ** len(nets.details)
+    side, rest = divmod(check_whole_number("size", size), factor)
     if side < 2 or rest:
-        halvings = 2 ** len(nets.details)
-        raise ValueError(f"size is {size}; expected a multiple of {halvings}, {2 * halvings} or more")
-    report = _Tally(tell, n, 1 + len(nets.details))
+        raise ValueError(f"size is {size}; expected a multiple of {factor}, {2 * factor} or more")
+    progress = ChainProgress(callback, n, 1 + len(nets.details))
 
     def work(first: int, rngs: Generators) -> tuple[Tensor, ...]:
-        y = normal(rngs, (1, side, side), low.sigma_0)
-        coarse = sample_implicit_prior(lambda y: -nets.low(y), y, rngs, low, tell=report.of(first, 0, low, len(rngs)))
-        return _finish(nets, stretched(coarse.kept()), rngs, details, first, report, [coarse.steps])
+        y = low.sigma_0 * standard_normal(rngs, (1, side, side))
+        report = progress.of_batch(first, len(rngs), low)
+        coarse = sample_implicit_prior(lambda y: -nets.low(y), y, rngs, low, callback=report)
+        return _add_details(nets, stretched(coarse.kept()), rngs, details, first, progress, [coarse.steps])
 
-    return _samples(in_chains(work, n, rng, threads))
+    return _samples(run_chains(work, n, rng, threads))
 
 
 def wavelet_super_resolve(
@@ -129,21 +147,24 @@ def wavelet_super_resolve(
     half: bool = False,
     threads: int = 1,
     details: ImplicitPriorSettings = DETAILS,
-    tell: Tell | None = None,
+    callback: Callback = silent,
 ) -> np.ndarray:
-    """Draw images whose means of 2^levels x 2^levels pixels are a given one; their mean is nearest in squared error.
+    """Draw images whose means of 2^levels x 2^levels pixels are a given image.
+
+    The details are drawn as in Algorithm 2 of Kadkhodaie et al. 2023 (arXiv 2303.02984). The mean of the images has the
+    least squared error.
 
     Parameters
     ----------
     image : array of shape (H, W)
         Grey; uint8 and uint16 are read as fractions of their full range, floats as they are, in [0, 1].
     model : WaveletModel or path
-        Or a folder, as :func:`pkn.wavelets.models.find_wavelet_model` reads it.
+        A model, or a folder as :func:`pkn.wavelets.models.find_wavelet_model` reads it.
     n : int
-        How many.
+        Number of images.
     levels : int
-        Doublings, 1 to the model's scales.
-    rng, half, threads, details, tell
+        How many times the size doubles: 1 to the number of the model's scales.
+    rng, half, threads, details, callback
         As in :func:`wavelet_sample`.
 
     Returns
@@ -154,72 +175,78 @@ def wavelet_super_resolve(
     ------
     ValueError, TypeError
         For another shape or dtype, values that aren't finite, numbers out of range, or a network that doesn't converge.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pkn
+    >>> from pkn.wavelets.models import WaveletModel
+    >>> model = WaveletModel(lambda low: low, [lambda inputs: inputs[:, 1:]])  # a prior of images without details
+    >>> low = np.linspace(0, 1, 64).reshape(8, 8)
+    >>> images = pkn.wavelet_super_resolve(low, model, 3, levels=1, rng=0)
+    >>> means = images.reshape(3, 8, 2, 8, 2).mean((2, 4))
+    >>> images.shape, bool(np.abs(means - low).max() < 1e-6)
+    ((3, 16, 16), True)
     """
     planes = finite_planes(check_image(image, None), None).float()
     nets = inference_model(find_wavelet_model(model), half)
-    if levels not in range(1, len(nets.details) + 1):
-        raise ValueError(f"levels is {levels!r}; expected 1 to {len(nets.details)}, the model's scales")
+    if check_whole_number("levels", levels) > len(nets.details):
+        raise ValueError(f"levels is {levels!r}; expected 1 to {len(nets.details)}, the number of the model's scales")
     nets = replace(nets, details=nets.details[:levels])
-    report = _Tally(tell, n, levels)
+    progress = ChainProgress(callback, n, levels)
 
     def work(first: int, rngs: Generators) -> tuple[Tensor, ...]:
-        given = planes.expand(len(rngs), 1, *planes.shape[2:])
-        return _finish(nets, given, rngs, details, first, report, [])
+        low = planes.expand(len(rngs), 1, *planes.shape[2:])
+        return _add_details(nets, low, rngs, details, first, progress, [])
 
-    return _samples(in_chains(work, n, rng, threads)).checked()
+    return _samples(run_chains(work, n, rng, threads)).checked()
 
 
 def with_details(
-    net: Any, low: Tensor, rngs: Generators, settings: ImplicitPriorSettings, tell: Any = None
+    net: Any, low: Tensor, rngs: Generators, settings: ImplicitPriorSettings, callback: Callback = silent
 ) -> tuple[Tensor, ImplicitPriorResult]:
-    """Images (N, 1, 2 H, 2 W) of low-passes (N, 1, H, W): one scale of Algorithm 2."""
-    y = normal(rngs, (BANDS, *low.shape[2:]), settings.sigma_0)
-    found = sample_implicit_prior(lambda y, given: -net(torch.cat([given, y], 1)), y, rngs, settings, [low], tell)
-    return inverse_haar(low, found.kept(), SCALING), found
+    """Draw the details of low-passes (N, 1, H, W): one scale of Algorithm 2.
+
+    Returns
+    -------
+    images : Tensor of shape (N, 1, 2 H, 2 W)
+    result : ImplicitPriorResult
+        Of the details.
+    """
+    y = settings.sigma_0 * standard_normal(rngs, (BANDS, *low.shape[2:]))
+
+    def direction(y: Tensor, low: Tensor) -> Tensor:
+        noise: Tensor = net(torch.cat([low, y], 1))
+        return -noise
+
+    result = sample_implicit_prior(direction, y, rngs, settings, [low], callback)
+    return inverse_haar(low, result.kept(), SCALING), result
 
 
 def stretched(low: Tensor) -> Tensor:
-    """Each image (N, ...) from its own range to 0 ... 0.8; a flat one becomes 0."""
+    """Map the range of each of the images (N, ...) to 0 ... 0.8; constant images become 0."""
     least, most = low.flatten(1).aminmax(dim=1)
     shape = -1, *(1,) * (low.ndim - 1)
     span = (most - least).clamp_min(torch.finfo(low.dtype).tiny)
     return BRIGHTEST * (low - least.reshape(shape)) / span.reshape(shape)
 
 
-def _finish(
+def _add_details(
     nets: WaveletModel,
     low: Tensor,
     rngs: Generators,
     settings: ImplicitPriorSettings,
     first: int,
-    report: "_Tally",
+    progress: ChainProgress,
     steps: list[Tensor],
 ) -> tuple[Tensor, Tensor]:
+    """Draw the details of all scales; the images (N, H, W), and the steps of all stages, with those before."""
     for net in reversed(nets.details):
-        tell = report.of(first, len(steps), settings, len(rngs))
-        low, found = with_details(net, low, rngs, settings, tell)
-        steps = [*steps, found.steps]
+        report = progress.of_batch(first, len(rngs), settings, stage=len(steps))
+        low, result = with_details(net, low, rngs, settings, report)
+        steps = [*steps, result.steps]
     return low[:, 0], torch.stack(steps, 1)
 
 
 def _samples(parts: list[Tensor]) -> WaveletSamples:
     return WaveletSamples(*(part.numpy() for part in parts))
-
-
-class _Tally:
-    """How far all chains of all batches are, stage by stage, on a scale of logarithms of their noise."""
-
-    def __init__(self, tell: Tell | None, n: int, stages: int) -> None:
-        self.tell, self.n, self.stages = tell, n, stages
-        self.done: dict[int, float] = {}
-
-    def of(self, first: int, stage: int, settings: ImplicitPriorSettings, chains: int) -> Callable[[int, Tensor], None]:
-        """What Algorithm 1 tells, for the batch that begins with a chain."""
-
-        def told(t: int, sigma: Tensor) -> None:
-            if self.tell is not None:
-                way = 1 - (sigma / settings.sigma_last).log() / np.log(settings.sigma_0 / settings.sigma_last)
-                self.done[first] = chains * (stage + 1) - float((1 - way.clamp(0, 1)).sum())
-                self.tell(sum(self.done.values()), self.n * self.stages)
-
-        return told

@@ -40,21 +40,21 @@ def test_figures_of_known_noise():
 
 
 def test_noise_depends_on_level_and_image_alone():
-    seen = []
+    inputs = []
     for _ in range(2):
         measure(
-            Method("spy", lambda given, truth: seen.append(given) or given), [data.coins()[..., None]] * 2, NOISE_25
+            Method("spy", lambda given, truth: inputs.append(given) or given), [data.coins()[..., None]] * 2, NOISE_25
         )
-    np.testing.assert_array_equal(seen[1], seen[4])
-    assert not np.array_equal(seen[1], seen[2])
+    np.testing.assert_array_equal(inputs[1], inputs[4])
+    assert not np.array_equal(inputs[1], inputs[2])
 
 
-@pytest.mark.parametrize("task", ["denoise", "camera", "upsample", "deconvolve"])
-def test_every_task_is_done_better_than_by_nothing(task):
-    task = make_task(task)
+@pytest.mark.parametrize("name", ["denoise", "camera", "upsample", "deconvolve"])
+def test_every_task_is_done_better_than_by_nothing(name):
+    task = make_task(name)
     images = [data.camera()[100:260, 100:280, None]]
-    net = {"denoise": "pyramid", "camera": "camera", "upsample": "upsample", "deconvolve": "reblur"}[task]
-    simplest = task.baselines["bilinear" if task == "upsample" else next(iter(task.baselines))][0]
+    net = {"denoise": "pyramid", "camera": "camera", "upsample": "upsample", "deconvolve": "reblur"}[name]
+    simplest = task.baselines["bilinear" if name == "upsample" else next(iter(task.baselines))][0]
     for case in task.cases:
         ours, theirs = measure(net_method(task, net, 1), images, case), measure(simplest, images, case)
         assert ours.psnr > theirs.psnr + 0.5
@@ -100,19 +100,21 @@ def test_command(folder, tmp_path):
     assert rows[0]["parameters"] == str(find_net("bilateral", 1).architecture.parameters)
 
 
-def test_learned_maps_meet_the_best_global_setting_and_peers(folder):
+def test_learned_maps_meet_the_best_global_setting_and_baselines(folder):
     plan = EvaluationPlan(
         nets=("isotropic-gaussian",), baselines=True, noise=(25.0,), train=folder, global_settings=True, limit=1
     )
-    heard = []
-    rows = {row.method: row for row in evaluate([folder], plan, lambda text, share: heard.append(share))}
+    reports = []
+    callback = lambda done, total, info: reports.append((done, total, info["what"]))  # noqa: E731
+    rows = {row.method: row for row in evaluate([folder], plan, callback=callback)}
     assert list(rows)[:3] == ["isotropic-gaussian", "IsotropicGaussian, best global", "noisy"]
     assert {"BM3D", "NLM (OpenCV)", "TV (scikit-image)", "wavelet (scikit-image)"} <= rows.keys()
     learned, fixed, noisy = (row.psnr for row in list(rows.values())[:3])
     assert rows["BM3D"].psnr > learned > fixed + 0.7
     assert fixed > noisy + 3
-    assert heard == sorted(heard)
-    assert 0 <= heard[0] <= heard[-1] < 1
+    assert [report[0] for report in reports] == sorted(report[0] for report in reports)
+    assert all(0 <= done < total == 1 for done, total, _ in reports)
+    assert [reports[0][2], reports[1][2]] == ["25: choosing settings", f"25: isotropic-gaussian on {folder.name}"]
 
 
 def test_networks_of_a_task_are_those_trained_for_it():
@@ -127,7 +129,7 @@ def test_networks_of_a_task_are_those_trained_for_it():
         (["--net", "bilaterl"], "did you mean 'bilateral'"),
         (["--net", "bilateral", "--noise", "a"], "--noise is 'a'"),
         (["--net", "bilateral", "--task", "paint"], "task is 'paint'"),
-        (["--net", "bilateral", "--global"], "global settings need training images"),
+        (["--net", "bilateral", "--global"], "global_settings is True with task 'denoise' and train None; expected"),
         (["--net", "bilateral", "--csv", "/nowhere/x.csv"], "folder doesn't exist"),
         (["--net", "bilateral", "--rgb"], "no RGB image"),
     ],

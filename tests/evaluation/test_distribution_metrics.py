@@ -1,9 +1,9 @@
-"""The Fréchet distance of Gaussians that it is known for."""
+"""Fréchet distances of Gaussians, for which it is known; precision and recall, and nearest neighbours."""
 
 import numpy as np
 import pytest
 
-from pkn.evaluation.distribution_metrics import frechet_distance
+from pkn.evaluation.distribution_metrics import frechet_distance, nearest, precision_recall
 
 
 def exactly(mean, deviations, rotation):
@@ -40,5 +40,34 @@ def test_fewer_samples_than_features():
 
 @pytest.mark.parametrize(("first", "second"), [(np.ones(3), np.ones(3)), (np.ones((4, 2)), np.ones((4, 3)))])
 def test_shapes_are_named(first, second):
-    with pytest.raises(ValueError, match=r"has the shape .* expected two or more rows"):
+    with pytest.raises(ValueError, match=r"is of shape .* expected two or more rows"):
         frechet_distance(first, second)
+
+
+def test_precision_and_recall_of_heaps():
+    """Half of the samples lie in the one real heap, and none in the other."""
+    random = np.random.default_rng(0)
+    heaps = [random.normal(place, 0.1, (200, 2)) for place in (0, 50, 100)]
+    precision, recall = precision_recall(np.concatenate(heaps[:2]), np.concatenate(heaps[1:]))
+    assert precision == pytest.approx(0.5, abs=0.05)
+    assert recall == pytest.approx(0.5, abs=0.05)
+    assert precision_recall(heaps[0], heaps[2]) == (0, 0)
+
+
+def test_precision_and_recall_by_hand():
+    """On a line, radii of 0 1 2 3 to their third neighbours are 3 2 2 3, so 5.5 is near to 3 and 8 to none."""
+    real = np.array([[0.0], [1], [2], [3]])
+    samples = np.array([[5.5], [8], [8.5], [-2.5]])
+    assert precision_recall(samples, real)[0] == 0.5
+
+
+@pytest.mark.parametrize(("samples", "real", "named"), [((3, 2), (9, 2), "samples"), ((9, 2), (9, 3), "real")])
+def test_too_few_features(samples, real, named):
+    with pytest.raises(ValueError, match=f"{named} is of shape"):
+        precision_recall(np.zeros(samples), np.zeros(real))
+
+
+def test_nearest():
+    distances, indices = nearest(np.array([[0.0, 0], [9, 9]]), np.array([[9.0, 8], [5, 5], [0, 2]]))
+    np.testing.assert_allclose(distances, [2, 1])
+    np.testing.assert_array_equal(indices, [2, 0])

@@ -1,4 +1,4 @@
-"""What comes in from users: every bad input is one error that names the argument, what came and what is expected."""
+"""Checks of arguments: every bad input raises one error that names the argument, what came and what is expected."""
 
 import re
 
@@ -10,6 +10,7 @@ from pkn.filters import Bilateral, FreeKernel, IsotropicGaussian, NonLocalMeans
 SPEC = Bilateral(radius=2)
 GREY = np.random.default_rng(0).random((6, 7)).astype(np.float32)
 COLOUR = np.random.default_rng(1).random((6, 7, 3)).astype(np.float32)
+GREY.flags.writeable = COLOUR.flags.writeable = False
 
 
 def replaced(array, index, value):
@@ -18,7 +19,7 @@ def replaced(array, index, value):
     return array
 
 
-# what is given instead of a good image, maps or options -> the error, and what it has to say
+# test id -> a bad image, option or map, the type of the error, and its message
 BAD_IMAGES = {
     "one-dimensional": (np.zeros(5, np.float32), ValueError, r"image has shape \(5,\).*expected \(H, W\)"),
     "colour without axis": (COLOUR, ValueError, r"image has shape \(6, 7, 3\).*expected.*channel_axis=-1"),
@@ -125,11 +126,17 @@ def test_positions_outside(position):
         SPEC.kernel_at(GREY, (1, 0.1), position)
 
 
-@pytest.mark.parametrize("radius", [0, -1, 2.0, "2", None])
+@pytest.mark.parametrize("radius", [0, -1, 2.0, "2", None, True])
 def test_bad_radius(radius):
     for cls in (Bilateral, FreeKernel, NonLocalMeans):
-        with raises(ValueError, f"radius is {radius!r}; expected a whole number of at least 1"):
+        with raises(ValueError, f"radius is {radius!r}; expected a whole number, 1 or more"):
             cls(radius=radius)
+
+
+def test_whole_numbers_become_ints():
+    flt = NonLocalMeans(radius=np.int64(2), patch_radius=np.uint8(1))
+    assert (type(flt.radius), type(flt.patch_radius)) == (int, int)
+    assert flt == NonLocalMeans(2, patch_radius=1)
 
 
 def test_bad_settings():
@@ -138,8 +145,14 @@ def test_bad_settings():
     with raises(ValueError, 'normalization is \'none\'; expected "softmax" or "tanh"'):
         FreeKernel(normalization="none")
     for radius in (-1, 1.5):
-        with raises(ValueError, f"patch_radius is {radius}; expected a whole number of at least 0"):
+        with raises(ValueError, f"patch_radius is {radius}; expected a whole number, 0 or more"):
             NonLocalMeans(patch_radius=radius)
+
+
+def test_a_read_only_map_beside_a_number():
+    sigma = GREY.copy()
+    sigma.flags.writeable = False
+    np.testing.assert_array_equal(SPEC(GREY, sigma, 0.1), SPEC(GREY, GREY.copy(), 0.1))
 
 
 def test_inputs_are_left_alone():

@@ -26,18 +26,18 @@ from pkn.filters.engine.borders import MODES
 from pkn.filters.engine.window import BLOCK
 
 SETTINGS = {NonLocalMeans: {"patch_radius": 1}, JointBilateral: {"features": 2}}
-# Of maps, or of the output: the contracts of these are in files of their own.
+# Filters whose maps or output differ in size from the image have contracts in files of their own.
 OTHER_SIZES = (Pyramid, AnisotropicUpsampling, ReblurUpsampling)
 MAKERS = {cls.__name__: partial(cls, radius=2, **SETTINGS.get(cls, {})) for cls in FILTERS if cls not in OTHER_SIZES}
 MAKERS["FreeKernel tanh"] = partial(FreeKernel, radius=2, normalization="tanh")
 
-QUICK = ("Bilateral", "NonLocalMeans")  # the others' gradients in single precision are with the slow tests
+QUICK = ("Bilateral", "NonLocalMeans")  # the gradients of the others in single precision are slow tests
 
 every_filter = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
 every_border = pytest.mark.parametrize("border", MODES)
 masked_or_not = pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 PRECISIONS = {np.float32: 1, np.float64: 2}  # dtype: channels
-WIDE = BLOCK + 6  # kernels work on blocks of columns: two of them, the second with little in it
+WIDE = BLOCK + 6  # kernels work on blocks of columns: this makes two, of which the second is short
 
 
 def draw_image(generator, dtype, height, width):
@@ -54,8 +54,8 @@ def draw_maps(spec, generator, dtype, height, width, margin=0.0):
     return maps
 
 
-def spoil(image, generator):
-    """Make a corner and some single pixels NaN or infinite, and give a mask that leaves out some others."""
+def with_gaps(image, generator):
+    """Set a corner and some single pixels to NaN or infinity, and draw a mask without some others."""
     image, mask = image.copy(), generator.random(image.shape[1:]) > 0.1
     image[0, generator.random(mask.shape) < 0.1] = np.nan
     image[-1, generator.random(mask.shape) < 0.03] = np.inf
@@ -76,35 +76,35 @@ def window_bounds(image, radius, border):
     return np.nanmin(windows, (-1, -2)), np.nanmax(windows, (-1, -2))
 
 
-def assert_same_bits(a, b):
+def assert_bit_identical(a, b):
     assert a.dtype == b.dtype
     assert a.shape == b.shape
     assert np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
 
 
-def agree(out, twin, mass, dtype):
-    # What weighs less than the smallest normal number weighs 0 in float32, but still something in the twin.
+def agree(out, reference, mass, dtype):
+    # Weights below the smallest normal number are 0 in float32, but not in the reference.
     sure = (mass == 0) | (mass > 1e-25)
     assert sure.mean() > 0.9
-    np.testing.assert_allclose(out[:, sure], twin[:, sure], rtol=0, atol=1e-5 if dtype == np.float32 else 1e-12)
+    np.testing.assert_allclose(out[:, sure], reference[:, sure], rtol=0, atol=1e-5 if dtype == np.float32 else 1e-12)
 
 
 @every_filter
 @every_border
 @masked_or_not
 @pytest.mark.parametrize("dtype", PRECISIONS)
-def test_agrees_with_the_naive_twin(make, border, masked, dtype):
+def test_agrees_with_the_naive_reference(make, border, masked, dtype):
     spec, generator = make(border=border), np.random.default_rng(1)
     image, mask = draw_image(generator, dtype, 11, 9), None
-    # Not to the ends of the ranges: an h of 0.004 magnifies the rounding of patch distances by 1 / h^2.
+    # Away from the ends of the ranges, since an h of 0.004 magnifies rounding of patch distances by 1 / h^2.
     maps = draw_maps(spec, generator, dtype, 11, 9, margin=0.2)
     if masked:
-        image, mask = spoil(image, generator)
+        image, mask = with_gaps(image, generator)
     out = spec(image, **maps, mask=mask, channel_axis=0)
-    twin, mass = naive.apply(spec, image, maps, mask)
+    reference, mass = naive.apply(spec, image, maps, mask)
     assert out.dtype == dtype
     assert np.isnan(out[0, 0, 0]) == (masked and border not in ("wrap", "constant"))
-    agree(out, twin, mass, dtype)
+    agree(out, reference, mass, dtype)
 
 
 @every_filter
@@ -143,7 +143,7 @@ def test_gradients_are_finite_differences(make, border, masked):
     image, mask = draw_image(generator, np.float64, height, width), None
     maps = draw_maps(spec, generator, np.float64, height, width, margin=0.1)
     if masked:
-        image, mask = spoil(image, generator)
+        image, mask = with_gaps(image, generator)
         mask = mask[None]
     image, maps = planar(spec, image, maps)
     v_out = generator.standard_normal(image.shape)
@@ -163,12 +163,12 @@ def test_gradients_are_finite_differences(make, border, masked):
         assert getattr(v_maps, name).shape == values.shape
         np.testing.assert_allclose(np.vdot(toward, getattr(v_maps, name)), expected, rtol=1e-6, atol=1e-8, err_msg=name)
     if masked:
-        unseen = ~(np.isfinite(image).all(1) & mask)
-        np.testing.assert_array_equal(np.moveaxis(v_image, 1, -1)[unseen], 0)
+        invalid = ~(np.isfinite(image).all(1) & mask)
+        np.testing.assert_array_equal(np.moveaxis(v_image, 1, -1)[invalid], 0)
     v_none, v_maps_alone = spec.vjp(residuals, v_out, image_too=False)
     assert v_none is None
     for alone, both in zip(v_maps_alone, v_maps, strict=True):
-        assert_same_bits(alone, both)
+        assert_bit_identical(alone, both)
 
 
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in MAKERS])
@@ -180,12 +180,12 @@ def test_gradients_in_single_precision(name):
     _, residuals = spec.forward(*planar(spec, image, maps))
     v_image, v_maps = spec.vjp(residuals, v_out)
     assert v_image.dtype == np.float32
-    # In double precision kernels for two channels are at hand: the second is all 0.
+    # In double precision kernels for two channels are compiled already; the second channel is all 0.
     padding = [(0, 1), (0, 0), (0, 0)]
     double = np.pad(image.astype(np.float64), padding), {k: values.astype(np.float64) for k, values in maps.items()}
     _, residuals = spec.forward(*planar(spec, *double))
-    twin, twin_maps = spec.vjp(residuals, np.pad(v_out[0].astype(np.float64), padding)[None])
-    for v, expected in zip((v_image, *v_maps), (twin[:, :1], *twin_maps), strict=True):
+    reference, reference_maps = spec.vjp(residuals, np.pad(v_out[0].astype(np.float64), padding)[None])
+    for v, expected in zip((v_image, *v_maps), (reference[:, :1], *reference_maps), strict=True):
         np.testing.assert_allclose(v, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
@@ -195,7 +195,7 @@ def test_gradients_are_finite_at_the_ends_of_the_ranges(make, masked):
     spec, generator = make(), np.random.default_rng(6)
     image, mask = draw_image(generator, np.float64, 19, 11), None
     if masked:
-        image, mask = spoil(image, generator)
+        image, mask = with_gaps(image, generator)
         mask = mask[None]
     maps = {
         name: generator.choice([r.low, r.high], (*spec.plane_shape(name), 19, 11)) for name, r in spec.ranges.items()
@@ -213,15 +213,18 @@ def test_kernel_at_gives_the_weights(make, border, masked):
     image, mask = draw_image(generator, np.float64, 7, 9), None
     maps = draw_maps(spec, generator, np.float64, 7, 9, margin=0.2)
     if masked:
-        image, mask = spoil(image, generator)
+        image, mask = with_gaps(image, generator)
     out = spec(image, **maps, mask=mask, channel_axis=0)
-    padded, marks = naive.split(image, mask, spec.reach, border)
+    padded, padded_mask = naive.split(image, mask, spec.reach, border)
     side = 2 * spec.reach + 1
     for row in range(7):
         for col in range(9):
             weights = spec.kernel_at(image, maps, (row, col), channel_axis=0, mask=mask)
             assert weights.shape == (side, side)
-            window, mark = padded[:, row : row + side, col : col + side], marks[row : row + side, col : col + side]
+            window, mark = (
+                padded[:, row : row + side, col : col + side],
+                padded_mask[row : row + side, col : col + side],
+            )
             np.testing.assert_allclose((weights * window).sum((1, 2)), out[:, row, col], rtol=0, atol=1e-12)
             if np.isfinite(out[0, row, col]):
                 np.testing.assert_array_equal(weights[~mark], 0)
@@ -267,8 +270,8 @@ def test_constants_come_back_bit_for_bit(make, masked, value):
             image[0, generator.random((11, WIDE)) < 0.2] = np.nan
         out = spec(image, **maps, channel_axis=0)
         there = np.isfinite(image)
-        assert_same_bits(out[there], image[there])
-        # Elsewhere there is no value to take differences from: the mean of equal values has rounding errors.
+        assert_bit_identical(out[there], image[there])
+        # An invalid centre has no value to take differences to: the mean of equal values has rounding errors.
         filled = out[~there & np.isfinite(out)]
         np.testing.assert_allclose(filled, np.float32(value), rtol=1e-6)
         assert not masked or filled.size > 10
@@ -282,20 +285,20 @@ def test_strength(make):
     full = spec(image, **maps, channel_axis=0)
     assert np.abs(full - image).mean() > 1e-3
     for name, values in spec.strengthen(maps, 1.0).items():
-        assert_same_bits(values, maps[name])
-    assert_same_bits(spec(image, **spec.strengthen(maps, 0.0), channel_axis=0), image)
+        assert_bit_identical(values, maps[name])
+    assert_bit_identical(spec(image, **spec.strengthen(maps, 0.0), channel_axis=0), image)
     half = np.zeros((11, WIDE), np.float32)
     half[:, WIDE // 2 :] = 1
     mixed = spec(image, **spec.strengthen(maps, half), channel_axis=0)
-    assert_same_bits(mixed[..., : WIDE // 2], image[..., : WIDE // 2])
-    assert_same_bits(mixed[..., WIDE // 2 :], full[..., WIDE // 2 :])
+    assert_bit_identical(mixed[..., : WIDE // 2], image[..., : WIDE // 2])
+    assert_bit_identical(mixed[..., WIDE // 2 :], full[..., WIDE // 2 :])
     weak = spec(image, **spec.strengthen(maps, 0.5), channel_axis=0)
     assert 0 < np.abs(weak - image).mean() < np.abs(full - image).mean()
 
 
 @every_filter
 def test_missing_pixels_carry_no_weight(make):
-    """What stands where a pixel is missing doesn't matter: NaN, infinities and mask=False are all alike."""
+    """The value of an invalid pixel doesn't matter: NaN, infinities and mask=False give the same result."""
     spec, generator = make(), np.random.default_rng(11)
     image = draw_image(generator, np.float32, 13, WIDE)
     maps = draw_maps(spec, generator, np.float32, 13, WIDE)
@@ -304,13 +307,13 @@ def test_missing_pixels_carry_no_weight(make):
     results = [spec(np.where(gone, hole, image), **maps, channel_axis=0) for hole in (np.nan, np.inf, -np.inf)]
     results += [spec(np.where(gone, hole, image), **maps, channel_axis=0, mask=~gone) for hole in (np.nan, 0.7, 3e38)]
     for result in results[1:]:
-        assert_same_bits(result, results[0])
+        assert_bit_identical(result, results[0])
     hopeless = np.isnan(results[0][0])
-    assert hopeless[5:8, 5:8].all()  # nothing in these windows
+    assert hopeless[5:8, 5:8].all()  # no valid pixel in these windows
     windows = np.lib.stride_tricks.sliding_window_view(naive.pad(~gone, 2, "reflect"), (5, 5))
     near = windows.any((-1, -2))
     assert np.isnan(results[0][0][~near]).all()
-    assert np.isfinite(results[0][0][~gone]).all()  # a pixel that is there weighs on itself
+    assert np.isfinite(results[0][0][~gone]).all()  # a valid pixel has a weight in its own window
     assert np.isfinite(results[0][0][near]).mean() > 0.9
 
 
@@ -335,8 +338,8 @@ def test_how_arrays_lie_in_memory_does_not_matter(make):
     for lay in (strided, read_only, np.asfortranarray):
         laid = lay(image), {name: lay(values) for name, values in maps.items()}, lay(mask)
         before = laid[0].copy()
-        assert_same_bits(spec(laid[0], **laid[1], mask=laid[2]), expected)
-        assert_same_bits(laid[0], before)
+        assert_bit_identical(spec(laid[0], **laid[1], mask=laid[2]), expected)
+        assert_bit_identical(laid[0], before)
 
 
 @pytest.fixture
@@ -366,7 +369,7 @@ def test_thread_count_changes_no_bits(make, masked, threads):
         v_image, v_maps = spec.vjp(residuals, v_out)
         results.append((out, v_image, *v_maps))
     for one, two in zip(*results, strict=True):
-        assert_same_bits(one, two)
+        assert_bit_identical(one, two)
 
 
 def tiles(height, width, rows, columns, halo):
@@ -397,7 +400,7 @@ def test_tiling_changes_no_bits(make, masked, rows, columns):
     for tile, wide, inner in tiles(height, width, rows, columns, spec.halo):
         part = spec(image[wide], **{name: values[wide] for name, values in maps.items()}, channel_axis=0)
         tiled[tile] = part[inner][..., : whole[tile].shape[-2], : whole[tile].shape[-1]]
-    assert_same_bits(tiled, whole)
+    assert_bit_identical(tiled, whole)
 
 
 @every_filter
@@ -416,9 +419,9 @@ def test_tiling_changes_no_bits_of_the_maps_cotangents(make, masked):
         _, residuals = spec.forward(*planar(spec, image[wide], {name: values[wide] for name, values in maps.items()}))
         _, part = spec.vjp(residuals, np.ascontiguousarray(v_out[wide]), image_too=False)
         for name, v_map, v_part in zip(spec.ranges, whole, part, strict=True):
-            if name == "guide":  # other windows see it, as they see the image: its cotangent reaches twice as far
+            if name == "guide":  # other windows read it, as they read the image: its cotangent has twice the reach
                 continue
-            assert_same_bits(v_part[inner][..., : v_map[tile].shape[-2], : v_map[tile].shape[-1]], v_map[tile])
+            assert_bit_identical(v_part[inner][..., : v_map[tile].shape[-2], : v_map[tile].shape[-1]], v_map[tile])
 
 
 @every_filter
@@ -437,13 +440,13 @@ def test_a_batch_is_its_images_one_by_one(make):
         for n in range(2):
             one = np.s_[n : n + 1]
             single, residuals = spec.forward(images[one], maps[n], None if mask is None else mask[one])
-            assert_same_bits(single, out[one])
+            assert_bit_identical(single, out[one])
             v_single, v_single_maps = spec.vjp(residuals, v_out[one])
-            assert_same_bits(v_single, v_image[one])
+            assert_bit_identical(v_single, v_image[one])
             for v_map, v_of_both in zip(v_single_maps, v_maps, strict=True):
-                assert_same_bits(v_map, v_of_both[one])
+                assert_bit_identical(v_map, v_of_both[one])
             single, _ = spec.forward(images[one], maps[0], None if mask is None else mask[:1])
-            assert_same_bits(single, shared[one])
+            assert_bit_identical(single, shared[one])
 
 
 @every_filter
@@ -452,7 +455,7 @@ def test_one_value_is_a_map_full_of_it(make):
     image = draw_image(generator, np.float32, 11, WIDE)[0]
     single = {name: values[..., 0, 0] for name, values in draw_maps(spec, generator, np.float32, 1, 1).items()}
     full = {name: np.tile(values[..., None, None], (11, WIDE)) for name, values in single.items()}
-    assert_same_bits(spec(image, **single), spec(image, **full))
+    assert_bit_identical(spec(image, **single), spec(image, **full))
     np.testing.assert_array_equal(spec.kernel_at(image, single, (3, 4)), spec.kernel_at(image, full, (3, 4)))
 
 

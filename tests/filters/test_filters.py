@@ -1,4 +1,4 @@
-"""What is special to single filters: analytic answers, and other people's implementations."""
+"""What is special to single filters: analytic results, and comparisons with SciPy and OpenCV."""
 
 import cv2
 import naive
@@ -16,9 +16,9 @@ from pkn.filters import (
 )
 from pkn.filters.engine.borders import MODES
 
-GENERATOR = np.random.default_rng(0)
-IMAGE = GENERATOR.random((13, 17)).astype(np.float32)
-SIGMA = np.exp(GENERATOR.uniform(np.log(0.2), np.log(8), IMAGE.shape)).astype(np.float32)
+IMAGE = np.random.default_rng(0).random((13, 17)).astype(np.float32)
+SIGMA = np.exp(np.random.default_rng(1).uniform(np.log(0.2), np.log(8), IMAGE.shape)).astype(np.float32)
+IMAGE.flags.writeable = SIGMA.flags.writeable = False
 
 
 @pytest.mark.parametrize("border", MODES)
@@ -73,15 +73,15 @@ def test_bilateral_is_opencvs_where_windows_agree(sigma_range):
 
 
 def test_the_naive_bilateral_is_opencvs():
-    """With its disc for a window OpenCV's filter tests the specification itself, at wide sigmas too."""
+    """With OpenCV's disc as its window, the reference itself is tested, at wide sigmas too."""
 
     def on_a_disc(dr, dc, d2, **maps):
         return naive.bilateral(dr, dc, d2, **maps) * (dr**2 + dc**2 <= 4)
 
     maps = {"sigma_space": np.full(IMAGE.shape, 1.5), "sigma_range": np.full(IMAGE.shape, 0.2)}
-    twin, _ = naive.window_filter(on_a_disc, False, IMAGE[None], None, maps, 2, "reflect")
+    reference, _ = naive.window_filter(on_a_disc, False, IMAGE[None], None, maps, 2, "reflect")
     expected = cv2.bilateralFilter(IMAGE, 5, 0.2, 1.5, borderType=cv2.BORDER_REFLECT)
-    np.testing.assert_allclose(twin[0], expected, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(reference[0], expected, rtol=0, atol=2e-6)
 
 
 def test_bilateral_keeps_an_edge_that_a_gaussian_blurs():
@@ -92,7 +92,7 @@ def test_bilateral_keeps_an_edge_that_a_gaussian_blurs():
 
 
 def test_non_local_means_averages_exact_repeats():
-    """On a pattern of period 2 the 9 repeats in a 5 x 5 window have distance 0 and weigh alike; the others nothing."""
+    """On a pattern of period 2 the 9 repeats in a 5 x 5 window have distance 0 and equal weights; the others have 0."""
     pattern = np.tile(np.array([[0.1, 0.9], [0.4, 0.6]], np.float32), (5, 6))
     spec = NonLocalMeans(radius=2, patch_radius=1, border="wrap")
     expected = np.zeros((5, 5))
@@ -108,7 +108,7 @@ def test_non_local_means_is_opencvs(h):
     noisy = np.clip(wave + np.random.default_rng(2).normal(0, 20, (40, 50)), 0, 255).astype(np.uint8)
     expected = cv2.fastNlMeansDenoising(noisy, None, h, 3, 5)
     out = 255 * NonLocalMeans(radius=2, patch_radius=1, border="mirror")(noisy, h / 255)
-    # OpenCV rounds to whole levels, computes weights as integers and leaves out those below 0.001.
+    # OpenCV rounds to whole grey levels, computes weights as integers and leaves out those below 0.001.
     np.testing.assert_allclose(out, expected, rtol=0, atol=0.5 + 0.2)
     assert np.abs(out - noisy).max() > 3
 

@@ -1,4 +1,4 @@
-"""The core's 2^x against the library's: error bounds, and exact zeros."""
+"""The core's 2^x against NumPy's: error bounds, and exact zeros."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def powers(x):
 def test_exp2(dtype, low, bound):
     x = np.concatenate([np.linspace(-130, 0, 1_000_003), np.arange(-130.0, 1), np.linspace(low, low / 2, 100_003)])
     x = x.astype(dtype)
-    # The truth, rounded from long double, at the very x that the kernel saw
+    # The truth, rounded from long double, at the same float32 or float64 inputs
     truth = np.exp2(x.astype(np.longdouble))
     result = powers(x)
     normal = x >= low

@@ -1,4 +1,4 @@
-"""The pyramid's contract: as tests/test_contract.py's, with maps whose sizes are halved level by level."""
+"""The pyramid's contract: that of test_contract.py, with maps whose sizes are halved from level to level."""
 
 import naive
 import numba
@@ -25,7 +25,7 @@ def draw_maps(spec, generator, dtype, size):
     return maps
 
 
-def spoil(image, generator):
+def with_gaps(image, generator):
     mask = generator.random(image.shape[1:]) > 0.3
     mask[:5, :6] = mask.size < 100
     image = image.copy()
@@ -36,13 +36,13 @@ def spoil(image, generator):
 @every_border
 @masked_or_not
 @pytest.mark.parametrize("size", [(16, 12), (11, 13), (1, 5), (2, 1)])
-def test_agrees_with_the_naive_twin(border, masked, size):
+def test_agrees_with_the_naive_reference(border, masked, size):
     spec, generator = Pyramid(2, border, features=2, levels=3), np.random.default_rng(1)
     image, mask, maps = generator.random((2, *size)), None, draw_maps(SPEC, generator, np.float64, size)
     if masked:
-        image, mask = spoil(image, generator)
-    twin = naive.pyramid(image, mask, maps, 2, border, 3)
-    np.testing.assert_allclose(spec(image, **maps, mask=mask, channel_axis=0), twin, rtol=0, atol=1e-12)
+        image, mask = with_gaps(image, generator)
+    reference = naive.pyramid(image, mask, maps, 2, border, 3)
+    np.testing.assert_allclose(spec(image, **maps, mask=mask, channel_axis=0), reference, rtol=0, atol=1e-12)
 
 
 @masked_or_not
@@ -50,7 +50,7 @@ def test_gradients_are_finite_differences(masked):
     generator, size = np.random.default_rng(2), (19, 14)
     image, mask = generator.random((2, *size)), None
     if masked:
-        image, mask = spoil(image, generator)
+        image, mask = with_gaps(image, generator)
         mask = mask[None]
     maps = SPEC.check_maps((), draw_maps(SPEC, generator, np.float64, size), image[None])
     image = image[None]
@@ -84,9 +84,9 @@ def test_kernel_at_gives_the_weights(border, masked):
         pytest.skip("a window that wraps to the far side is not laid out")
     image, mask, maps = generator.random((1, *size)), None, draw_maps(SPEC, generator, np.float64, size)
     if masked:
-        image, mask = spoil(image, generator)
+        image, mask = with_gaps(image, generator)
     out = spec(image, **maps, mask=mask, channel_axis=0)[0]
-    padded, marks = naive.split(image, mask, spec.reach, border)
+    padded, padded_mask = naive.split(image, mask, spec.reach, border)
     side = 2 * spec.reach + 1
     for row in (0, 1, 7, 12, 20):
         for col in (0, 5, 13, 25):
@@ -94,11 +94,11 @@ def test_kernel_at_gives_the_weights(border, masked):
             if np.isnan(out[row, col]):
                 assert np.isnan(weights).all()
                 continue
-            window, mark = (each[..., row : row + side, col : col + side] for each in (padded, marks))
+            window, mark = (each[..., row : row + side, col : col + side] for each in (padded, padded_mask))
             np.testing.assert_allclose((weights * window[0]).sum(), out[row, col], rtol=0, atol=1e-12)
             assert (weights >= 0).all()
             np.testing.assert_array_equal(weights[~mark], 0)
-            if border != "constant":  # whose zeros outside carry weight too
+            if border != "constant":  # whose zeros outside have weights too
                 assert weights.sum() == pytest.approx(1, abs=1e-12)
 
 
@@ -113,7 +113,7 @@ def test_constants_and_missing_pixels(masked):
     if masked:
         np.testing.assert_allclose(out[np.isfinite(out)], np.float32(1 / 3), rtol=1e-6)
         assert np.isfinite(out[np.isfinite(image)]).all()
-        assert np.isfinite(out[15, 15])  # the coarsest level sees further than a hole of this size
+        assert np.isfinite(out[15, 15])  # the window of the coarsest level is wider than a gap of this size
     else:
         np.testing.assert_array_equal(out, image)
 

@@ -7,13 +7,13 @@ from pkn.filters import FreeKernel, IsotropicGaussian, IsotropicReblur, NonLocal
 from pkn.filters.engine.borders import MODES
 from pkn.filters.reblur import polynomial
 
-GENERATOR = np.random.default_rng
-IMAGE = GENERATOR(0).random((23, 31))
+IMAGE = np.random.default_rng(0).random((23, 31))
+IMAGE.flags.writeable = False
 SHARPEN = {"gain": 3.0, "slope": -1.0, "curvature": 2.0}
 
 
 def test_the_polynomial_is_what_its_maps_say():
-    gain, slope, curvature = GENERATOR(1).uniform(-9, 9, (3, 50))
+    gain, slope, curvature = np.random.default_rng(1).uniform(-9, 9, (3, 50))
     p = [np.polynomial.Polynomial(a) for a in np.transpose(polynomial(gain, slope, curvature))]
     np.testing.assert_allclose([each(0) for each in p], gain)
     np.testing.assert_allclose([each(1) for each in p], 1, atol=1e-12)
@@ -59,7 +59,9 @@ def test_both_kinds_agree_where_the_blur_is_round():
 @pytest.mark.parametrize("value", [0.0, 1 / 3, -0.1, 1e4])
 def test_constants_stay_to_the_last_bit(border, value):
     image = np.full((11, 40), value, np.float32)
-    maps = [GENERATOR(2).uniform(low, high, image.shape) for low, high in [(0.3, 4), (0, 6), (-3, 3), (-10, 40)]]
+    maps = [
+        np.random.default_rng(2).uniform(low, high, image.shape) for low, high in [(0.3, 4), (0, 6), (-3, 3), (-10, 40)]
+    ]
     np.testing.assert_array_equal(IsotropicReblur(4, border)(image, *maps), image)
     image[4:6, 7:9] = np.nan
     np.testing.assert_allclose(IsotropicReblur(4, border)(image, *maps), np.float32(value), rtol=1e-5)
@@ -67,14 +69,17 @@ def test_constants_stay_to_the_last_bit(border, value):
 
 def test_strength_mixes():
     flt = Reblur(1)
-    maps = {name: GENERATOR(3).uniform(max(r.low, -5), min(r.high, 9), IMAGE.shape) for name, r in flt.ranges.items()}
+    maps = {
+        name: np.random.default_rng(3).uniform(max(r.low, -5), min(r.high, 9), IMAGE.shape)
+        for name, r in flt.ranges.items()
+    }
     full = flt(IMAGE, **maps)
     for strength in (0.25, 1.5):
         out = flt(IMAGE, **flt.strengthen(maps, strength))
         np.testing.assert_allclose(out, IMAGE + strength * (full - IMAGE), rtol=0, atol=1e-10)
 
 
-def test_how_far_it_sees():
+def test_reach_and_halo():
     flt = Reblur(2)
     assert (flt.reach, flt.halo) == (6, 6)
     assert (NonLocalMeans(3, patch_radius=2).reach, NonLocalMeans(3, patch_radius=2).halo) == (3, 5)
@@ -87,8 +92,8 @@ def test_how_far_it_sees():
 # Radius 2 and float32, as in the contract: those kernels are compiled already.
 CASES = {
     "reblur": (Reblur(2), (0.9, 1.4, 0.3, 3.0, -1.0, 5.0)),
-    "isotropic": (IsotropicReblur(2), (GENERATOR(4).uniform(0.5, 2, (8, 15)), 2.0, -1.0, 9.0)),
-    "tanh": (FreeKernel(2, normalization="tanh"), (GENERATOR(5).normal(0, 1, (5, 5, 8, 15)),)),
+    "isotropic": (IsotropicReblur(2), (np.random.default_rng(4).uniform(0.5, 2, (8, 15)), 2.0, -1.0, 9.0)),
+    "tanh": (FreeKernel(2, normalization="tanh"), (np.random.default_rng(5).normal(0, 1, (5, 5, 8, 15)),)),
 }
 
 
@@ -98,9 +103,9 @@ CASES = {
 def test_absolute_weights_are_those_of_the_kernels(name, border, masked):
     flt, maps = CASES[name]
     flt = type(flt)(**{**flt.__dict__, "border": border})
-    image, mask = GENERATOR(6).random((8, 15), np.float32), None
+    image, mask = np.random.default_rng(6).random((8, 15), np.float32), None
     if masked:
-        mask = GENERATOR(7).random(image.shape) > 0.2
+        mask = np.random.default_rng(7).random(image.shape) > 0.2
         image[:5, :5] = np.nan
     sums = absolute_weights(flt, image, *maps, mask=mask, passes=None)
     kernels = [
@@ -114,9 +119,21 @@ def test_absolute_weights_are_those_of_the_kernels(name, border, masked):
     inside = np.s_[2:-2, 2:-2] if name == "tanh" else np.s_[:]
     np.testing.assert_allclose(sums[inside], expected[inside], rtol=1e-4)
     some = absolute_weights(flt, image, *maps, mask=mask, passes=3)
-    looked = np.isfinite(some)
-    assert 0 < looked.sum() <= 3 * 8 * 15 / (flt.reach + 1) ** 2
-    np.testing.assert_array_equal(some[looked], sums[looked])
+    computed = np.isfinite(some)
+    assert 0 < computed.sum() <= 3 * 8 * 15 / (flt.reach + 1) ** 2
+    np.testing.assert_array_equal(some[computed], sums[computed])
+
+
+def test_weights_for_maps_and_numbers_together():
+    flt, image = Reblur(2), IMAGE.astype(np.float32)
+    maps = [0.9, 1.4, 0.3, 3.0, -1.0, 5.0]
+    full = [np.full(image.shape, value, np.float32) for value in maps]
+    mixed = [full[0], *maps[1:]]
+    for of in (
+        lambda maps: absolute_weights(flt, image, *maps, passes=2),
+        lambda maps: flt.kernel_at(image[:7, :7], [m[:7, :7] if np.ndim(m) else m for m in maps], (3, 3)),
+    ):
+        np.testing.assert_array_equal(of(mixed), of(full))
 
 
 def test_absolute_weights_within_their_bounds():
@@ -132,7 +149,7 @@ def test_absolute_weights_within_their_bounds():
 
 @pytest.mark.parametrize("passes", [0, 1.5, "all"])
 def test_bad_passes_are_named(passes):
-    with pytest.raises(ValueError, match=r"passes is .*expected a whole number"):
+    with pytest.raises(ValueError, match=rf"passes is {passes!r}; expected a whole number, 1 or more"):
         absolute_weights(IsotropicReblur(1), IMAGE, 1.0, 1.0, 0.0, 0.0, passes=passes)
 
 

@@ -32,16 +32,16 @@ def test_folder_and_zip_hold_the_same(tmp_path):
     folder = write_folder(tmp_path / "images", images)
     (folder / "notes.txt").write_text("no image")
     for source in (folder, as_zip(folder, tmp_path / "images.zip")):
-        found = read_set(source)
-        np.testing.assert_array_equal(found.images, images)
-        assert found.skipped == 0
+        read = read_set(source)
+        np.testing.assert_array_equal(read.images, images)
+        assert read.skipped == 0
 
 
 def test_every_tenth_is_held_out(tmp_path):
     images = pictures(25)
-    found = read_set(write_folder(tmp_path / "images", images))
-    np.testing.assert_array_equal(found.held_out, images[[0, 10, 20]])
-    np.testing.assert_array_equal(found.training, np.delete(images, [0, 10, 20], 0))
+    read = read_set(write_folder(tmp_path / "images", images))
+    np.testing.assert_array_equal(read.held_out, images[[0, 10, 20]])
+    np.testing.assert_array_equal(read.training, np.delete(images, [0, 10, 20], 0))
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x89PNG\r\n\x1a\n", b"not an image at all"])
@@ -49,8 +49,8 @@ def test_damaged_files_are_left_out_and_counted(tmp_path, damage):
     folder = write_folder(tmp_path / "images", pictures(3))
     (folder / "001.png").write_bytes(damage)
     for source in (folder, as_zip(folder, tmp_path / "images.zip")):
-        found = read_set(source)
-        assert (len(found.images), found.skipped) == (2, 1)
+        read = read_set(source)
+        assert (len(read.images), read.skipped) == (2, 1)
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -65,7 +65,7 @@ def test_a_zip_with_flipped_bytes(tmp_path, compression):
 
 def test_several_sizes(tmp_path):
     folder = write_folder(tmp_path / "images", [pictures(1)[0], pictures(1, (8, 12))[0]])
-    with pytest.raises(ValueError, match=r"several sizes: '001.png' has 8 x 12 pixels, those before it 8 x 8; resize"):
+    with pytest.raises(ValueError, match=r"several sizes: '001.png' has 8 x 12 pixels, those before it 8 x 8; exp"):
         read_set(folder)
     assert read_set(folder, size=4).images.shape == (2, 4, 4, 3)
 
@@ -73,8 +73,8 @@ def test_several_sizes(tmp_path):
 def test_resizing_keeps_the_middle_and_the_mean(tmp_path):
     image = np.zeros((16, 32, 3), np.uint8)
     image[:, 8:24] = 200
-    found = read_set(write_folder(tmp_path / "images", [image]), size=4)
-    assert (found.images == 200).all()
+    read = read_set(write_folder(tmp_path / "images", [image]), size=4)
+    assert (read.images == 200).all()
 
 
 def test_grey(tmp_path):
@@ -99,8 +99,13 @@ def empty(folder):
     ("name", "make", "error", "message"),
     [
         ("missing", lambda path: None, FileNotFoundError, "missing"),
-        ("empty", empty, ValueError, "holds no image that can be read"),
-        ("text.zip", lambda path: path.write_text("x"), ValueError, "is no folder, zip or npz file"),
+        ("empty", empty, ValueError, "is a set with no image that can be read; expected files"),
+        (
+            "text.zip",
+            lambda path: path.write_text("x"),
+            ValueError,
+            "expected a folder, zip or npz file",
+        ),
         ("other.npz", lambda path: np.savez(path, x=1), ValueError, "it has no array train_images"),
         ("cut.npz", lambda path: path.write_bytes(b"PK\3\4 cut off"), ValueError, "cannot read .* as a set of images"),
         (

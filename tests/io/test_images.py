@@ -1,13 +1,8 @@
-import errno
 import io
-import os
 import struct
-import subprocess
-import sys
 import time
 import tracemalloc
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +12,6 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from PIL import ImageFile as PillowFile
 
-from pkn.io.atomic import atomic_path
 from pkn.io.images import DTYPES, ImageFile, encode_png, read_image, write_image
 
 SUFFIXES_OF = {"uint8": (".png", ".tif"), "uint16": (".png", ".tiff")}
@@ -49,9 +43,9 @@ def png(width, height, bits, kind, rows, *extra):
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(extra) + pixels + chunk(b"IEND", b"")
 
 
-def assert_same(got, expected):
-    assert len(got.pages) == len(expected.pages)
-    for a, b in zip((*got.pages, *got.alpha), (*expected.pages, *expected.alpha), strict=True):
+def assert_same(actual, expected):
+    assert len(actual.pages) == len(expected.pages)
+    for a, b in zip((*actual.pages, *actual.alpha), (*expected.pages, *expected.alpha), strict=True):
         assert (a is None) == (b is None)
         if a is not None:
             assert a.dtype == b.dtype
@@ -185,11 +179,11 @@ def test_tags_of_a_camera_tiff_become_exif(tmp_path):
     Image.fromarray(page).save(tmp_path / "a.tif", exif=exif, dpi=(72, 72))
     image = read_image(tmp_path / "a.tif")
     np.testing.assert_array_equal(image.pages[0], page)
-    found = Image.Exif()
-    found.load(image.exif)
-    assert (found[271], found[274]) == ("Maker", 8)
-    assert found.get_ifd(34665)[36867] == "2024:01:02 03:04:05"
-    assert 273 not in found  # nothing about strips
+    loaded = Image.Exif()
+    loaded.load(image.exif)
+    assert (loaded[271], loaded[274]) == ("Maker", 8)
+    assert loaded.get_ifd(34665)[36867] == "2024:01:02 03:04:05"
+    assert 273 not in loaded  # nothing about strips
     write_image(tmp_path / "b.tif", image)
     assert read_image(tmp_path / "b.tif").exif == image.exif
 
@@ -331,9 +325,9 @@ VOLUME = {"photometric": "minisblack", "volumetric": True, "tile": (2, 16, 16)}
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (lambda p: Image.new("CMYK", (8, 8)).save(p, "JPEG"), "CMYK JPEG, expected grey or RGB"),
-        (lambda p: Image.new("CMYK", (8, 8)).save(p, "TIFF"), "SEPARATED, expected grey, RGB or a palette"),
-        (lambda p: tifffile.imwrite(p, np.zeros((4, 4), np.int16)), "16-bit int16, expected"),
+        (lambda p: Image.new("CMYK", (8, 8)).save(p, "JPEG"), "CMYK JPEG; expected grey or RGB"),
+        (lambda p: Image.new("CMYK", (8, 8)).save(p, "TIFF"), "SEPARATED; expected grey, RGB or a palette"),
+        (lambda p: tifffile.imwrite(p, np.zeros((4, 4), np.int16)), "16-bit int16; expected"),
         (lambda p: tifffile.imwrite(p, np.zeros((4, 4, 5), np.uint8), photometric="rgb", planarconfig="contig"), "5 s"),
         (lambda p: tifffile.imwrite(p, np.zeros((2, 9, 9), np.uint8), **VOLUME), "volumes 2 deep"),
         (lambda p: p.write_bytes(b""), "not a PNG, JPEG or TIFF"),
@@ -385,10 +379,10 @@ def test_tiff_cut_off_between_two_pages(tmp_path):
     pages = tuple(samples("uint8", (30, 30), seed) for seed in range(3))
     write_image(tmp_path / "a.tif", ImageFile(pages))
     with tifffile.TiffFile(tmp_path / "a.tif") as tif:
-        ends = [page.offset for page in tif.pages][1:]
+        offsets = [page.offset for page in tif.pages][1:]
     whole = (tmp_path / "a.tif").read_bytes()
-    for end in ends:
-        (tmp_path / "cut.tif").write_bytes(whole[:end])
+    for offset in offsets:
+        (tmp_path / "cut.tif").write_bytes(whole[:offset])
         with pytest.raises(ValueError, match="a page is missing"):
             read_image(tmp_path / "cut.tif")
 
@@ -471,9 +465,9 @@ def test_limit_is_for_each_page(tmp_path):
         read_image(tmp_path / "a.tif", max_pixels=100)
 
 
-@pytest.mark.parametrize(("limit", "error"), [(0, ValueError), (1.5, TypeError), (True, TypeError)])
-def test_bad_limit(tmp_path, limit, error):
-    with pytest.raises(error, match="max_pixels: got"):
+@pytest.mark.parametrize("limit", [0, 1.5, True])
+def test_bad_limit(tmp_path, limit):
+    with pytest.raises(ValueError, match=f"max_pixels is {limit}; expected a whole number, 1 or more"):
         read_image(tmp_path / "a.png", max_pixels=limit)
 
 
@@ -488,14 +482,27 @@ GREY = np.zeros((4, 4), np.uint8)
     [
         ("a.gif", ImageFile((GREY,)), {}, ValueError, "'.gif'.*expected .png, .jpg, .jpeg, .tif, .tiff"),
         ("a", ImageFile((GREY,)), {}, ValueError, "suffix ''"),
-        ("a.jpg", ImageFile((GREY,), (GREY,)), {}, ValueError, "alpha, which JPEG can't hold"),
-        ("a.jpg", ImageFile((GREY, GREY)), {}, ValueError, "got 2 pages, but JPEG holds one"),
-        ("a.png", ImageFile((GREY, GREY)), {}, ValueError, "got 2 pages, but PNG holds one"),
+        ("a.jpg", ImageFile((GREY,), (GREY,)), {}, ValueError, "image has alpha, which JPEG can't hold; expected none"),
+        ("a.jpg", ImageFile((GREY, GREY)), {}, ValueError, "number of pages is 2; expected 1 for JPEG"),
+        ("a.png", ImageFile((GREY, GREY)), {}, ValueError, "number of pages is 2; expected 1 for PNG"),
         ("a.jpg", ImageFile((np.zeros((1, 65501), np.uint8),)), {}, ValueError, "at most 65500 a side for JPEG"),
-        ("a.jpg", ImageFile((GREY,), exif=b"\0" * 70000), {}, ValueError, "70000 bytes of EXIF"),
-        ("a.png", ImageFile((GREY,)), {"quality": 0}, ValueError, "quality: got 0"),
-        ("a.jpg", ImageFile((GREY,)), {"quality": 95.0}, TypeError, "quality: got 95.0"),
-        ("a.png", GREY, {}, TypeError, "image: got ndarray"),
+        (
+            "a.jpg",
+            ImageFile((GREY,), exif=b"\0" * 70000),
+            {},
+            ValueError,
+            "70000 bytes of EXIF; expected at most",
+        ),
+        ("a.png", ImageFile((GREY,)), {"quality": 0}, ValueError, "quality is 0; expected a whole number, 1 or more"),
+        ("a.jpg", ImageFile((GREY,)), {"quality": 95.0}, ValueError, "quality is 95.0; expected a whole number"),
+        (
+            "a.jpg",
+            ImageFile((GREY,)),
+            {"quality": 101},
+            ValueError,
+            "quality is 101; expected a whole number from 1",
+        ),
+        ("a.png", GREY, {}, TypeError, "image is ndarray; expected an ImageFile"),
     ],
 )
 def test_refused_writes_leave_nothing(tmp_path, name, image, options, error, message):
@@ -504,147 +511,15 @@ def test_refused_writes_leave_nothing(tmp_path, name, image, options, error, mes
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("pages", "alpha", "error", "message"),
-    [
-        ((), (), ValueError, "pages: got none"),
-        (([[1]],), (), TypeError, "page 0: got list"),
-        ((GREY, GREY.astype(int)), (), ValueError, "page 1: got dtype int64, expected one of uint8"),
-        ((np.zeros((4, 4, 4), np.uint8),), (), ValueError, r"page 0: got shape \(4, 4, 4\)"),
-        ((np.zeros((0, 4), np.uint8),), (), ValueError, "not empty"),
-        ((GREY,), (GREY[:2],), ValueError, r"alpha 0: got uint8 \(2, 4\), expected uint8 \(4, 4\)"),
-        ((GREY,), (GREY / 255,), ValueError, "alpha 0: got float64"),
-        ((GREY,), (None, None), ValueError, "got 2 for 1 pages"),
-        ((GREY, np.dstack([GREY] * 3)), (), ValueError, "some are grey and some are RGB"),
-    ],
-)
-def test_bad_arrays(pages, alpha, error, message):
-    with pytest.raises(error, match=message):
-        ImageFile(pages, alpha)
-
-
-def test_bad_metadata():
-    with pytest.raises(TypeError, match="exif: got str"):
-        ImageFile((GREY,), exif="text")
-
-
-@pytest.mark.parametrize("resolution", [(0.0, 1.0, "cm"), (1.0, float("nan"), "cm"), (1.0, 1.0, "mile")])
-def test_bad_resolution(resolution):
-    with pytest.raises(ValueError, match="resolution: got"):
-        ImageFile((GREY,), resolution=resolution)
-
-
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 def test_resolution_beyond_the_format_is_left_out(tmp_path, suffix):
     write_image(tmp_path / f"a{suffix}", ImageFile((GREY,), resolution=(4e9, 4e9, "cm")))
     assert read_image(tmp_path / f"a{suffix}").resolution is None
 
 
-def test_with_pages_replaces_only_pixels():
-    image = ImageFile((GREY,), (GREY,), profile=b"p", exif=b"e", resolution=(1.0, 2.0, "cm"))
-    other = image.with_pages([np.dstack([GREY + 1] * 3)])
-    assert (other.pages[0] == 1).all()
-    assert other.channel_axis == -1
-    assert (other.alpha, other.profile, other.exif, other.resolution) == ((GREY,), b"p", b"e", (1.0, 2.0, "cm"))
-    assert (image.pages[0] == 0).all()
-    with pytest.raises(ValueError, match="pages: got 2, expected 1"):
-        image.with_pages([GREY, GREY])
-
-
 def test_encode_png_refuses_floats():
-    with pytest.raises(ValueError, match="pixels: got float64, expected uint8 or uint16"):
+    with pytest.raises(ValueError, match="pixels has dtype float64; expected uint8 or uint16"):
         encode_png(np.zeros((2, 2)))
 
 
 # Writing through a temporary file
-
-
-def test_target_is_kept_when_the_block_fails(tmp_path):
-    target = tmp_path / "a.txt"
-    target.write_text("old")
-
-    def interrupted():
-        with atomic_path(target) as temporary:
-            assert temporary.parent == tmp_path
-            assert temporary.suffix == ".txt"
-            temporary.write_text("new")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert target.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_target_is_replaced_with_its_permissions_kept(tmp_path):
-    target = tmp_path / "a.txt"
-    target.write_text("old")
-    target.chmod(0o640)
-    (tmp_path / "link.txt").symlink_to(target)
-    with atomic_path(tmp_path / "link.txt") as temporary:
-        temporary.write_text("new")
-    assert target.read_text() == "new"
-    assert (tmp_path / "link.txt").is_symlink()
-    assert target.stat().st_mode & 0o777 == 0o640
-
-
-def test_new_file_has_the_usual_permissions(tmp_path):
-    (tmp_path / "plain").write_text("")
-    with atomic_path(tmp_path / "new"):
-        pass
-    assert (tmp_path / "new").stat().st_mode == (tmp_path / "plain").stat().st_mode
-
-
-def test_impossible_targets(tmp_path):
-    (tmp_path / "file").write_text("")
-    (tmp_path / "folder.png").mkdir()
-    for path, error, message in [
-        (tmp_path / "folder.png", IsADirectoryError, "it is a directory"),
-        (tmp_path / "none" / "a.png", FileNotFoundError, "the folder '.*none' does not exist"),
-        (tmp_path / "file" / "a.png", NotADirectoryError, "is not a folder"),
-    ]:
-        with pytest.raises(error, match=f"^cannot write '.*': .*{message}"):
-            write_image(path, ImageFile((GREY,)))
-    with pytest.raises(OSError, match="not a plain file"), atomic_path(os.devnull):
-        pass
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.png"]
-
-
-def test_no_permission(tmp_path, monkeypatch):
-    def refuse(*args):
-        raise PermissionError(errno.EACCES, "denied")
-
-    (tmp_path / "old").write_text("old")
-    with monkeypatch.context() as patch:  # root may do anything, so the refusal is played
-        patch.setattr(os, "access", lambda *args: False)
-        with pytest.raises(PermissionError, match="write-protected"), atomic_path(tmp_path / "old"):
-            pass
-        patch.setattr(os, "open", refuse)
-        with pytest.raises(PermissionError, match="no permission to write in"), atomic_path(tmp_path / "new"):
-            pass
-    assert [path.name for path in tmp_path.iterdir()] == ["old"]
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
-def test_full_disk_leaves_nothing(tmp_path, suffix):
-    """A limit on file size stands in for a full disk: the write fails half-way."""
-    target = tmp_path / f"a{suffix}"
-    target.write_bytes(b"old")
-    code = f"""
-import resource, signal, numpy as np
-from pkn.io.images import ImageFile, write_image
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-page = np.random.default_rng(0).integers(0, 255, (200, 300, 3), dtype=np.uint8)
-resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
-try:
-    write_image({str(target)!r}, ImageFile((page,)))
-except OSError as error:
-    print("refused", error.errno)
-"""
-    root = str(Path(__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": root}
-    command = [sys.executable, "-c", code]
-    run = subprocess.run(command, check=False, cwd=root, env=environment, capture_output=True, text=True)
-    assert run.stdout.strip() == f"refused {errno.EFBIG}", run.stderr
-    assert list(tmp_path.iterdir()) == [target]
-    assert target.read_bytes() == b"old"

@@ -1,4 +1,4 @@
-"""The bridge to torch: the Numba core and its plain-torch twin are the same function, with the same gradients."""
+"""apply_filter: the Numba core and the reference in plain torch agree in values and gradients."""
 
 import sys
 
@@ -16,14 +16,14 @@ CASES += [FreeKernel(1, normalization="tanh")]
 
 
 @pytest.mark.parametrize("flt", CASES, ids=str)
-def test_core_and_twin_agree_in_values_and_gradients(flt):
+def test_core_and_reference_agree_in_values_and_gradients(flt):
     random = np.random.default_rng(0)
     image = torch.tensor(random.random((2, 2, 7, 9)), requires_grad=True)
     maps = draw_maps(flt, random, 2, 7, 9)
-    core, twin = apply_filter(flt, image, maps), reference.apply(flt, image, maps)
+    core, expected = apply_filter(flt, image, maps), reference.apply(flt, image, maps)
     v_out = torch.tensor(random.standard_normal(core.shape))
-    torch.testing.assert_close(core, twin, rtol=1e-12, atol=1e-12)
-    ours, oracle = (torch.autograd.grad(out, (image, *maps), v_out) for out in (core, twin))
+    torch.testing.assert_close(core, expected, rtol=1e-12, atol=1e-12)
+    ours, oracle = (torch.autograd.grad(out, (image, *maps), v_out) for out in (core, expected))
     for ours_one, oracle_one in zip(ours, oracle, strict=True):
         torch.testing.assert_close(ours_one, oracle_one, rtol=1e-9, atol=1e-11)
 
@@ -36,7 +36,7 @@ def test_gradients_pass_torch_gradcheck():
     assert torch.autograd.gradcheck(lambda x, *m: apply_filter(flt, x, flt.Maps(*m)), (image, *maps))
 
 
-def test_a_tensor_elsewhere_takes_the_twin():
+def test_a_tensor_on_another_device_takes_the_reference():
     flt = CASES[0]
     image = torch.empty((1, 1, 5, 6), device="meta")
     out = apply_filter(flt, image, flt.Maps(*(torch.empty((1, 1, 5, 6), device="meta") for _ in flt.ranges)))
@@ -44,13 +44,13 @@ def test_a_tensor_elsewhere_takes_the_twin():
     assert out.shape == image.shape
 
 
-def test_a_gpu_without_triton_takes_the_twin(monkeypatch):
+def test_a_gpu_without_triton_takes_the_reference(monkeypatch):
     monkeypatch.delattr("pkn.nets.autograd.triton_filters", raising=False)
     monkeypatch.setitem(sys.modules, "pkn.nets.autograd.triton_filters", None)
     assert function.single_on.__wrapped__("cuda") is reference.single
 
 
-def test_the_twin_trains_after_inference():
+def test_the_reference_trains_after_inference():
     flt = CASES[0]
     image, maps = torch.ones((1, 1, 3, 11)), flt.Maps(*(torch.ones((1, 1, 3, 11)) for _ in flt.ranges))
     with torch.inference_mode():

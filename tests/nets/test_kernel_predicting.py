@@ -1,12 +1,10 @@
-"""The generative network: its filters are the core's, and it is what its settings say."""
+"""The kernel-predicting network: values and gradients, its settings, its drift."""
 
-import numpy as np
 import pytest
 import scipy.fft
 import torch
 
 from benchmarks.unfolded import UnfoldedNet
-from pkn.nets.models.int8 import Int8Layer, quantized
 from pkn.nets.models.kernel_predicting import (
     SETTINGS,
     Drift,
@@ -75,7 +73,7 @@ def test_identity_kernels_leave_the_image():
     torch.testing.assert_close(net.apply(z, kept), z, rtol=0, atol=1e-6)
 
 
-def test_drift_is_added_and_isnt_told_the_time():
+def test_drift_is_added_and_does_not_depend_on_the_time():
     net = network()
     z, t = batch()
     maps, later = net.predict(z, t), net.predict(z, t / 2)
@@ -84,7 +82,7 @@ def test_drift_is_added_and_isnt_told_the_time():
     torch.testing.assert_close(net.apply(z, maps), net.apply(z, maps._replace(drift=None)) + maps.drift)
 
 
-def test_rotated_tokens_are_alike_by_their_distance_alone():
+def test_scores_of_rotated_tokens_depend_on_their_distance_alone():
     angles = rotary_angles(3, 4, 8)
     first, second = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
     scores = rotate(first.expand(12, 8), angles) @ rotate(second.expand(12, 8), angles).T
@@ -197,24 +195,3 @@ def test_settings_for_other_images(size, levels):
 def test_no_settings_for_odd_images():
     with pytest.raises(ValueError, match="size is 27; expected a multiple of 4 px"):
         SETTINGS["small"].for_images(27, 1)
-
-
-def test_int8_is_close_and_keeps_the_drift():
-    net = network()
-    small = quantized(net)
-    z, t = batch()
-    with torch.inference_mode():
-        out, rounded = net(z, t), small(z, t)
-        torch.testing.assert_close(net.predict(z, t).drift, small.predict(z, t).drift, rtol=0, atol=0)
-    error = (out - rounded).square().mean().sqrt() / out.std()
-    assert 1e-5 < float(error) < 0.1
-    assert any(values.dtype == torch.int8 for values in small.state_dict().values())
-    assert set(dict(small.named_parameters())) < set(dict(net.named_parameters()))
-
-
-def test_int8_weights_are_nearest():
-    layer = torch.nn.Linear(5, 3)
-    small = Int8Layer(layer)
-    restored = small.weight * small.scale[:, None]
-    assert np.all((restored - layer.weight).abs().amax(1).detach().numpy() <= small.scale.numpy() / 2 * 1.001)
-    assert small.weight.abs().amax(1).tolist() == [127, 127, 127]

@@ -1,4 +1,4 @@
-"""The network: few parameters, maps inside their ranges, any size, in step with the image."""
+"""The network in torch: number of parameters, ranges of maps, any image size, alignment with the image."""
 
 import numpy as np
 import pytest
@@ -28,14 +28,14 @@ def test_maps_fit_any_image_and_stay_in_range_whatever_the_weights(kind, size):
         limits = net.filter.ranges[name]
         assert values.shape[0] == 2
         assert values.shape[2:] == net.filter.map_size(name, size)
-        if is_guide(name):  # made of linear features, in no range
+        if is_guide(name):  # consists of linear features, without a range
             continue
         assert values.min() >= limits.low - 1e-5 * abs(limits.low)
         assert values.max() <= limits.high + 1e-5 * abs(limits.high)
 
 
 def test_maps_are_in_step_with_the_image():
-    """What a change of one fold changes lies evenly around that fold; an error of half a pixel would show."""
+    """A change of one folded block changes maps symmetrically around it; a shift of half a pixel would show."""
     torch.manual_seed(0)
     net, sigma = MapNet(Bilateral(), 1), torch.tensor([0.1])
     image = torch.rand(1, 1, 64, 64)
@@ -56,12 +56,12 @@ def test_brightness_changes_no_map():
         torch.testing.assert_close(dark, bright, rtol=1e-9, atol=0)
 
 
-@pytest.mark.parametrize("level", [5, 15, 25, 50])
-def test_noise_estimate_on_a_smooth_image(level):
+@pytest.mark.parametrize("noise_level", [5, 15, 25, 50])
+def test_noise_estimate_on_a_smooth_image(noise_level):
     y, x = np.mgrid[:256, :256] / 256
-    noisy = 0.3 * np.sin(3 * x + 5 * y) + 0.5 + level / 255 * np.random.default_rng(0).standard_normal((256, 256))
+    noisy = 0.3 * np.sin(3 * x + 5 * y) + 0.5 + noise_level / 255 * np.random.default_rng(0).standard_normal((256, 256))
     estimate = estimate_sigma(noisy[None, None])[0] * 255
-    assert float(estimate) == pytest.approx(level, rel=0.03)
+    assert float(estimate) == pytest.approx(noise_level, rel=0.03)
 
 
 def test_noise_estimate_does_not_depend_on_the_rest_of_the_batch():

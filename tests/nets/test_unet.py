@@ -1,4 +1,4 @@
-"""The U-Net: sizes as published, any image size its levels allow, told the time, the same from its file."""
+"""The U-Net: published sizes, image sizes, the time as an input, attention, and its file."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_sizes_that_dont_fit():
 
 
 @pytest.mark.parametrize("heads", [0, 2])
-def test_it_is_told_the_time_and_images_are_apart(heads):
+def test_output_depends_on_the_time_and_on_one_image(heads):
     torch.manual_seed(0)
     net = UNet(UNetSettings(12, 3, width=8, multipliers=(1, 2, 2), heads=heads)).eval()
     x = torch.randn(3, 3, 12, 12)
@@ -47,7 +47,7 @@ def test_it_is_told_the_time_and_images_are_apart(heads):
         assert float((net(x[2:], torch.tensor([0.1]))[0] - both[2]).abs().max()) > 1e-3
 
 
-def test_linear_attention_is_what_it_says():
+def test_linear_attention_is_that_of_its_formula():
     """Each query takes a mean of values, weighted by exp of keys over all pixels (Shen et al. 2018)."""
     torch.manual_seed(0)
     attention = _LinearAttention(6, heads=2, features=3)
@@ -55,11 +55,11 @@ def test_linear_attention_is_what_it_says():
     query, key, value = attention.query_key_value(attention.norm(x)).reshape(2, 3, 2, 3, 20).unbind(1)
     query = torch.exp(query) / torch.exp(query).sum(2, keepdim=True)
     key = torch.exp(key) / torch.exp(key).sum(3, keepdim=True)
-    seen = torch.einsum("nhfq,nhfp,nhvp->nhvq", query, key, value) / 20
-    torch.testing.assert_close(attention(x), attention.mix(seen.reshape(2, 6, 4, 5)))
+    context = torch.einsum("nhfq,nhfp,nhvp->nhvq", query, key, value) / 20
+    torch.testing.assert_close(attention(x), attention.mix(context.reshape(2, 6, 4, 5)))
 
 
-def test_the_same_from_its_file(tmp_path):
+def test_a_file_is_read_with_the_same_output(tmp_path):
     torch.manual_seed(0)
     net = UNet(TINY).eval()
     path = tmp_path / "net.safetensors"

@@ -1,4 +1,4 @@
-"""Weights files: what is written comes back; what is hostile is refused in one line, and runs no code."""
+"""Weights files: round trips, and bad or hostile files, which are rejected in one line and run no code."""
 
 import json
 import pickle
@@ -45,8 +45,14 @@ def with_settings(net, **tensors):
 @pytest.mark.parametrize(
     ("name", "tensors"),
     [
-        ("missing", lambda net: {k: v for k, v in net.state_dict().items() if k != "heads.0.bias"}),
-        ("too many", lambda net: with_settings(net, extra=torch.zeros(1))),
+        (
+            r"\['heads.0.bias'\] are missing and \[\] unexpected; expected",
+            lambda net: {k: v for k, v in net.state_dict().items() if k != "heads.0.bias"},
+        ),
+        (
+            r"\[\] are missing and \['extra'\] unexpected; expected",
+            lambda net: with_settings(net, extra=torch.zeros(1)),
+        ),
         ("expected float32 of shape", lambda net: with_settings(net, **{"heads.0.bias": torch.zeros(3)})),
         ("expected float32 of shape", lambda net: with_settings(net, **{"heads.0.bias": torch.zeros(2).double()})),
         ("not finite", lambda net: with_settings(net, **{"heads.0.bias": torch.tensor([0.0, float("nan")])})),

@@ -10,7 +10,7 @@ from PIL import Image
 from pkn.io.images import encode_png
 from pkn.plotting.html_report import write_report
 
-VOID = {"meta", "img", "input", "br", "link", "hr"}
+VOID_ELEMENTS = {"meta", "img", "input", "br", "link", "hr"}
 HOSTILE = "</title><script>alert(\"x\")</script><img src=x onerror='y'>&amp; $title ${width} $"
 
 
@@ -27,7 +27,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
         assert len(dict(attrs)) == len(attrs)
-        if tag not in VOID:
+        if tag not in VOID_ELEMENTS:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -140,15 +140,19 @@ def test_without_facts_and_figures_there_is_no_table_and_no_grid(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"title": 3}, TypeError, "title: got int, expected text"),
-        ({"before": [[1]]}, TypeError, "before: got list"),
-        ({"before": np.zeros((6, 9))}, ValueError, r"before: got float64 \(6, 9\), expected uint8"),
-        ({"after": picture((6, 9, 4))}, ValueError, r"after: got uint8 \(6, 9, 4\)"),
+        ({"title": 3}, TypeError, "title is int; expected text"),
+        ({"before": [[1]]}, TypeError, "before is list; expected a NumPy array"),
+        ({"before": np.zeros((6, 9))}, ValueError, r"before is float64 \(6, 9\); expected uint8"),
+        ({"after": picture((6, 9, 4))}, ValueError, r"after is uint8 \(6, 9, 4\); expected uint8"),
         ({"after": picture((0, 9))}, ValueError, "not empty"),
-        ({"after": picture((9, 6))}, ValueError, r"after: got shape \(9, 6\), expected \(6, 9\) as before"),
-        ({"figures": [("c", b"GIF89a")]}, ValueError, "figures: got something else than a PNG file for 'c'"),
-        ({"figures": [(1, b"")]}, TypeError, "figures: got int, expected text"),
-        ({"facts": [("n", 1.0)]}, TypeError, "facts: got float, expected text"),
+        ({"after": picture((9, 6))}, ValueError, r"after has shape \(9, 6\); expected \(6, 9\) as before"),
+        (
+            {"figures": [("c", b"GIF89a")]},
+            ValueError,
+            "figures is something else than a PNG file for 'c'",
+        ),
+        ({"figures": [(1, b"")]}, TypeError, "figures is int; expected text"),
+        ({"facts": [("n", 1.0)]}, TypeError, "facts is float; expected text"),
     ],
 )
 def test_bad_input_writes_nothing(tmp_path, changes, error, message):

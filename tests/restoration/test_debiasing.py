@@ -26,8 +26,8 @@ def test_a_wave_comes_back_by_one_minus_gain_to_the_steps(steps):
     wave = np.cos(2 * np.pi * 4 * np.arange(48) / 48) * np.ones((20, 1))
     smooth = gaussian(1.5, "wrap")
     gain = smooth(wave)[0, 0] / wave[0, 0]
-    found = pkn.debias(smooth(wave), smooth, steps=steps, rate=0.7)
-    np.testing.assert_allclose(found, wave * (1 - (1 - gain) * (1 - 0.7 * gain) ** steps), atol=1e-10)
+    restored = pkn.debias(smooth(wave), smooth, steps=steps, rate=0.7)
+    np.testing.assert_allclose(restored, wave * (1 - (1 - gain) * (1 - 0.7 * gain) ** steps), atol=1e-10)
 
 
 def test_errors_are_estimated_without_the_truth():
@@ -39,16 +39,16 @@ def test_errors_are_estimated_without_the_truth():
     assert abs(int(np.argmin(estimated)) - int(np.argmin(real))) <= 1
 
 
-def test_too_much_smoothing_is_mended_and_right_smoothing_left():
+def test_too_much_smoothing_is_undone_and_right_smoothing_left():
     clean, given = noisy()
 
     def error(image):
         return float(np.mean((image - clean) ** 2))
 
-    for width, mended in ((2.0, 0.75), (0.7, 1.0001)):
+    for width, factor in ((2.0, 0.75), (0.7, 1.0001)):
         smooth = gaussian(width)
-        found = pkn.debias(smooth(given), smooth, noisy=given, sigma=SIGMA, rng=0)
-        assert error(found) <= mended * error(smooth(given))
+        restored = pkn.debias(smooth(given), smooth, noisy=given, sigma=SIGMA, rng=0)
+        assert error(restored) <= factor * error(smooth(given))
 
 
 def test_maps_are_filters_that_know_their_noise():

@@ -1,4 +1,4 @@
-"""Parameter maps: a mapping that can be edited, saved, replayed bit for bit without torch, and drawn."""
+"""Parameter maps: a mapping that can be edited, saved, applied with bit-identical results without torch, and drawn."""
 
 import subprocess
 import sys
@@ -62,14 +62,14 @@ def test_does_not_share_memory_with_what_it_was_made_of():
 
 @pytest.mark.parametrize("name", ["maps.npz", "maps.tif", "maps.TIFF"])
 @pytest.mark.parametrize("kind", ["maps", "free"])
-def test_saves_and_loads_the_same_bits(request, tmp_path, kind, name, image):
+def test_saved_maps_are_bit_identical(request, tmp_path, kind, name, image):
     maps = request.getfixturevalue(kind)
     maps.save(tmp_path / name)
-    again = ParameterMaps.load(tmp_path / name)
-    assert again.filter == maps.filter
-    assert again.provenance == maps.provenance
-    assert all(np.array_equal(again[key], maps[key]) for key in maps)
-    assert np.array_equal(again.apply(image), maps.apply(image))
+    loaded = ParameterMaps.load(tmp_path / name)
+    assert loaded.filter == maps.filter
+    assert loaded.provenance == maps.provenance
+    assert all(np.array_equal(loaded[key], maps[key]) for key in maps)
+    assert np.array_equal(loaded.apply(image), maps.apply(image))
 
 
 def test_tiff_opens_anywhere_as_float_pages(tmp_path, maps):

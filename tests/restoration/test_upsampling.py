@@ -26,7 +26,7 @@ def draw_maps(generator, size):
 
 @pytest.mark.parametrize("scale", SCALES, ids=str)
 @pytest.mark.parametrize("border", MODES)
-def test_agrees_with_the_naive_twin(scale, border):
+def test_agrees_with_the_naive_loop(scale, border):
     generator = np.random.default_rng(1)
     spec, image, maps = (
         AnisotropicUpsampling(2, border, scale),
@@ -59,16 +59,18 @@ def test_gradients_are_finite_differences(scale, masked):
 
 
 @pytest.mark.parametrize("kind", [AnisotropicUpsampling, ReblurUpsampling])
-def test_core_and_torch_twin_agree(kind):
+def test_core_and_torch_reference_agree(kind):
     generator = np.random.default_rng(3)
     spec = kind(2, scale=(2, 1.5))
     image = torch.tensor(generator.random((2, 2, 7, 9)), requires_grad=True)
-    drawn = (generator.uniform(0.3, 0.9, (2, 1, 7, 9)) for _ in spec.ranges)
-    maps = spec.Maps(*(torch.tensor(values, requires_grad=True) for values in drawn))
-    core, twin = apply_filter(spec, image, maps), reference.apply(spec, image, maps)
-    torch.testing.assert_close(core, twin, rtol=1e-12, atol=1e-12)
+    values_of_maps = (generator.uniform(0.3, 0.9, (2, 1, 7, 9)) for _ in spec.ranges)
+    maps = spec.Maps(*(torch.tensor(values, requires_grad=True) for values in values_of_maps))
+    core, expected = apply_filter(spec, image, maps), reference.apply(spec, image, maps)
+    torch.testing.assert_close(core, expected, rtol=1e-12, atol=1e-12)
     v_out = torch.tensor(generator.standard_normal(core.shape))
-    for ours, oracle in zip(*(torch.autograd.grad(out, (image, *maps), v_out) for out in (core, twin)), strict=True):
+    for ours, oracle in zip(
+        *(torch.autograd.grad(out, (image, *maps), v_out) for out in (core, expected)), strict=True
+    ):
         torch.testing.assert_close(ours, oracle, rtol=1e-9, atol=1e-11)
 
 

@@ -1,4 +1,4 @@
-"""pkn.sample, its commands, and what is said of a sampler."""
+"""``pkn.sample`` and the commands of its networks."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,6 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 import pkn
-from pkn.evaluation.features import squeezenet_features
-from pkn.evaluation.samplers import embedder, low_share, neighbours, yardsticks
-from pkn.io.datasets import ImageSet
 from pkn.nets.models.kernel_predicting import KernelPredictingNet, KernelPredictingSettings
 from pkn.nets.models.squeezenet import SqueezeNet
 from pkn.nets.registry import to_config
@@ -91,7 +88,7 @@ def test_bad_input(options, message):
 
 
 @pytest.mark.parametrize("options", [[], ["--int8"], ["--solver", "heun"]])
-def test_command_writes_a_sheet_a_film_and_why(run, weights, tmp_path, options):
+def test_command_writes_a_grid_a_film_and_why(run, weights, tmp_path, options):
     out, film, why = tmp_path / "out.png", tmp_path / "out.gif", tmp_path / "why"
     result = run("sample", weights, out, "-n", 4, "--steps", 3, "--frames", film, "--explain", why, *options)
     assert result.exit_code == 0, result.output
@@ -121,19 +118,19 @@ def test_command_refuses_in_one_line(run, weights, tmp_path, monkeypatch, argume
 
 def test_train_sample_and_measure(run, cats, squeezenet, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("pkn.nets.models.kernel_predicting", fromlist=["SETTINGS"]).SETTINGS, "small", TINY)
-    out, sheet_file = tmp_path / "net.safetensors", tmp_path / "near.png"
+    out, grid_file = tmp_path / "net.safetensors", tmp_path / "near.png"
     arguments = ["--perceptual", squeezenet, "--steps", 4, "--batch", 4, "--check-minutes", 0]
     result = run("train-sampler", "--data", cats, "--out", out, *arguments)
     assert result.exit_code == 0, result.output
     assert "4 steps" in result.output
     assert (tmp_path / "net-samples.png").exists()
-    measured = ["-n", 8, "--steps", 2, "--denoised", 2, "--neighbours", sheet_file]
+    measured = ["-n", 8, "--steps", 2, "--denoised", 2, "--neighbours", grid_file]
     only = [part for name in ("distance", "int8", "denoising", "spectrum", "neighbours") for part in ("--only", name)]
     result = run("evaluate-sampler", out, "--data", cats, "--features", squeezenet, *measured, *only)
     assert result.exit_code == 0, result.output
     for said in ("Gaussian noise", "int8", "BM3D", "drift's energy", "nearest by pixels"):
         assert said in result.output
-    assert sheet_file.exists()
+    assert grid_file.exists()
 
 
 @pytest.mark.parametrize(
@@ -156,30 +153,7 @@ def test_training_refuses_in_one_line(run, cats, tmp_path, monkeypatch, options,
     assert not (tmp_path / "net.safetensors").exists()
 
 
-def test_yardsticks_are_in_order(squeezenet):
-    random = np.random.default_rng(0)
-    smooth = gaussian_filter(random.random((200, 24, 24, 3)), (0, 1, 1, 0))
-    images = ImageSet((255 * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.uint8))
-    found = dict(yardsticks(images, 100, embedder(squeezenet_features(squeezenet))))
-    assert 0 < found["training images"] < found["training images blurred by 3 px"] < found["Gaussian noise"]
-
-
-def test_low_share_of_waves():
-    x = torch.arange(32) / 32
-    slow, fast = torch.sin(2 * torch.pi * 2 * x), torch.sin(2 * torch.pi * 10 * x)
-    both = (3 * slow + fast + 7).expand(1, 1, 32, 32)
-    assert low_share(both) == pytest.approx(0.9)
-
-
-def test_a_copy_is_its_own_nearest_neighbour(squeezenet):
-    images = ImageSet(np.random.default_rng(0).integers(0, 256, (20, 24, 24, 3), np.uint8))
-    copies = images.training[[3, 8]] / np.float32(255)
-    rows = neighbours(copies, images, embedder(squeezenet_features(squeezenet))).reshape(2, 7, 24, 24, 3)
-    np.testing.assert_array_equal(rows[:, 0], rows[:, 1])
-    np.testing.assert_array_equal(rows[:, 0], rows[:, 4])
-
-
-def test_sheets_are_squares_with_gaps():
+def test_grids_are_squares_with_gaps():
     paper = make_grid(np.zeros((5, 100, 100, 3), np.uint8))
     assert paper.shape == (2 * (2 * 100 + 2), 2 * (3 * 100 + 4), 3)
     assert (paper[:200, :200] == 0).all()
@@ -190,7 +164,7 @@ def test_sheets_are_squares_with_gaps():
 def test_images_too_small_for_features():
     net = SqueezeNet()
     assert len(net(torch.zeros(1, 3, 17, 17))) == 7
-    with pytest.raises(ValueError, match=r"images have \(16, 20\) pixels; expected 17 or more"):
+    with pytest.raises(ValueError, match=r"image has shape \(1, 3, 16, 20\); expected at least 17 x 17 pixels"):
         net(torch.zeros(1, 3, 16, 20))
 
 

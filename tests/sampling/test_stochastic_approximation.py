@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from scipy.stats import gaussian_kde
 
 from pkn.filters import IsotropicGaussian
-from pkn.sampling.kernel_density import bandwidth, draw
 from pkn.sampling.samplers import trajectory
 from pkn.sampling.stochastic_approximation import euler_maruyama, falling, noisy_smoothing, robbins_monro
 
@@ -66,10 +64,10 @@ def noisy_slope(rate, seed=0, gain=0.8, deviation=0.5):
     given = torch.full((4000,), gain)
     step = robbins_monro(given, rate)
 
-    def seen(x, k):
+    def observed(x, k):
         return gain * x + deviation * torch.randn(x.shape, generator=generator)
 
-    path = trajectory(seen, step, torch.zeros(4000), range(LATE + 1))
+    path = trajectory(observed, step, torch.zeros(4000), range(LATE + 1))
     found = [float((x - 1).square().mean().sqrt()) for x, _ in path]
     return np.log(found[LATE - 1] / found[EARLY - 1]) / np.log(LATE / EARLY), found[LATE - 1]
 
@@ -120,39 +118,3 @@ def test_noisy_smoothing_is_a_draw_of_the_mean():
     x = torch.full((2000,), 0.7)
     mean = torch.stack([smoothed(x, k) for k in range(400)]).mean()
     assert float(mean) == pytest.approx(0.7 * 2 * (np.arctan(1.0) - np.arctan(0.5)), rel=0.03)
-
-
-def test_rules_of_bandwidth_are_scipys():
-    data = np.random.default_rng(0).standard_normal((300, 2)) * 1.7
-    deviation = np.sqrt(data.var(0, ddof=1).mean())
-    for rule in ("scott", "silverman"):
-        assert bandwidth(data, rule) == pytest.approx(gaussian_kde(data.T, rule).factor * deviation)
-
-
-def test_cross_validation_sees_that_there_are_two_heaps():
-    random = np.random.default_rng(0)
-    data = np.concatenate([random.normal(-5, 0.3, (150, 1)), random.normal(5, 0.3, (150, 1))])
-    assert bandwidth(data, "cross-validated") < 0.3 * bandwidth(data, "silverman")
-
-
-@pytest.mark.parametrize(
-    ("data", "rule", "message"),
-    [
-        (np.zeros((9, 2)), "best", "rule is 'best'"),
-        (np.zeros((3, 2)), "scott", r"shape \(3, 2\); expected \(5 or more"),
-    ],
-)
-def test_bad_bandwidths(data, rule, message):
-    with pytest.raises(ValueError, match=message):
-        bandwidth(data, rule)
-
-
-def test_draws_have_the_variance_of_data_and_kernel():
-    data = np.random.default_rng(0).normal(0, 2.0, (500, 3))
-    drawn = draw(data, 1.5, 100_000, np.random.default_rng(1))
-    np.testing.assert_allclose(drawn.var(0), data.var(0) + 1.5**2, rtol=0.03)
-
-
-def test_draws_of_integers_are_floats():
-    drawn = draw(np.full((50, 2), 100, np.uint8), 1.0, 20_000, np.random.default_rng(0))
-    assert float(drawn.std()) == pytest.approx(1, rel=0.02)

@@ -47,17 +47,17 @@ def test_batches_are_decided_by_seed_and_step(images):
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_tasks_spoil_and_know_what_to_expect(images, name):
-    """The usual error goes with that of doing nothing."""
+def test_tasks_degrade_and_know_the_baseline_error(images, name):
+    """The baseline error correlates with the error of doing nothing."""
     task, (clean, random) = make_task(name, 0.2), draw_batch(images, replace(PLAN, size=64, batch=16), 0)
     settings = task.draw(random, len(clean))
     given = task.degrade(clean, random, **settings)
     assert given.dtype == np.float32
     scale = clean.shape[2] // given.shape[2]
     error = ((given - clean[..., ::scale, ::scale]) ** 2).mean((1, 2, 3))
-    usual = np.asarray(task.baseline_error(torch.from_numpy(clean), torch.from_numpy(given), **settings))
-    assert usual.shape == (16,)
-    assert np.corrcoef(np.log(usual), np.log(error + 1e-5))[0, 1] > 0.5
+    baseline = np.asarray(task.baseline_error(torch.from_numpy(clean), torch.from_numpy(given), **settings))
+    assert baseline.shape == (16,)
+    assert np.corrcoef(np.log(baseline), np.log(error + 1e-5))[0, 1] > 0.5
 
 
 def test_noise_is_of_the_level_that_is_said(images):

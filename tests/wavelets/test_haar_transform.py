@@ -79,7 +79,7 @@ def test_gradients(size):
         (lambda x: haar(x[0]), r"image is float64 of shape \(2, 4, 4\); expected floats of shape \(N, C, H, W\)"),
         (lambda x: haar(x.int()), "image is int32"),
         (lambda x: haar(x, "none"), "scaling is 'none'; expected one of orthonormal, published"),
-        (lambda x: inverse_haar(x, x), r"details have shape \(3, 2, 4, 4\); expected \(3, 6, 4, 4\)"),
+        (lambda x: inverse_haar(x, x), r"details is of shape \(3, 2, 4, 4\); expected \(3, 6, 4, 4\)"),
         (lambda x: inverse_haar(*haar(x), size=(4, 2)), r"size is \(4, 2\); expected \(4, 4\), or 1 less"),
         (lambda x: inverse_haar(*haar(x), "none"), "scaling is 'none'"),
     ],

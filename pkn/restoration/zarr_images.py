@@ -1,4 +1,4 @@
-"""OME-Zarr: images of any size, with time, depth and channels, denoised plane by plane by Dask."""
+"""OME-Zarr images from store to store, denoised plane by plane by Dask."""
 
 import shutil
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import dask.array as da
 import numpy as np
 import zarr
 
+from pkn.io.ome_zarr import create_ome_zarr, open_ome_zarr
 from pkn.restoration.denoising import denoise
 
 
@@ -54,7 +55,7 @@ def denoise_zarr(
     FileExistsError
         If there is something at ``target``.
     """
-    group, multiscale = _open(source)
+    group, multiscale = open_ome_zarr(source)
     first = multiscale["datasets"][0]
     array = group[first["path"]]
     names = [axis["name"] for axis in multiscale["axes"]]
@@ -73,7 +74,7 @@ def denoise_zarr(
             image.astype(np.float32) / unit, net, strength=strength, sigma=level, stack_axes=range(image.ndim - 2)
         )
         result = _back(out * unit, image.dtype).rechunk(array.chunks)
-        written = _create(partial, group, multiscale, array)
+        written = create_ome_zarr(partial, group, multiscale, array)
         da.store(result, written, lock=False)
     partial.rename(target)
     return da.from_zarr(zarr.open_group(target, mode="r")[first["path"]])
@@ -84,34 +85,6 @@ def _back(values: da.Array, dtype: np.dtype[Any]) -> da.Array:
         return values.astype(dtype)
     limits = np.iinfo(dtype)
     return da.rint(values).clip(limits.min, limits.max).astype(dtype)
-
-
-def _open(source: Path) -> tuple[zarr.Group, dict[str, Any]]:
-    """The group, and what its metadata say of its first image (versions 0.4 and 0.5)."""
-    try:
-        group = zarr.open_group(source, mode="r")
-        attributes = dict(group.attrs)
-        described = attributes.get("ome", attributes)["multiscales"][0]
-        if not isinstance(group[described["datasets"][0]["path"]], zarr.Array):
-            raise TypeError("its first dataset is no array")
-        return group, dict(described)
-    except (KeyError, IndexError, TypeError, FileNotFoundError) as error:
-        raise ValueError(f"'{source}' can't be read as an OME-Zarr image ({error!r})") from None
-
-
-def _create(partial: Path, group: zarr.Group, multiscale: dict[str, Any], array: zarr.Array) -> zarr.Array:
-    """The new group, of one resolution, and its empty array."""
-    first = multiscale["datasets"][0]
-    described = {**multiscale, "datasets": [first]}
-    attributes = dict(group.attrs)
-    if "ome" in attributes:
-        attributes["ome"] = {**attributes["ome"], "multiscales": [described]}
-    else:
-        attributes["multiscales"] = [described]
-    version = group.metadata.zarr_format
-    new = zarr.create_group(partial, zarr_format=version, attributes=attributes)
-    options: dict[str, Any] = {"dimension_names": array.metadata.dimension_names} if version == 3 else {}
-    return new.create_array(first["path"], shape=array.shape, dtype=array.dtype, chunks=array.chunks, **options)
 
 
 def _client(scheduler: str | None) -> AbstractContextManager[Any]:

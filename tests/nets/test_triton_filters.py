@@ -1,4 +1,4 @@
-"""Fused kernels are the same functions as the twin in plain torch; without a GPU they run in Triton's interpreter."""
+"""Triton kernels agree with the reference in plain torch; without a GPU they run in Triton's interpreter."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import torch
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 if DEVICE == "cpu":
-    os.environ.setdefault("TRITON_INTERPRET", "1")  # kernels are made when modules are imported
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # read when the modules of kernels are imported
 triton = pytest.importorskip("triton")
 
 from maps import draw_maps  # noqa: E402
@@ -51,16 +51,16 @@ def gradients(out, wanted):
 
 
 def assert_same(flt, image, maps, tolerance):
-    ours, twin = reference.apply(flt, image, maps, triton_filters.single), reference.apply(flt, image, maps)
-    torch.testing.assert_close(ours, twin, rtol=tolerance, atol=tolerance / 10)
+    ours, expected = reference.apply(flt, image, maps, triton_filters.single), reference.apply(flt, image, maps)
+    torch.testing.assert_close(ours, expected, rtol=tolerance, atol=tolerance / 10)
     wanted = [values for values in (image, *maps) if values.requires_grad]
-    for own, oracle in zip(gradients(ours, wanted), gradients(twin, wanted), strict=True):
+    for own, oracle in zip(gradients(ours, wanted), gradients(expected, wanted), strict=True):
         torch.testing.assert_close(own, oracle, rtol=tolerance, atol=tolerance / 10)
 
 
 @pytest.mark.parametrize(("channels", "dtype", "tolerance"), [(1, torch.float64, 1e-9), (3, torch.float32, 1e-4)])
 @pytest.mark.parametrize("flt", CASES, ids=str)
-def test_values_and_gradients_are_the_twins(flt, channels, dtype, tolerance):
+def test_values_and_gradients_are_those_of_the_reference(flt, channels, dtype, tolerance):
     assert_same(flt, *draw(flt, channels, dtype), tolerance)
 
 
@@ -95,7 +95,7 @@ def test_extreme_maps_give_what_the_core_gives(flt, extremes):
     torch.testing.assert_close(triton_filters.single(flt, image, maps).detach().cpu(), core, rtol=1e-5, atol=1e-6)
 
 
-def test_half_precision_takes_the_twin():
+def test_half_precision_takes_the_reference():
     flt = Bilateral(1)
     image, maps = draw(flt, 1, torch.bfloat16)
     torch.testing.assert_close(
@@ -103,7 +103,7 @@ def test_half_precision_takes_the_twin():
     )
 
 
-def test_the_bridge_takes_kernels_on_a_gpu_only():
+def test_kernels_are_for_a_gpu_only():
     assert function.single_on("cuda") is triton_filters.single
     assert function.single_on("meta") is reference.single
 
@@ -116,7 +116,7 @@ def test_every_kernel_compiles_without_a_gpu(tmp_path):
 
 
 def compile_only(kernel, setting, tiled, *arguments):
-    """Stands in for a launch: compile what would have run, down to an H100's machine code; print its name."""
+    """Replacement of a launch: compile the kernel to machine code of an H100, and record its name."""
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 

@@ -1,4 +1,4 @@
-"""The bias-free CNN: as described, of the published sizes, homogeneous, local; the authors' files, and bad ones."""
+"""The bias-free CNN: its formula, published sizes, homogeneity, receptive field; the authors' files, and bad ones."""
 
 import pickle
 
@@ -32,7 +32,7 @@ def network(settings=TINY, seed=0):
 
 
 def published_state(net, prefix="module."):
-    """As the authors' files have it."""
+    """Return the state dict as in the authors' files."""
     state = {f"{prefix}conv_layers.{i}.weight": layer.weight.detach() for i, layer in enumerate(net.layers)}
     for i, norm in enumerate(net.norms):
         state[f"{prefix}BN_layers.{i}.gammas"] = norm.gain.detach().reshape(1, -1, 1, 1)
@@ -40,8 +40,8 @@ def published_state(net, prefix="module."):
     return state
 
 
-def twin(state, x):
-    """What a published state dict computes, step by step."""
+def reference(state, x):
+    """Compute the output of a published state dict step by step."""
     state = {name.removeprefix("module."): values for name, values in state.items()}
     last = sum(name.startswith("conv") for name in state) - 1
     for i in range(last + 1):
@@ -58,10 +58,10 @@ def images(net, side=24, n=2):
     return torch.rand(n, net.settings.inputs, side, side, generator=torch.Generator().manual_seed(1))
 
 
-def is_its_twin(net, state):
+def agrees_with_reference(net, state):
     x = images(net)
     with torch.inference_mode():
-        expected = twin(state, x)
+        expected = reference(state, x)
         assert float((net(x) - expected).abs().max()) <= 1e-5 * float(expected.abs().max())
 
 
@@ -73,20 +73,20 @@ def is_homogeneous(net):
 
 
 def is_local(net):
-    """What a pixel depends on lies in a square of the side ``field``, and reaches its border."""
+    """An output pixel depends on a square of the side ``field``, up to its border, and on nothing outside."""
     radius = net.settings.field // 2
     side = 2 * radius + 5
     x = images(net, side, 1).double().requires_grad_()
     middle = side // 2
     net.double()(x)[0, :, middle, middle].square().sum().backward()
     net.float()
-    felt = x.grad[0].abs().sum(0) > 0
+    affected = x.grad[0].abs().sum(0) > 0
     places = torch.arange(side)
     inside = (places - middle).abs() <= radius
-    assert not felt[~inside].any()
-    assert not felt[:, ~inside].any()
-    assert felt[middle - radius].any()
-    assert felt[:, middle + radius].any()
+    assert not affected[~inside].any()
+    assert not affected[:, ~inside].any()
+    assert affected[middle - radius].any()
+    assert affected[:, middle + radius].any()
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_the_low_pass_is_as_large_as_published():
 
 
 @pytest.mark.parametrize("settings", [TINY, flat_settings(13), BiasFreeSettings(2, 2, 4, (1, 3))])
-def test_it_is_its_description(settings):
+def test_output_is_that_of_the_formula(settings):
     net = network(settings)
-    is_its_twin(net, published_state(net))
+    agrees_with_reference(net, published_state(net))
     is_homogeneous(net)
     is_local(net)
 
@@ -138,7 +138,8 @@ def test_training_divides_by_the_batchs_deviation_and_remembers_it():
     ("change", "message"),
     [
         ({"inputs": 0}, "inputs is 0; expected a whole number, 1 or more"),
-        ({"width": 2.0}, "width is 2.0"),
+        ({"width": 2.0}, "width is 2.0; expected a whole number, 1 or more"),
+        ({"kernels": (3, True)}, r"kernels are \(3, True\); expected the odd sides"),
         ({"kernels": (3, 2)}, r"kernels are \(3, 2\); expected the odd sides of 2 layers or more"),
         ({"kernels": (3,)}, r"kernels are \(3,\)"),
         ({"width": 4000}, "parameters; expected at most"),
@@ -154,7 +155,7 @@ def test_unpublished_fields():
         flat_settings(11)
 
 
-def test_the_same_from_its_file(tmp_path):
+def test_a_file_is_read_bit_identical(tmp_path):
     net, path = network(), tmp_path / "net.safetensors"
     path.write_bytes(to_bytes(to_config(net), {name: v.numpy() for name, v in net.state_dict().items()}, {}))
     loaded = load_restorer(path)
@@ -178,7 +179,7 @@ def test_published_files(tmp_path, prefix, legacy):
     loaded = load_published(path)
     assert loaded.settings == net.settings
     assert not loaded.training
-    is_its_twin(loaded, published_state(net))
+    agrees_with_reference(loaded, published_state(net))
 
 
 def test_published_files_become_ours(tmp_path):
@@ -199,21 +200,21 @@ class Malicious:
         return exec, ("raise SystemExit('ran')",)
 
 
-def spoiled(change):
+def state_with(change):
     state = published_state(network())
     change(state)
     return state
 
 
 def set_to(name, values):
-    return spoiled(lambda state: state.update({f"module.{name}": values}))
+    return state_with(lambda state: state.update({f"module.{name}": values}))
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (spoiled(lambda state: state.pop("module.BN_layers.1.gammas")), "norms.1.gain is missing"),
-        (spoiled(lambda state: state.pop("module.conv_layers.1.weight")), "not numbered from 0"),
+        (state_with(lambda state: state.pop("module.BN_layers.1.gammas")), "norms.1.gain is missing"),
+        (state_with(lambda state: state.pop("module.conv_layers.1.weight")), "not numbered from 0"),
         (
             set_to("conv_layers.1.weight", torch.zeros(6, 5, 1, 1)),
             r"layers.1.weight has shape \(6, 5, 1, 1\), expected",
@@ -234,8 +235,8 @@ def set_to(name, values):
         (set_to("BN_layers.2.gammas", torch.zeros(1, 6, 1, 1)), "norms.2.gain"),
         (set_to("conv_layers.0.bias", torch.zeros(6)), "'module.conv_layers.0.bias' is no name of theirs"),
         (set_to("conv_layers.-1.weight", torch.zeros(6, 6, 1, 1)), "not numbered from 0"),
-        (spoiled(lambda state: state.update({"conv_layers.0.weight": torch.zeros(6, 4, 3, 3)})), "names come twice"),
-        (spoiled(lambda state: state.update({3: torch.zeros(6)})), "3 is no name of theirs"),
+        (state_with(lambda state: state.update({"conv_layers.0.weight": torch.zeros(6, 4, 3, 3)})), "names come twice"),
+        (state_with(lambda state: state.update({3: torch.zeros(6)})), "3 is no name of theirs"),
         ({}, "not numbered from 0"),
         ([torch.zeros(3)], "list, expected a state dict"),
         ({"module.conv_layers.0.weight": Malicious()}, "no state dict"),
@@ -280,8 +281,8 @@ def test_the_authors_networks(path, tmp_path):
     field = path.parent.name.removeprefix("RF_").split("x")[0]
     sizes = {"flat": flat_settings, "multi_scale": conditional_settings}[path.parents[1].name]
     assert net.settings == (LOW_PASS_SETTINGS if path.parent.name.endswith("low") else sizes(int(field)))
-    is_its_twin(net, state)
+    agrees_with_reference(net, state)
     is_homogeneous(net)
     is_local(net)
     convert_published(path, tmp_path / "net.safetensors")
-    is_its_twin(load_restorer(tmp_path / "net.safetensors"), state)
+    agrees_with_reference(load_restorer(tmp_path / "net.safetensors"), state)

@@ -1,0 +1,36 @@
+"""What the commands share that sample wavelet models."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pkn.cli._shared import MODEL_FOLDER
+
+OPTIONS = (
+    MODEL_FOLDER,
+    click.option("--n", "-n", default=16, show_default=True, help="Number of images."),
+    click.option("--field", default=13, show_default=True, help="Receptive field of details' networks, px."),
+    click.option("--rng", default=0, show_default=True, help="Seed."),
+    click.option("--half", is_flag=True, help="Compute the networks in bfloat16."),
+    click.option(
+        "--threads", type=click.IntRange(min=1), default=2, show_default=True, help="Batches at a time, a core each."
+    ),
+)
+
+
+def sampling_options(function: Any) -> Any:
+    """Model, number, seed, and how it is computed."""
+    for option in reversed(OPTIONS):
+        function = option(function)
+    return function
+
+
+def find_model(weights: Path, field: int) -> Any:
+    """The model in a folder; torch on one thread, for batches have a core each."""
+    import torch
+
+    from pkn.wavelets.models import find_wavelet_model
+
+    torch.set_num_threads(1)
+    return find_wavelet_model(weights, field)
