@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -170,7 +169,7 @@ class RestorerTraining(TrainingRun):
 
     def _backward(self, clean: Tensor, random: np.random.Generator) -> float:
         """Add the gradient of a part of the batch; returns its share of the loss."""
-        with one_thread() if self.plan.parts > 1 else nullcontext():
+        with one_thread():  # a core for each part
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
                 loss = self.objective(self.net, clean, random) * (len(clean) / self.plan.batch)
             loss.backward()

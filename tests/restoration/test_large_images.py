@@ -1,4 +1,4 @@
-"""Images larger than memory: TIFF from file to file, OME-Zarr by Dask; bit-identical to the whole, never half-written."""
+"""Images larger than memory: TIFF from file to file, OME-Zarr by Dask; bit-identical to the whole, or not there."""
 
 import json
 
