@@ -19,7 +19,7 @@ from pkn.sampling.cold_diffusion import ColdModel
 
 Objective = Callable[[nn.Module, Tensor, np.random.Generator], Tensor]
 
-SMALLEST_TIME = 0.05  # the weight 1 / t^2 stops growing below this time; else the smallest times would dominate
+SMALLEST_TIME = 0.2  # 1 / t^2 stops growing below: fine detail in little noise would be most of the loss
 LARGEST_SHIFT = 3  # px, of both images of a perceptual distance, because the first layer of its network has stride 2
 
 
@@ -59,7 +59,7 @@ class NoiseObjective:
     """
 
     times: str = "logit-normal"
-    mean: float = -0.4
+    mean: float = 0.6
     spread: float = 1.2
     weighting: str = "velocity"
     perceptual: float = 0.0
