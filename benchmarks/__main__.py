@@ -1,6 +1,6 @@
 """What `make bench` runs: all pairs of the table by size, colour and threads, then start-up.
 
-Writes benchmarks/results.json and the table between the marks in README.md. `--quick` leaves 12 megapixels out.
+Writes benchmarks/results.json and the table between the marks in docs/benchmarks.md; `--quick` leaves 12 MP out.
 """
 
 import json
@@ -37,7 +37,7 @@ def main() -> None:
     (ROOT / "benchmarks" / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     print(results["startup"])
     if "--quick" not in sys.argv:
-        _into_readme(_table(rows, max(threads)))
+        _into_docs(_table(rows, max(threads)))
 
 
 def machine() -> dict[str, str]:
@@ -77,8 +77,8 @@ def _table(rows: list[dict[str, object]], threads: int) -> str:
     return "\n".join(lines)
 
 
-def _into_readme(table: str) -> None:
-    path = ROOT / "README.md"
+def _into_docs(table: str) -> None:
+    path = ROOT / "docs" / "benchmarks.md"
     text = path.read_text()
     before, rest = text.split(MARKS[0])
     after = rest.split(MARKS[1])[1]

@@ -18,7 +18,7 @@ from pkn.evaluation.features import FeatureSpace, classifier_features
 from pkn.io.datasets import read_set
 from pkn.io.tensors import to_tensor
 from pkn.plotting.maps import save_figure
-from pkn.sampling.cold_diffusion import find_cold_model
+from pkn.sampling.cold_model import find_cold_model
 from pkn.sampling.debiased import LEVELS, STEPS, debiased_samples
 
 NUMBER = 2000  # samples

@@ -18,7 +18,7 @@ from pkn.evaluation.classifier import accuracy, train_classifier
 from pkn.io.datasets import read_labels, read_set
 from pkn.io.tensors import to_pictures, to_tensor
 from pkn.plotting.image_grid import write_grid
-from pkn.sampling.cold_diffusion import find_cold_model
+from pkn.sampling.cold_model import find_cold_model
 from pkn.sampling.debiased import debiased_samples
 from pkn.sampling.kernel_density import kernel_samples
 

@@ -16,7 +16,8 @@ from sklearn.datasets import load_digits
 from pkn.io.datasets import read_set
 from pkn.io.tensors import to_pictures, to_tensor
 from pkn.plotting.image_grid import write_grid
-from pkn.sampling.cold_diffusion import find_cold_model, states
+from pkn.sampling.cold_diffusion import states
+from pkn.sampling.cold_model import find_cold_model
 
 NUMBER = 6
 

@@ -37,7 +37,7 @@ def command(models: tuple[str, ...], data: Path, others: Path | None, features: 
     from pkn.evaluation.cold_diffusion import generation_scores, scores
     from pkn.evaluation.features import find_features
     from pkn.io.datasets import read_set
-    from pkn.sampling.cold_diffusion import find_cold_model
+    from pkn.sampling.cold_model import find_cold_model
 
     torch.set_num_threads(1)
     size, channels = _shape(find_cold_model(models[0]))

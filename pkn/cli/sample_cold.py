@@ -36,7 +36,8 @@ def command(
     from pkn.io.datasets import read_set
     from pkn.io.tensors import to_pictures, to_tensor
     from pkn.plotting.image_grid import write_grid
-    from pkn.sampling.cold_diffusion import find_cold_model, start, states
+    from pkn.sampling.cold_diffusion import start, states
+    from pkn.sampling.cold_model import find_cold_model
 
     found = find_cold_model(model, others)
     settings = found.net.settings

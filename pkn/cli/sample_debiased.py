@@ -36,7 +36,7 @@ def command(
     from pkn.io.datasets import read_set
     from pkn.io.tensors import to_pictures, to_tensor
     from pkn.plotting.image_grid import write_grid
-    from pkn.sampling.cold_diffusion import find_cold_model
+    from pkn.sampling.cold_model import find_cold_model
     from pkn.sampling.debiased import debiased_samples
 
     found = find_cold_model(model)

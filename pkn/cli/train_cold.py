@@ -53,7 +53,7 @@ def command(
 
     from pkn.degradations.presets import build_degradation, find_preset, to_config, with_settings
     from pkn.io.tensors import to_tensor
-    from pkn.sampling.cold_diffusion import ColdModel, read_others
+    from pkn.sampling.cold_model import ColdModel, read_others
     from pkn.sampling.terminal_distribution import fit_terminal_distribution
     from pkn.training.objectives import cold_objective
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from pkn.evaluation.distribution_metrics import frechet_distance
 from pkn.evaluation.metrics import ssim
 from pkn.io.tensors import to_pictures, to_tensor
-from pkn.sampling.cold_diffusion import ColdModel, generated, restorations
+from pkn.sampling.cold_diffusion import generated, restorations
+from pkn.sampling.cold_model import ColdModel
 
 Embed = Callable[[Tensor], np.ndarray]  # of images (N, C, H, W) in [-1, 1]
 

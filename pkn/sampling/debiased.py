@@ -16,7 +16,8 @@ from torch import Tensor
 from pkn.degradations.kinds import CameraNoise
 from pkn.filters.arrays import check_whole_number
 from pkn.sampling.batching import batch_generator, in_batches
-from pkn.sampling.cold_diffusion import BATCH, ColdModel
+from pkn.sampling.cold_diffusion import BATCH
+from pkn.sampling.cold_model import ColdModel
 from pkn.sampling.kernel_density import kernel_samples
 from pkn.sampling.samplers import Restore, trajectory
 from pkn.sampling.stochastic_approximation import Rate, falling, noisy_smoothing, robbins_monro

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pkn.degradations.mixtures import interpolate
-from pkn.sampling.cold_diffusion import ColdModel
+from pkn.sampling.cold_model import ColdModel
 
 Objective = Callable[[nn.Module, Tensor, np.random.Generator], Tensor]
 

@@ -7,7 +7,7 @@ import torch
 from pkn.degradations.kinds import Blur
 from pkn.evaluation.cold_diffusion import scores
 from pkn.io.tensors import to_pictures, to_tensor
-from pkn.sampling.cold_diffusion import ColdModel
+from pkn.sampling.cold_model import ColdModel
 
 
 def test_scores_of_a_perfect_restorer():

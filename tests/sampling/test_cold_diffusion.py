@@ -11,7 +11,8 @@ from pkn.degradations.kinds import Animorphosis, Blur, Desaturation, Inpainting,
 from pkn.nets.models.unet import UNet, UNetSettings
 from pkn.nets.registry import to_config
 from pkn.nets.weights import read_header, to_bytes
-from pkn.sampling.cold_diffusion import ColdModel, find_cold_model, generated, restorations, start, states
+from pkn.sampling.cold_diffusion import generated, restorations, start, states
+from pkn.sampling.cold_model import ColdModel, find_cold_model
 from pkn.sampling.terminal_distribution import fit_terminal_distribution
 
 TINY = UNetSettings(12, 1, width=8, multipliers=(1, 2), expansion=1, window=3, heads=0)

@@ -8,7 +8,7 @@ from torch import nn
 
 from pkn.degradations.kinds import CameraNoise, Desaturation
 from pkn.nets.models.unet import UNetSettings
-from pkn.sampling.cold_diffusion import ColdModel
+from pkn.sampling.cold_model import ColdModel
 from pkn.sampling.debiased import debiased_samples, debiasing_states, smoother
 from pkn.sampling.stochastic_approximation import falling
 
@@ -78,7 +78,7 @@ def test_command_writes_a_grid(run, tmp_path, monkeypatch, channels):
         Image.fromarray(pixels.squeeze()).save(tmp_path / f"{number}.png")
     model = ColdModel(Shrinking(), NOISE)
     model.net.settings = UNetSettings(size=8, channels=channels)
-    monkeypatch.setattr("pkn.sampling.cold_diffusion.find_cold_model", lambda name: model)
+    monkeypatch.setattr("pkn.sampling.cold_model.find_cold_model", lambda name: model)
     out = tmp_path / "grid.png"
     result = run("sample-debiased", "mine", out, "--data", tmp_path, "-n", 5, "--steps", 0, "--alpha", 0.01)
     assert result.exit_code == 0, result.output

@@ -7,7 +7,7 @@ import torch
 from pkn.degradations.kinds import Noise
 from pkn.degradations.mixtures import interpolate
 from pkn.nets.models.partition_pyramid import KernelMaps
-from pkn.sampling.cold_diffusion import ColdModel
+from pkn.sampling.cold_model import ColdModel
 from pkn.training.objectives import NoiseObjective, cold_objective
 
 
