@@ -1,4 +1,7 @@
-"""Tests import their neighbour `naive` by its bare name: importlib mode keeps the tests' folder off the path."""
+"""Helpers beside the tests (naive, maps, folders, sources) are imported by their bare names.
+
+pytest's importlib mode keeps the tests' folder off the path.
+"""
 
 import sys
 from pathlib import Path

@@ -11,8 +11,8 @@ from pkn.filters import FILTERS, FreeKernel, NonLocalMeans
 from pkn.nets import apply_filter
 from pkn.nets.autograd import function, reference
 
-CASES = [NonLocalMeans(2, patch_radius=1) if kind is NonLocalMeans else kind(1) for kind in FILTERS]
-CASES += [FreeKernel(1, normalization="tanh")]
+CASES = [NonLocalMeans(2, patch_radius=1) if kind is NonLocalMeans else kind(2) for kind in FILTERS]
+CASES += [FreeKernel(2, normalization="tanh")]
 
 
 @pytest.mark.parametrize("flt", CASES, ids=str)
