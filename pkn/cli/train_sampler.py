@@ -10,7 +10,7 @@ import click
 from pkn.cli._shared import require_torch
 from pkn.cli._training import IMAGES, check_weights_name, chosen_device, read_images, run_training, training_options
 
-SHEET = 36  # samples
+SAMPLES = 36  # samples
 
 
 @click.command("train-sampler")
@@ -58,7 +58,7 @@ def command(
     minimised = {**asdict(objective), "perceptual features": Path(perceptual).name}
 
     def grid(net: Any) -> tuple[Any]:
-        return (sample(net, SHEET, steps=32, rng=0, device=device),)
+        return (sample(net, SAMPLES, steps=32, rng=0, device=device),)
 
     run_training(net, loss, minimised, images, given, grid)
 
