@@ -66,7 +66,17 @@ def load_restorer(path: str | Path) -> Any:
         If the file is no restorer, or a weight is missing, unexpected, of another shape or not finite.
     FileNotFoundError
     """
-    architecture, tensors = read_header(path)["architecture"], read_tensors(path, LARGEST_FILE)
+    return restorer_with(path, read_header(path)["architecture"], read_tensors(path, LARGEST_FILE))
+
+
+def restorer_with(path: str | Path, architecture: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Any:
+    """Build a restorer with the weights that were read from ``path``, in int8 or floats; errors name the file.
+
+    Raises
+    ------
+    ValueError
+        As :func:`load_restorer`.
+    """
     try:
         net = build_restorer(architecture)
         state = {name: torch.from_numpy(values.astype(np.float32)) for name, values in unpack(tensors).items()}

@@ -15,8 +15,8 @@ from pkn.filters.engine.threads import one_thread
 from pkn.io.atomic import atomic_path
 from pkn.io.tensors import to_tensor
 from pkn.nets.models.bias_free_cnn import BiasFreeNorm
-from pkn.nets.models.int8 import pack, unpack
-from pkn.nets.registry import build_restorer
+from pkn.nets.models.int8 import pack
+from pkn.nets.registry import restorer_with
 from pkn.nets.weights import read_header, read_tensors, to_bytes
 from pkn.training.checkpoints import LARGEST_CHECKPOINT
 from pkn.training.loop import Callback, State, TrainingRun, silent
@@ -243,12 +243,12 @@ def export_weights(source: Path, target: Path, int8: bool = False) -> None:
     ValueError
         If ``source`` is neither.
     """
-    header, tensors = read_header(source), unpack(read_tensors(source, LARGEST_CHECKPOINT))
+    header, tensors = read_header(source), read_tensors(source, LARGEST_CHECKPOINT)
     average = {name.removeprefix(AVERAGE): values for name, values in tensors.items() if name.startswith(AVERAGE)}
-    arrays = {name: values.astype(np.float16) for name, values in (average or tensors).items()}
-    build_restorer(header["architecture"]).load_state_dict({name: torch.from_numpy(v) for name, v in arrays.items()})
+    state = restorer_with(source, header["architecture"], average or tensors).state_dict()
+    arrays = {name: values.numpy() for name, values in state.items()}
+    packed = pack(arrays) if int8 else {name: values.astype(np.float16) for name, values in arrays.items()}
     with atomic_path(target) as temporary:
-        packed = pack(average or tensors) if int8 else arrays
         temporary.write_bytes(to_bytes(header["architecture"], packed, header["about"]))
 
 

@@ -12,6 +12,7 @@ from pkn.nets.models.int8 import pack
 from pkn.nets.models.kernel_predicting import KernelPredictingNet, KernelPredictingSettings
 from pkn.nets.registry import load_restorer, to_config
 from pkn.nets.weights import read_header, to_bytes
+from pkn.pretrained import weights_folder
 from pkn.training.checkpoints import checkpoint_path
 from pkn.training.objectives import NoiseObjective
 from pkn.training.restorer import RestorerPlan, RestorerTraining, draw_images, power_of_profile
@@ -215,3 +216,11 @@ def test_int8_weights_without_a_scale(tmp_path):
     path.write_bytes(to_bytes(to_config(net), arrays, {}))
     with pytest.raises(ValueError, match=r"patches\.weight is int8 without a scale"):
         load_restorer(path)
+
+
+def test_export_refuses_other_networks_in_one_line(tmp_path, run):
+    result = run("export", weights_folder() / "bilateral-grey.safetensors", tmp_path / "net.safetensors")
+    assert result.exit_code == 1
+    assert "as a restorer" in result.output
+    assert len(result.output.strip().splitlines()) == 1
+    assert not (tmp_path / "net.safetensors").exists()
