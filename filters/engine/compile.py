@@ -76,3 +76,11 @@ def _local(unrolled, like, rows, columns):
     if unrolled.count == 0:
         return lambda unrolled, like, rows, columns: np.empty((rows, columns), like.dtype)
     return lambda unrolled, like, rows, columns: carray(_stack(like), (rows, columns))
+
+
+@inlined
+def store(values, count, target, x):
+    """Copy ``count`` values to ``target`` from ``x`` on; a slice assignment's shape test takes seconds to compile."""
+    part = target[x : x + count]
+    for i in range(count):
+        part[i] = values[i]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba.extending import overload
 
-from pkn.filters.engine.compile import INLINED, inlined, kernel
+from pkn.filters.engine.compile import INLINED, inlined, kernel, store
 from pkn.filters.engine.dispatch import load
 from pkn.filters.engine.math import exp2, fma
 from pkn.filters.engine.threads import run_strips
@@ -149,9 +149,9 @@ def average_patches(window, mask_channel, maps, n, y0, search, run, out, mass):
                 for i in range(BLOCK):
                     value = window[j + radius, c, x + radius + i] + acc[j, c, i] / acc[j, channels, i]
                     acc[j, c, i] = value if acc[j, channels, i] != 0 else cast(np.nan)
-                out[n, c, y0 + j, x : x + wide] = acc[j, c, :wide]
+                store(acc[j, c], wide, out[n, c, y0 + j], x)
             if mass.size:
-                mass[n, y0 + j, x : x + wide] = acc[j, channels, :wide]
+                store(acc[j, channels], wide, mass[n, y0 + j], x)
 
 
 def forward(

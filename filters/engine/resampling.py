@@ -11,9 +11,8 @@ by the share of them inside the window (``share``), so that wide kernels vary co
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.extending import overload
 
-from pkn.filters.engine.compile import INLINED, inlined, kernel, local
+from pkn.filters.engine.compile import inlined, kernel, local, store
 from pkn.filters.engine.dispatch import coefficients, energy, load
 from pkn.filters.engine.math import exp2
 from pkn.filters.engine.output_grid import Axis, output_axis, resample_rows
@@ -91,48 +90,29 @@ def find_shift(taps, grid, maps, coef, y, x, shift):
                         shift[i] = most
 
 
-def _add_taps(run, row, maps, coef, shift, part, ref, acc, i, k, dr, dc, height, unrolled):
-    """Add a run of taps to column ``i`` of ``acc``: weighted differences (C) and the sum of weights."""
-    raise NotImplementedError
-
-
-@overload(_add_taps, jit_options=INLINED)
-def _(run, row, maps, coef, shift, part, ref, acc, i, k, dr, dc, height, unrolled):
-    if run.count == 0:
-        return lambda run, row, maps, coef, shift, part, ref, acc, i, k, dr, dc, height, unrolled: None
-
-    def first_and_rest(run, row, maps, coef, shift, part, ref, acc, i, k, dr, dc, height, unrolled):
-        channels = len(unrolled) if len(unrolled) > 0 else acc.shape[0] - 1
-        cast = acc.dtype.type
-        e = energy(maps, coef, i, 0, dr, dc - part[i], cast(0))
-        w = exp2(e - shift[i]) * (row[k, channels, i] * height)
-        for c in range(channels):
-            acc[c, i] += w * (row[k, c, i] - ref[c, i])
-        acc[channels, i] += w
-        _add_taps(
-            run[1:],
-            row,
-            maps,
-            coef,
-            shift,
-            part,
-            ref,
-            acc,
-            i,
-            k + column(1),
-            dr,
-            dc + cast(1),
-            height,
-            unrolled,
-        )
-
-    return first_and_rest
+@inlined
+def _add_tap(row, maps, coef, shift, part, ref, acc, i, k, dr, dc, height, unrolled):
+    """Add a tap to column ``i`` of ``acc``: the weighted difference (C) and the weight."""
+    channels = len(unrolled) if len(unrolled) > 0 else acc.shape[0] - 1
+    e = energy(maps, coef, i, 0, dr, dc - part[i], acc.dtype.type(0))
+    w = exp2(e - shift[i]) * (row[k, channels, i] * height)
+    for c in range(channels):
+        acc[c, i] += w * (row[k, c, i] - ref[c, i])
+    acc[channels, i] += w
 
 
 @inlined
 def _add_run(run, row, maps, coef, shift, part, ref, acc, k, dr, dc, height, unrolled):
+    """Add a run of taps to a block, as :func:`pkn.filters.engine.window.average` does."""
+    cast, first = acc.dtype.type, column(k)
     for i in range(BLOCK):
-        _add_taps(run, row, maps, coef, shift, part, ref, acc, i, column(k), dr, dc, height, unrolled)
+        _add_tap(row, maps, coef, shift, part, ref, acc, i, first, dr, dc, height, unrolled)
+        if len(run) > 1:
+            _add_tap(row, maps, coef, shift, part, ref, acc, i, first + column(1), dr, dc + cast(1), height, unrolled)
+        if len(run) > 2:
+            _add_tap(row, maps, coef, shift, part, ref, acc, i, first + column(2), dr, dc + cast(2), height, unrolled)
+        if len(run) > 3:
+            _add_tap(row, maps, coef, shift, part, ref, acc, i, first + column(3), dr, dc + cast(3), height, unrolled)
 
 
 @kernel
@@ -177,10 +157,10 @@ def average(window, grid, maps, factors, n, y0, y1, run, rest, unrolled, out, ma
                 for i in range(BLOCK):
                     value = ref[c, i] + acc[c, i] / acc[channels, i]
                     acc[c, i] = value if acc[channels, i] != 0 else cast(np.nan)
-                out[n, c, y, x : x + count] = acc[c, :count]
+                store(acc[c], count, out[n, c, y], x)
             if mass.size:
-                mass[n, y, x : x + count] = acc[channels, :count]
-                shifts[n, y, x : x + count] = shift[:count]
+                store(acc[channels], count, mass[n, y], x)
+                store(shift, count, shifts[n, y], x)
 
 
 class Residuals(NamedTuple):

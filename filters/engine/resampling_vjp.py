@@ -3,7 +3,7 @@
 import numpy as np
 
 from pkn.filters.engine.borders import pad_adjoint
-from pkn.filters.engine.compile import inlined, kernel, local
+from pkn.filters.engine.compile import inlined, kernel, local, store
 from pkn.filters.engine.dispatch import coefficients, coefficients_vjp, energy, energy_vjp, load
 from pkn.filters.engine.math import exp2, fma
 from pkn.filters.engine.output_grid import Axis, resample_adjoint
@@ -66,7 +66,7 @@ def grad_centres(window, grid, maps, n, y0, y1, run, rest, unrolled, out, mass, 
                 for i in range(BLOCK):
                     ref[c, i] = here[radius, radius, c, i]
             _load_output_grad(n, y, x, count, out, mass, v_out, channels, ref)
-            shift[:count] = shifts[n, y, x : x + count]
+            store(shifts[n, y, x : x + count], count, shift, 0)
             v_coef[:] = 0
             for r in range(side):
                 dr = cast(r - radius) - grid.rows.part[y]
@@ -84,7 +84,7 @@ def grad_centres(window, grid, maps, n, y0, y1, run, rest, unrolled, out, mass, 
             load(maps, 0, y - y0, x, count, coef)
             coefficients_vjp(maps, coef, v_coef)
             for k in range(v_coef.shape[0]):
-                v_maps[n, k, y, x : x + count] = v_coef[k, :count]
+                store(v_coef[k], count, v_maps[n, k, y], x)
 
 
 @inlined
@@ -97,7 +97,7 @@ def _prepare_centres(maps, grid, n, y0, x, count, mass, shifts, v_out, prepared)
         load(maps, 0, j, x, count, coef)
         coefficients(maps, coef)
         rest[:] = 0
-        rest[0, :count] = shifts[n, y, x : x + count]
+        store(shifts[n, y, x : x + count], count, rest[0], 0)
         for c in range(channels):
             for i in range(count):
                 total = mass[n, y, x + i]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pkn.filters.engine.borders import pad_adjoint
-from pkn.filters.engine.compile import inlined, kernel, local
+from pkn.filters.engine.compile import inlined, kernel, local, store
 from pkn.filters.engine.dispatch import (
     coefficients,
     coefficients_vjp,
@@ -130,9 +130,9 @@ def grad_centres(
             load(maps, n, y0 + y, x, count, coef)
             coefficients_vjp(maps, coef, v_coef)
             for k in range(v_coef.shape[0]):
-                v_maps[n, k, y0 + y, x : x + count] = v_coef[k, :count]
+                store(v_coef[k], count, v_maps[n, k, y0 + y], x)
             for c in range(total):
-                v_image[n, c, y0 + y, x : x + count] = acc[c, :count]
+                store(acc[c], count, v_image[n, c, y0 + y], x)
 
 
 @kernel
@@ -155,8 +155,10 @@ def prepare_centres(own, mask_channel, maps, n, y0, radius, coefs, refs, skip, u
             coefficients(maps, coef)
             load_centre(own, mask_channel, maps, j, x + radius, total, ref)
             _load_output_grad(maps, n, y0 + j, x, count, out, mass, v_out, total, ref)
-            coefs[skip + j, :, left + x : left + x + count] = coef[:, :count]
-            refs[skip + j, :, left + x : left + x + count] = ref[:, :count]
+            for k in range(coef.shape[0]):
+                store(coef[k], count, coefs[skip + j, k], left + x)
+            for k in range(ref.shape[0]):
+                store(ref[k], count, refs[skip + j, k], left + x)
 
 
 @inlined
@@ -225,7 +227,7 @@ def grad_neighbours(window, mask_channel, maps, n, y0, radius, run, rest, unroll
                             guides,
                         )
             for c in range(total):
-                v_padded[n, c, y0 + j, x : x + count] = acc[c, :count]
+                store(acc[c], count, v_padded[n, c, y0 + j], x)
 
 
 def vjp(

@@ -7,7 +7,7 @@ oneDNN's convolution reaches 97 on the same shapes). Results depend neither on t
 
 import numpy as np
 
-from pkn.filters.engine.compile import kernel, local
+from pkn.filters.engine.compile import kernel, local, store
 from pkn.filters.engine.math import exp2
 
 BLOCK = 64
@@ -165,7 +165,7 @@ def combine(source, weight, bias, margin, unrolled, y0, x0, out):
                     w0, w1, w2 = weight[p, k], weight[p, k + 1], weight[p, k + 2]
                     for j in range(count):
                         acc[j] = acc[j] + w0 * s0[j] + w1 * s1[j] + w2 * s2[j]
-                out[p, y0 + r, x0 + x : x0 + x + count] = acc[:count]
+                store(acc, count, out[p, y0 + r], x0 + x)
 
 
 @kernel
@@ -233,4 +233,4 @@ def correlate(padded, weight, start, stop, unrolled, out):
                             b[j] = b[j] + v0 * p0 + v1 * p1 + v2 * p2 + v3 * p3 + v4 * p4
                             c[j] = c[j] + w0 * p0 + w1 * p1 + w2 * p2 + w3 * p3 + w4 * p4
                 for g in range(min(GROUP, features - o)):
-                    out[o + g, y, x : x + count] = sums[g, :count]
+                    store(sums[g], count, out[o + g, y], x)
