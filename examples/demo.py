@@ -11,7 +11,7 @@ import pkn
 from pkn.plotting.maps import plot_sheet, save_figure
 
 SIGMA = 25 / 255
-SHOWN = ("ky_0", "sigma_range_0", "blend_0", "blend_1")  # of the maps; all are written
+SHOWN = ("luma_ky_0", "luma_sigma_range_0", "luma_blend_0", "chroma_blend_1")  # of the maps; all are written
 
 
 def psnr(image: np.ndarray, truth: np.ndarray) -> float:

@@ -19,6 +19,7 @@ from pkn.filters.exact_weights import absolute_weights
 from pkn.filters.free_kernel import FreeKernel, SoftmaxMaps, TanhMaps
 from pkn.filters.isotropic_gaussian import IsotropicGaussian, IsotropicGaussianMaps
 from pkn.filters.joint_bilateral import JointBilateral, JointBilateralMaps
+from pkn.filters.luma_chroma_pyramid import LumaChromaPyramid
 from pkn.filters.non_local_means import NonLocalMeans, NonLocalMeansMaps
 from pkn.filters.pyramid import Pyramid
 from pkn.filters.reblur import IsotropicReblur, IsotropicReblurMaps, Reblur, ReblurMaps
@@ -34,6 +35,7 @@ FILTERS: tuple[type[Filter], ...] = (
     NonLocalMeans,
     FreeKernel,
     Pyramid,
+    LumaChromaPyramid,
     IsotropicReblur,
     Reblur,
     AnisotropicUpsampling,
@@ -57,6 +59,7 @@ __all__ = [
     "IsotropicReblurMaps",
     "JointBilateral",
     "JointBilateralMaps",
+    "LumaChromaPyramid",
     "MapRange",
     "NonLocalMeans",
     "NonLocalMeansMaps",

@@ -12,6 +12,14 @@ from pkn.filters.engine.threads import run_strips
 STRIP = 1 << 17
 FULL_RANGE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 FLOATS = tuple(np.dtype(kind) for kind in (np.float16, np.float32, np.float64))
+WIDE = tuple(np.dtype(kind) for kind in (np.float64, np.int32, np.uint32))  # float32 can't hold all of their values
+COUNTS = tuple(np.dtype(kind) for kind in (np.bool_, np.int8, np.int16, np.int32, np.uint32))  # read as they are
+DTYPES = ", ".join(str(dtype) for dtype in (*FULL_RANGE, *COUNTS, *FLOATS[:-1])) + f" or {FLOATS[-1]}"
+
+
+def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype in this machine's byte order; files of instruments (FITS) have the other one."""
+    return dtype.newbyteorder("=")
 
 
 def check_image(image: Any, channel_axis: int | None) -> np.ndarray:
@@ -20,7 +28,8 @@ def check_image(image: Any, channel_axis: int | None) -> np.ndarray:
     Parameters
     ----------
     image : array_like of shape (H, W), or three-dimensional with ``channel_axis``
-        uint8, uint16, float16, float32 or float64, with at least one finite value.
+        uint8, uint16, bool, int8, int16, int32, uint32, float16, float32 or float64, of either byte order, with at
+        least one finite value.
     channel_axis : int or None
 
     Returns
@@ -35,8 +44,7 @@ def check_image(image: Any, channel_axis: int | None) -> np.ndarray:
         If the shape or ``channel_axis`` doesn't fit, or no value is finite.
     """
     image = np.asarray(image)
-    if image.dtype not in FULL_RANGE and image.dtype not in FLOATS:
-        raise TypeError(f"image has dtype {image.dtype}; expected uint8, uint16, float16, float32 or float64")
+    check_image_dtype(image.dtype)
     if channel_axis is None and image.ndim != 2:
         hint = (
             " (for colour give channel_axis=-1, for stacks pkn.denoise takes stack_axes=0)" if image.ndim == 3 else ""
@@ -49,9 +57,15 @@ def check_image(image: Any, channel_axis: int | None) -> np.ndarray:
             raise ValueError(f"channel_axis is {channel_axis!r}; expected an axis of an image of shape {image.shape}")
     if image.size == 0:
         raise ValueError(f"image has shape {image.shape}; expected at least one pixel")
-    if image.dtype in FLOATS and not np.isfinite(image.flat[0]) and not np.isfinite(image).any():
+    if image.dtype.kind == "f" and not np.isfinite(image.flat[0]) and not np.isfinite(image).any():
         raise ValueError("image has no finite value; expected at least one")
     return image
+
+
+def check_image_dtype(dtype: np.dtype[Any]) -> None:
+    """Raise TypeError unless images may have the dtype."""
+    if native(dtype) not in (*FULL_RANGE, *COUNTS, *FLOATS):
+        raise TypeError(f"image has dtype {dtype}; expected {DTYPES}")
 
 
 def planar(image: np.ndarray, channel_axis: int | None) -> np.ndarray:
@@ -60,10 +74,14 @@ def planar(image: np.ndarray, channel_axis: int | None) -> np.ndarray:
 
 
 def to_floats(planes: np.ndarray) -> np.ndarray:
-    """Return contiguous planes, float64 if they are float64, else float32; integers as fractions of their range."""
-    dtype = np.dtype(np.float64 if planes.dtype == np.float64 else np.float32)
-    if planes.dtype in FULL_RANGE:
-        return np.multiply(planes, dtype.type(1 / FULL_RANGE[planes.dtype]), dtype=dtype, order="C")
+    """Return contiguous planes, float64 if float32 can't hold their values, else float32.
+
+    uint8 and uint16 become fractions of their full range; all other values stay as they are.
+    """
+    source = native(planes.dtype)
+    dtype = np.dtype(np.float64 if source in WIDE else np.float32)
+    if source in FULL_RANGE:
+        return np.multiply(planes, dtype.type(1 / FULL_RANGE[source]), dtype=dtype, order="C")
     return np.ascontiguousarray(planes, dtype)
 
 
@@ -85,20 +103,29 @@ def from_planes(planes: np.ndarray, channel_axis: int | None, dtype: Any, source
 def target_dtype(dtype: Any, source: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype of the result for the argument ``dtype`` and an image of dtype ``source``."""
     if dtype is None:
-        return np.dtype(np.float64 if source == np.float64 else np.float32)
+        return np.dtype(np.float64 if native(source) in WIDE else np.float32)
     return source if isinstance(dtype, str) and dtype == "same" else np.dtype(dtype)
 
 
 def rounded(values: np.ndarray, target: np.dtype[Any]) -> np.ndarray:
-    """Return floats as ``target``; for integers, [0, 1] is clipped, scaled to the full range and rounded."""
-    if target in FULL_RANGE:
-        return np.rint(np.clip(np.nan_to_num(values), 0, 1) * FULL_RANGE[target]).astype(target)
+    """Return floats as ``target``: uint8 and uint16 from fractions of their range, other integers as they are.
+
+    Integers are rounded and saturate; bool is True from 0.5 on.
+    """
+    kind = native(target)
+    if kind in FULL_RANGE:
+        return np.rint(np.clip(np.nan_to_num(values), 0, 1) * FULL_RANGE[kind]).astype(target)
+    if kind.kind == "b":
+        return np.asarray(np.nan_to_num(values) >= 0.5)
+    if kind in COUNTS:
+        limits = np.iinfo(kind)
+        return np.clip(np.rint(np.nan_to_num(values).astype(np.float64)), limits.min, limits.max).astype(target)
     return values.astype(target, copy=False)
 
 
 def all_finite(image: np.ndarray) -> bool:
     """Whether no value is NaN or infinite. Parts are tested one by one, so that large images cost no memory."""
-    if image.dtype in FULL_RANGE:
+    if image.dtype.kind != "f":
         return True
     rows = max(1, STRIP * len(image) // image.size)
     return all(np.isfinite(image[start : start + rows]).all() for start in range(0, len(image), rows))
@@ -124,14 +151,14 @@ def check_dtype(dtype: Any) -> None:
     Raises
     ------
     ValueError
-        If it is not None, "same", uint8, uint16, float16, float32 or float64.
+        If it is not None, "same", or a dtype that images may have.
     """
     try:
-        known = dtype is None or dtype == "same" or np.dtype(dtype) in (*FULL_RANGE, *FLOATS)
+        known = dtype is None or dtype == "same" or native(np.dtype(dtype)) in (*FULL_RANGE, *COUNTS, *FLOATS)
     except TypeError:
         known = False
     if not known:
-        raise ValueError(f'dtype is {dtype!r}; expected None, "same", uint8, uint16, float16, float32 or float64')
+        raise ValueError(f'dtype is {dtype!r}; expected None, "same", {DTYPES}')
 
 
 def check_mask(mask: Any, height: int, width: int) -> np.ndarray | None:

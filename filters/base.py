@@ -64,6 +64,7 @@ class Filter:
     Maps: ClassVar[type[tuple[Any, ...]]]
     ranges: ClassVar[Mapping[str, MapRange]]
     convex: ClassVar[bool] = True
+    channels: ClassVar[int | None] = None  # that an image must have, if not any number
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "radius", arrays.check_whole_number("radius", self.radius))

@@ -2,6 +2,8 @@
 
     x_0 = x, x_{l+1} = halve(x_l);    y_l = double(y_{l+1}) + blend_l (J_l x_l - double(y_{l+1})),    out = y_0
 
+The finest levels may go without a filter (J_l x = x): chroma has little detail there.
+
 As all steps are averages, the output is linear in the image for given maps, with positive weights that sum to 1.
 """
 
@@ -25,21 +27,49 @@ MOST_LEVELS = 6
 
 
 @cache
-def pyramid_maps(levels: int) -> type[tuple[Any, ...]]:
+def pyramid_maps(levels: int, first: int = 0) -> type[tuple[Any, ...]]:
     """The NamedTuple of a pyramid's maps: those of each level's filter, and blends: ``kx_0``, ..., ``blend_0``, ..."""
     names = [
         f"{name}_{level}"
         for level in range(levels)
-        for name in (*JointBilateralMaps._fields, *(["blend"] if level < levels - 1 else []))
+        for name in (
+            *(JointBilateralMaps._fields if level >= first else []),
+            *(["blend"] if level < levels - 1 else []),
+        )
     ]
-    return NamedTuple(f"PyramidMaps{levels}", [(name, Any) for name in names])  # type: ignore[return-value]
+    return NamedTuple(f"PyramidMaps{levels}{f'From{first}' if first else ''}", [(name, Any) for name in names])  # type: ignore[return-value]
+
+
+class Part(NamedTuple):
+    """Planes of an image that a pyramid of their own filters.
+
+    Parameters
+    ----------
+    name : str
+        Precedes the names of the pyramid's maps, with an underscore; empty if the pyramid is all of the filter.
+    channels : slice
+        The planes.
+    pyramid : Pyramid
+    lag : int
+        Levels by which the pyramid's first filter is coarser than the image.
+    """
+
+    name: str
+    channels: slice
+    pyramid: "Pyramid"
+    lag: int
+
+    def full(self, name: str) -> str:
+        """The filter's name of the pyramid's map ``name``."""
+        return f"{self.name}_{name}" if self.name else name
 
 
 class _Residuals(NamedTuple):
     """Lists over the pyramid's levels, finest first.
 
-    ``filtered``: residuals of the filter. ``blended``: the difference that was blended in (NaN where a level has no
-    valid pixel in its window) and its share. ``valid``: the valid pixels, None where all are.
+    ``filtered``: residuals of the filter, None without. ``blended``: the difference that was blended in (NaN where a
+    level has no valid pixel in its window) and its share; empty on the coarsest. ``valid``: the valid pixels, None
+    where all are.
     """
 
     filtered: list[Any]
@@ -59,6 +89,8 @@ class Pyramid(Filter):
         Of the filter on each level.
     levels : int
         Number of pyramid levels, 1 to 6.
+    first : int
+        The first level with a filter; finer ones are blended as they are.
 
     Raises
     ------
@@ -80,6 +112,7 @@ class Pyramid(Filter):
     radius: int = 5
     features: int = 3
     levels: int = 3
+    first: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -87,6 +120,9 @@ class Pyramid(Filter):
         object.__setattr__(self, "levels", arrays.check_whole_number("levels", self.levels))
         if self.levels > MOST_LEVELS:
             raise ValueError(f"levels is {self.levels}; expected a whole number from 1 to {MOST_LEVELS}")
+        object.__setattr__(self, "first", arrays.check_whole_number("first", self.first, least=0))
+        if self.first >= self.levels:
+            raise ValueError(f"first is {self.first}; expected less than the number of levels, {self.levels}")
 
     @property
     def single(self) -> JointBilateral:
@@ -94,8 +130,13 @@ class Pyramid(Filter):
         return JointBilateral(self.radius, self.border, self.features)
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        """The pyramids that the filter consists of: itself."""
+        return (Part("", slice(None), self, self.first),)
+
+    @property
     def Maps(self) -> type[tuple[Any, ...]]:  # type: ignore[override]  # noqa: N802 (it is a type, as in all filters)
-        return pyramid_maps(self.levels)
+        return pyramid_maps(self.levels, self.first)
 
     @property
     def ranges(self) -> Mapping[str, MapRange]:  # type: ignore[override]
@@ -106,8 +147,8 @@ class Pyramid(Filter):
     def reach(self) -> int:
         """Pixels that a result depends on; a tile must also begin at a multiple of 2^(levels - 1)."""
         reach = self.radius
-        for _ in range(self.levels - 1):
-            reach = max(self.radius, 2 * (reach + 1) + 1)
+        for level in reversed(range(self.levels - 1)):
+            reach = max(self.radius if level >= self.first else 0, 2 * (reach + 1) + 1)
         return reach
 
     def plane_shape(self, name: str) -> tuple[int, ...]:
@@ -131,20 +172,34 @@ class Pyramid(Filter):
         filtered, blended = [], []
         out: Any = None
         for level in reversed(range(self.levels)):
-            fine, residuals = self.single.forward(images[level], self.maps_of(maps, level), None, keep)
+            out, residuals, *step = self.filter_level(level, images[level], maps._asdict(), out, keep, gaps)
             filtered.append(residuals)
-            if level == self.levels - 1:
-                out = fine
-                continue
-            share, coarser = getattr(maps, f"blend_{level}"), out
-            out, step = pyramid_levels.blend(fine, coarser, share, keep or gaps)
-            if gaps:  # where one of the two has no value, the other is taken
-                coarse = pyramid_levels.double(coarser, fine.shape[-2:])
-                out = np.where(np.isnan(fine), coarse, np.where(np.isnan(coarse), fine, out))
-                share = np.where(np.isnan(fine), 0, np.where(np.isnan(coarse), 1, share))
-            blended.append((step, share))
+            blended.append(tuple(step))
         valid_levels = [np.isfinite(each).all(1, keepdims=True) if gaps else None for each in images]
         return out, _Residuals(filtered[::-1], blended[::-1], valid_levels)
+
+    def filter_level(
+        self,
+        level: int,
+        image: np.ndarray,
+        maps: Mapping[str, Any],
+        coarser: Any,
+        keep: bool = False,
+        gaps: bool = False,
+    ) -> tuple[Any, ...]:
+        """Filter a level's image and blend it with the result of the coarser one (None on the coarsest).
+
+        Returns the result, the filter's residuals, and what the blend's vjp needs.
+        """
+        fine, residuals = image, None
+        if level >= self.first:
+            own = JointBilateralMaps(*(maps[f"{name}_{level}"] for name in JointBilateralMaps._fields))
+            fine, residuals = self.single.forward(image, own, None, keep)
+        if coarser is None:
+            return fine, residuals
+        blend = pyramid_levels.blend_with_gaps if gaps else pyramid_levels.blend
+        out, *step = blend(fine, coarser, maps[f"blend_{level}"], keep)
+        return out, residuals, *step
 
     def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
         filtered, blended, valid_levels = residuals
@@ -156,7 +211,11 @@ class Pyramid(Filter):
                 step, share = blended[level]
                 v_maps[f"blend_{level}"] = np.nan_to_num(v_out * step).sum(1, keepdims=True)
                 v_fine = v_out * share
-                v_out = pyramid_levels.double_adjoint(v_out - v_fine, filtered[level + 1].out.shape[-2:])
+                half = pyramid_levels.level_size(v_out.shape[-2:], 1)
+                v_out = pyramid_levels.double_adjoint(v_out - v_fine, half)
+            if level < self.first:
+                v_images.append(v_fine)
+                continue
             v_filtered, v_level = self.single.vjp(filtered[level], np.ascontiguousarray(v_fine), image_too)
             v_images.append(v_filtered)
             v_maps |= {f"{name}_{level}": values for name, values in v_level._asdict().items()}
@@ -182,10 +241,6 @@ class Pyramid(Filter):
                 changed[blend] = maps[blend] ** power
             power = pyramid_levels.halve(power) if power.ndim else power
         return changed
-
-    def maps_of(self, maps: Any, level: int) -> JointBilateralMaps:
-        """The maps of the filter on a pyramid level."""
-        return JointBilateralMaps(*(getattr(maps, f"{name}_{level}") for name in JointBilateralMaps._fields))
 
     def _kernel(self, planes: np.ndarray, valid: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
         """The weights by the vjp of one output pixel, on a part of the image around it.

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pkn.nets.map_net.architecture import Architecture
-from pkn.nets.map_net.noise_level import estimate_sigma
+from pkn.nets.map_net.noise_level import NoiseCurve, NoiseMap, estimate_sigma
 from pkn.nets.map_net.predictor import Predictor, load_predictor
 from pkn.nets.weights import read_header
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Architecture",
     "MapNet",
+    "NoiseCurve",
+    "NoiseMap",
     "Predictor",
     "apply_filter",
     "estimate_sigma",

@@ -137,8 +137,8 @@ def _build(path: str | Path, config: dict[str, Any]) -> Architecture:
         cls = {cls.__name__: cls for cls in FILTERS}[options.pop("name")]
         ranges, noise = settings.pop("ranges"), settings.pop("noise")
         numbers = [*settings.values(), *(v for v in options.values() if not isinstance(v, str))]
-        if not all(isinstance(v, int) and 1 <= v <= LARGEST_SETTING for v in numbers):
-            raise ValueError(f"settings are {numbers}; expected whole numbers from 1 to {LARGEST_SETTING}")
+        if not all(isinstance(v, int) and 0 <= v <= LARGEST_SETTING for v in numbers):
+            raise ValueError(f"settings are {numbers}; expected whole numbers from 0 to {LARGEST_SETTING}")
         flt = cls(**options)
         if ranges != _ranges(flt):
             raise ValueError(f"ranges are {ranges}; expected those of this version, {_ranges(flt)}")

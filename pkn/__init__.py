@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pkn.restoration.debiasing import debias
     from pkn.restoration.deconvolution import deconvolve
     from pkn.restoration.denoising import denoise, predict_maps
-    from pkn.restoration.noise_estimation import estimate_noise
+    from pkn.restoration.noise_estimation import estimate_noise, measure_noise
+    from pkn.restoration.noise_profile import NoiseProfile
     from pkn.restoration.parameter_maps import ParameterMaps
     from pkn.restoration.upsampling import upsample
     from pkn.sampling.kernel_predicting import sample
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pkn.wavelets.sampling import wavelet_sample, wavelet_super_resolve
 
 __all__ = [
+    "NoiseProfile",
     "ParameterMaps",
     "__version__",
     "debias",
@@ -35,6 +37,7 @@ __all__ = [
     "denoise",
     "estimate_blur",
     "estimate_noise",
+    "measure_noise",
     "predict_maps",
     "sample",
     "upsample",
@@ -44,12 +47,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "NoiseProfile": "pkn.restoration.noise_profile",
     "ParameterMaps": "pkn.restoration.parameter_maps",
     "debias": "pkn.restoration.debiasing",
     "deconvolve": "pkn.restoration.deconvolution",
     "denoise": "pkn.restoration.denoising",
     "estimate_blur": "pkn.restoration.blur_estimation",
     "estimate_noise": "pkn.restoration.noise_estimation",
+    "measure_noise": "pkn.restoration.noise_estimation",
     "predict_maps": "pkn.restoration.denoising",
     "sample": "pkn.sampling.kernel_predicting",
     "upsample": "pkn.restoration.upsampling",

@@ -7,10 +7,10 @@ from pathlib import Path
 import published
 import pytest
 
-from pkn.filters import Pyramid
+from pkn.filters import LumaChromaPyramid
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
-PYRAMID = {f"{name}.png" for name in Pyramid().Maps._fields}
+PYRAMID = {f"{name}.png" for name in LumaChromaPyramid().Maps._fields}
 WRITES = {
     "augment": {"augmented.png"},
     "cold_diffusion": {"algorithm_1.png", "algorithm_2.png"},

@@ -127,16 +127,26 @@ def _blend_rows(fine, coarser, share, start, stop, out, step):
 
 def blend(
     fine: np.ndarray, coarser: np.ndarray, share: np.ndarray, keep: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return share * fine + (1 - share) * double(coarser), (N, C, H, W); exact for a share of 0 and 1.
 
-    The second result is the difference of the two images, empty unless ``keep``.
+    The second result is the difference of the two images, empty unless ``keep``; the third is the share.
     """
     out = np.empty_like(fine)
     step = np.empty(fine.shape if keep else (0, 0, 0, 0), fine.dtype)
     fine, coarser, share = (np.ascontiguousarray(each) for each in (fine, coarser, share))
     run_strips(lambda n, start, stop: _blend_rows(fine, coarser, share, start, stop, out, step), 1, fine.shape[2], ROWS)
-    return out, step
+    return out, step, share
+
+
+def blend_with_gaps(
+    fine: np.ndarray, coarser: np.ndarray, share: np.ndarray, keep: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As :func:`blend`; where one of the two images has no value (NaN), the other is taken, and the share says so."""
+    out, step, share = blend(fine, coarser, share, keep=True)
+    coarse = double(coarser, fine.shape[-2:])
+    out = np.where(np.isnan(fine), coarse, np.where(np.isnan(coarse), fine, out))
+    return out, step, np.where(np.isnan(fine), 0, np.where(np.isnan(coarse), 1, share))
 
 
 def double_adjoint(v_image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -21,6 +22,7 @@ from pkn.filters import (
     IsotropicGaussianMaps,
     IsotropicReblur,
     JointBilateralMaps,
+    LumaChromaPyramid,
     NonLocalMeans,
     Pyramid,
     Reblur,
@@ -30,6 +32,7 @@ from pkn.filters import (
 )
 from pkn.filters.engine.borders import OUTSIDE, border_index
 from pkn.filters.gaussian_parameters import SMALLEST
+from pkn.filters.luma_chroma_pyramid import TO_OPPONENT, TO_RGB
 from pkn.filters.reblur import polynomial
 
 
@@ -115,7 +118,18 @@ def apply(flt: Filter, image: Tensor, maps: Any, single: Single = single) -> Ten
         return single(enlarge, sharp, AnisotropicGaussianMaps(*maps[:3]))
     if isinstance(flt, Pyramid):
         return _pyramid(flt, image, maps, single)
+    if isinstance(flt, LumaChromaPyramid):
+        planes, outs = mixed(TO_OPPONENT, image), []
+        for part in flt.parts:
+            own = part.pyramid.Maps(*(getattr(maps, part.full(name)) for name in part.pyramid.ranges))
+            outs.append(_pyramid(part.pyramid, planes[:, part.channels].contiguous(), own, single))
+        return mixed(TO_RGB, torch.cat(outs, 1))
     return single(flt, image, maps)
+
+
+def mixed(matrix: np.ndarray, planes: Tensor) -> Tensor:
+    """Mix the channels of planes (N, 3, H, W) by a 3 x 3 matrix."""
+    return torch.einsum("pc,nchw->nphw", torch.from_numpy(matrix).to(planes), planes)
 
 
 def _pyramid(flt: Pyramid, image: Tensor, maps: Any, single: Single) -> Tensor:
@@ -125,7 +139,10 @@ def _pyramid(flt: Pyramid, image: Tensor, maps: Any, single: Single) -> Tensor:
         images.append(F.avg_pool2d(F.pad(images[-1], extra, mode="replicate"), 2))
     out = None
     for level in reversed(range(flt.levels)):
-        fine = single(flt.single, images[level], flt.maps_of(maps, level))
+        fine = images[level]
+        if level >= flt.first:
+            own = JointBilateralMaps(*(getattr(maps, f"{name}_{level}") for name in JointBilateralMaps._fields))
+            fine = single(flt.single, images[level], own)
         if out is not None:
             coarse = F.interpolate(out, scale_factor=2, mode="bilinear")[..., : fine.shape[-2], : fine.shape[-1]]
             fine = torch.lerp(coarse, fine, getattr(maps, f"blend_{level}"))

@@ -3,12 +3,13 @@
 import math
 from dataclasses import dataclass
 
-from pkn.filters import Filter, Pyramid
+from pkn.filters import Filter, LumaChromaPyramid, Pyramid
+from pkn.filters.pyramid import Part
 
-NOISES = ("white", "camera")
+NOISES = ("white", "profile")
 SIGMA_FLOOR = 2 / 255  # image values; added to the noise level, so that the scale of the inputs has a lower bound
 FEATURE_SIDE = 5  # px; side of the kernels of the linear features that a guide consists of
-RGB_PYRAMID_WIDTH, WIDTH = 20, 24  # chosen so that a network has fewer than 20,000 parameters
+LUMA_CHROMA_WIDTH, RGB_PYRAMID_WIDTH, WIDTH = 21, 20, 24  # chosen so that a network has fewer than 20,000 parameters
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,17 @@ class Architecture:
     down : {2, 4}
         The network works at 1 / down of the image's resolution.
     width : int
-        Channels of its convolutions; 0 for the default, which is 24, or 20 for pyramids of RGB images.
+        Channels of its convolutions; 0 for the default, which is 24, or about 20 for pyramids of RGB images.
     depth : int
         Number of 3 x 3 convolutions.
-    noise : {"white", "camera"}
-        The noise that the network was trained for; it decides how the noise level is estimated.
+    noise : {"white", "profile"}
+        What the network is told of the noise: one level, or a level at each pixel, pyramid level and part of the filter
+        (luma and chroma), as a :class:`pkn.NoiseProfile` has it.
 
     Raises
     ------
     ValueError
-        If ``noise`` is neither "white" nor "camera".
+        If ``noise`` is neither "white" nor "profile", or the filter is for images of other channels.
 
     Examples
     --------
@@ -54,9 +56,12 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.noise not in NOISES:
             raise ValueError(f"noise is {self.noise!r}; expected one of {', '.join(NOISES)}")
+        if self.filter.channels not in (None, self.channels):
+            raise ValueError(f"channels is {self.channels}; expected {self.filter.channels} for {self.filter}")
         if not self.width:
-            wide = self.channels == 1 or not isinstance(self.filter, Pyramid)
-            object.__setattr__(self, "width", WIDTH if wide else RGB_PYRAMID_WIDTH)
+            rgb_width = RGB_PYRAMID_WIDTH if isinstance(self.filter, Pyramid) and self.channels > 1 else WIDTH
+            luma_chroma = isinstance(self.filter, LumaChromaPyramid)
+            object.__setattr__(self, "width", LUMA_CHROMA_WIDTH if luma_chroma else rgb_width)
 
     @property
     def settings(self) -> dict[str, int | str]:
@@ -64,12 +69,39 @@ class Architecture:
         return {"down": self.down, "width": self.width, "depth": self.depth, "noise": self.noise}
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        """The pyramids that the filter consists of; none for all other filters."""
+        return self.filter.parts if isinstance(self.filter, Pyramid | LumaChromaPyramid) else ()
+
+    @property
     def names(self) -> list[list[str]]:
-        """Names of the maps of each pyramid level; for all other filters, one list of all names."""
-        names = list(self.filter.Maps._fields)  # type: ignore[attr-defined]
-        if not isinstance(self.filter, Pyramid):
-            return [names]
-        return [[name for name in names if self.filter.level_of(name) == level] for level in range(self.filter.levels)]
+        """Names of the maps that the network predicts on each of its levels; for other filters, one list of all.
+
+        On level l they are those of a pyramid's level l, or l + lag if its filters begin at a coarser level than the
+        network; what it has on finer levels than that is predicted on level 0.
+        """
+        if not isinstance(self.filter, Pyramid | LumaChromaPyramid):
+            return [list(self.filter.Maps._fields)]  # type: ignore[attr-defined]
+        levels: list[list[str]] = [[] for _ in range(self.parts[0].pyramid.levels - self.parts[0].lag)]
+        for part in self.parts:
+            for name in part.pyramid.Maps._fields:  # type: ignore[attr-defined]
+                levels[max(part.pyramid.level_of(name) - part.lag, 0)].append(part.full(name))
+        return levels
+
+    @property
+    def folds(self) -> list[tuple[slice, int, int]]:
+        """The inputs of a level: planes of the filter, how often they are halved first, and the side of folded blocks.
+
+        Of all inputs so many pixels become the channels of one.
+        """
+        if not self.parts:
+            return [(slice(None), 0, self.down)]
+        return [(part.channels, part.lag, self.down // 2**part.lag) for part in self.parts]
+
+    def enlargement(self, level: int, name: str) -> int:
+        """How often the output of a level's head is enlarged to the size of the map ``name``."""
+        finer = level - self.filter.level_of(name) if self.parts else 0  # type: ignore[attr-defined]
+        return int(self.down * 2**finer)
 
     def written(self, level: int) -> list[str]:
         """Names of the maps of a pyramid level that the network's head predicts."""
@@ -83,6 +115,16 @@ class Architecture:
         """Number of planes of each map that the level's head predicts."""
         return [math.prod(self.filter.plane_shape(name)) for name in self.written(level)]
 
+    @property
+    def by_level(self) -> bool:
+        """Whether the network is told noise levels for each level and input, not one for all."""
+        return self.noise == "profile" or len(self.folds) > 1
+
+    @property
+    def folded(self) -> list[int]:
+        """Channels of each of the inputs after folding."""
+        return [len(range(self.channels)[planes]) * side**2 for planes, _, side in self.folds]
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of all weights, by their names."""
         width = self.width
@@ -90,9 +132,9 @@ class Architecture:
         for level in range(len(self.names)):
             planes = sum(self.planes(level))
             shapes |= {
-                f"stems.{level}.weight": (width, self.channels * self.down**2, 3, 3),
+                f"stems.{level}.weight": (width, sum(self.folded), 3, 3),
                 f"stems.{level}.bias": (width,),
-                f"scales.{level}.weight": (width, 1, 1, 1),
+                f"scales.{level}.weight": (width, len(self.folded), 1, 1),
                 f"heads.{level}.weight": (planes, width, 1, 1),
                 f"heads.{level}.bias": (planes,),
             }
@@ -111,4 +153,4 @@ class Architecture:
 
 def is_guide(name: str) -> bool:
     """Whether the map ``name`` is a guide, which consists of linear features of the image."""
-    return name.partition("_")[0] == "guide"
+    return "guide" in name.split("_")

@@ -16,45 +16,45 @@ column = np.uintp  # signed columns make Numba emit a wraparound test, which tur
 
 
 @kernel
-def fold(image, scale, down, y0, x0, tile):
-    """Fill ``tile`` (C down^2, rows, columns) from ``image`` (C, H, W) / (4 scale); pixels outside repeat the edge.
+def fold(image, black, scale, side, down, y0, x0, tile):
+    """Fill ``tile`` (C down^2, rows, columns) from (``image`` - black) / (4 scale); pixels outside repeat the edge.
 
     ``y0`` and ``x0`` are the position of the tile's first row and column, in blocks of ``down`` x ``down`` pixels.
-    ``scale`` is (1, 1) or (H, W).
+    ``scale`` is (1, 1), or has a value for each block of ``side`` x ``side`` pixels.
     """
     channels, height, width = image.shape
     rows, columns = -(-height // down), -(-width // down)
-    quarter = tile.dtype.type(0.25)
+    quarter, dark = tile.dtype.type(0.25), tile.dtype.type(black)
     left = max(0, -x0)
     right = max(left, min(tile.shape[2], width // down - x0))  # from here on, clamped
     for c in range(channels):
         for dy in range(down):
             for r in range(tile.shape[1]):
                 y = min(min(max(y0 + r, 0), rows - 1) * down + dy, height - 1)
-                source, unit = image[c, y], scale[min(y, scale.shape[0] - 1)]
+                source, unit = image[c, y], scale[min(y // side, scale.shape[0] - 1)]
                 for dx in range(down):
                     target = tile[(c * down + dy) * down + dx, r]
                     if unit.size == 1:
                         inverse = quarter / unit[0]
                         inner = source[(x0 + left) * down + dx :: down] if left < right else source
                         for j in range(right - left):
-                            target[left + j] = inner[j] * inverse
+                            target[left + j] = (inner[j] - dark) * inverse
                         for j in range(left):
-                            target[j] = source[min(dx, width - 1)] * inverse
+                            target[j] = (source[min(dx, width - 1)] - dark) * inverse
                         for j in range(right, tile.shape[2]):
-                            target[j] = source[min(min(x0 + j, columns - 1) * down + dx, width - 1)] * inverse
+                            target[j] = (source[min(min(x0 + j, columns - 1) * down + dx, width - 1)] - dark) * inverse
                     else:
                         for j in range(tile.shape[2]):
                             x = min(min(max(x0 + j, 0), columns - 1) * down + dx, width - 1)
-                            target[j] = source[x] * (quarter / unit[x])
+                            target[j] = (source[x] - dark) * (quarter / unit[x // side])
 
 
 @kernel
 def begin(bias, slope, noise, coarser, y0, x0, tile):
     """Fill ``tile`` with the summands of the first layer: bias + slope * noise, and ``coarser`` at twice its size.
 
-    ``noise`` (log2 of the noise level) is (1, 1) or (rows, columns) of the image. ``coarser`` (channels, rows / 2,
-    columns / 2) is enlarged bilinearly, with half-pixel centres and the edge repeated; or it is empty.
+    ``noise`` (log2 of noise levels) is (inputs, 1, 1) or (inputs, rows, columns) of the image. ``coarser``
+    (channels, rows / 2, columns / 2) is enlarged bilinearly, with half-pixel centres and the edge repeated; or empty.
     """
     channels, rows, columns = tile.shape
     height, width = coarser.shape[1:]
@@ -63,12 +63,14 @@ def begin(bias, slope, noise, coarser, y0, x0, tile):
     for o in range(channels):
         for r in range(rows):
             target = tile[o, r]
-            here = noise[min(max(y0 + r, 0), noise.shape[0] - 1)]
-            if here.size == 1:
-                target[:] = bias[o] + slope[o] * here[0]
-            else:
-                for j in range(columns):
-                    target[j] = bias[o] + slope[o] * here[min(max(x0 + j, 0), here.size - 1)]
+            target[:] = bias[o]
+            for k in range(noise.shape[0]):
+                here = noise[k, min(max(y0 + r, 0), noise.shape[1] - 1)]
+                if here.size == 1:
+                    target[:] += slope[o, k] * here[0]
+                else:
+                    for j in range(columns):
+                        target[j] += slope[o, k] * here[min(max(x0 + j, 0), here.size - 1)]
             if height == 0:
                 continue
             y, x = (y0 + r) >> 1, (x0 >> 1) - 1

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pkn.filters import Filter, MapRange
+from pkn.filters import Filter, LumaChromaPyramid, MapRange
+from pkn.filters.luma_chroma_pyramid import TO_OPPONENT
 from pkn.nets.autograd.function import apply_filter
+from pkn.nets.autograd.reference import mixed
 from pkn.nets.map_net.architecture import FEATURE_SIDE, SIGMA_FLOOR, Architecture
-from pkn.nets.map_net.noise_level import estimate_sigma
+from pkn.nets.map_net.noise_level import estimate_sigma, floors, white_noise
 from pkn.nets.weights import read_weights
 
 
@@ -41,7 +43,7 @@ class MapNet(nn.Module):
     >>> from pkn.filters import Bilateral
     >>> from pkn.nets import MapNet
     >>> net = MapNet(Bilateral(radius=2), channels=1, width=4, depth=2)
-    >>> maps = net(torch.zeros(1, 1, 8, 9), sigma=torch.tensor([0.1]))
+    >>> maps = net(torch.zeros(1, 1, 8, 9), noise=torch.tensor([0.1]))
     >>> maps.sigma_range.shape
     torch.Size([1, 1, 8, 9])
     """
@@ -51,8 +53,9 @@ class MapNet(nn.Module):
         self.architecture = Architecture(flt, channels, **settings)
         self.filter, self.channels, self.down = flt, channels, self.architecture.down
         width, levels = self.architecture.width, range(len(self.architecture.names))
-        self.stems = nn.ModuleList(_Differences(channels * self.down**2, width) for _ in levels)
-        self.scales = nn.ModuleList(nn.Conv2d(1, width, 1, bias=False) for _ in levels)
+        folded = self.architecture.folded
+        self.stems = nn.ModuleList(_Differences(folded, width) for _ in levels)
+        self.scales = nn.ModuleList(nn.Conv2d(len(folded), width, 1, bias=False) for _ in levels)
         layers: list[nn.Module] = [nn.ReLU()]
         for _ in range(self.architecture.depth - 1):
             layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
@@ -63,48 +66,79 @@ class MapNet(nn.Module):
         guides = [name for level in levels for name in self.architecture.guides(level)]
         self.features = nn.ModuleDict({name: _Features(channels, *flt.plane_shape(name)) for name in guides})
 
-    def forward(self, image: Tensor, sigma: Tensor | None = None) -> Any:
+    def forward(self, image: Tensor, noise: Any = None) -> Any:
         """Predict maps (N, planes, H, W) for image (N, C, H, W).
 
-        ``sigma`` is the noise level in image values, (N,) or at each pixel (N, 1, H, W); estimated if None.
+        ``noise`` is the noise level in image values, (N,) or at each pixel (N, 1, H, W); estimated if None. A network
+        that is told a profile also takes a list of :class:`pkn.nets.NoiseCurve`, one for each image.
         """
-        sigma = _estimated(image) if sigma is None else sigma
-        images, scales = [image], [sigma.reshape(-1, 1, 1, 1) if sigma.ndim == 1 else sigma]
-        while len(images) < len(self.architecture.names):
+        noise = _estimated(image) if noise is None else noise
+        levels = range(len(self.architecture.names))
+        images = [_planes(self.filter, image)]
+        while len(images) < len(levels) + max(lag for _, lag, _ in self.architecture.folds):
             images.append(_halved(images[-1]))
-            scales.append(_halved(scales[-1]) if sigma.ndim > 1 else scales[-1])
+        scales = self._scales(images, noise)
         maps: dict[str, Tensor] = {}
         features: Tensor | None = None
-        for level in reversed(range(len(images))):
-            features = self._embed(level, images[level], scales[level] + SIGMA_FLOOR, features)
-            maps |= self._maps(level, images[level], features)
+        for level in reversed(levels):
+            features = self._embed(level, images, scales[level], features)
+            maps |= self._maps(level, images, features)
         return self.filter.Maps(**maps)
 
-    def _embed(self, level: int, image: Tensor, scale: Tensor, coarser: Tensor | None) -> Tensor:
-        """Return features (N, width, H / down, W / down) of a pyramid level."""
-        folded = F.pixel_unshuffle(_padded(image / (4 * scale), self.down), self.down)
-        folded = folded.contiguous(memory_format=torch.channels_last)  # convolutions run three times as fast
-        inputs = self.stems[level](folded)
-        if scale.shape[2:] == image.shape[2:]:
-            scale = F.avg_pool2d(_padded(scale, self.down), self.down)
-        inputs = inputs + self.scales[level](torch.log2(scale / 0.1))
+    def _scales(self, images: list[Tensor], noise: Any) -> list[list[Tensor]]:
+        """Noise levels for each network level and input: (N, 1, 1, 1), or (N, 1, rows, columns)."""
+        levels, inputs = range(len(self.architecture.names)), range(len(self.architecture.folds))
+        if not self.architecture.by_level:
+            scales = [noise.reshape(-1, 1, 1, 1) if noise.ndim == 1 else noise]
+            while len(scales) < len(levels):
+                scales.append(_halved(scales[-1]) if noise.ndim > 1 else scales[-1])
+            return [[scale + SIGMA_FLOOR] for scale in scales]
+        if isinstance(noise, Tensor):
+            noise = [white_noise(self.filter, each.cpu().numpy()) for each in noise]
+        stacked = []
+        for level in levels:
+            luma = images[level][:, 0].detach().cpu().numpy()  # or the only plane
+            told = np.stack([each.at(self.architecture, level, at) for each, at in zip(noise, luma, strict=True)])
+            scale = torch.from_numpy(told + floors(self.architecture, level)).to(images[0])
+            stacked.append([scale[:, k : k + 1] for k in inputs])
+        return stacked
+
+    def _embed(self, level: int, images: list[Tensor], scales: list[Tensor], coarser: Tensor | None) -> Tensor:
+        """Return features (N, width, H / down, W / down) of a level."""
+        folded = []
+        means = []
+        for (planes, lag, side), scale in zip(self.architecture.folds, scales, strict=True):
+            image = images[level + lag][:, planes]
+            if scale.shape[2:] == image.shape[2:] and side > 1:  # a level at each pixel
+                means.append(F.avg_pool2d(_padded(scale, side), side))
+                folded.append(F.pixel_unshuffle(_padded(image / (4 * scale), side), side))
+            else:
+                means.append(scale)
+                folded.append(F.pixel_unshuffle(_padded(image, side), side) / (4 * scale))
+        # Convolutions run three times as fast on channels_last.
+        inputs = self.stems[level](torch.cat(folded, 1).contiguous(memory_format=torch.channels_last))
+        inputs = inputs + self.scales[level](torch.log2(torch.cat(means, 1) / 0.1))
         if coarser is not None:
             inputs = inputs + _resample(coarser, 2)[..., : inputs.shape[2], : inputs.shape[3]]
         features: Tensor = self.trunk(inputs)
         return features
 
-    def _maps(self, level: int, image: Tensor, features: Tensor) -> dict[str, Tensor]:
-        """Return the maps of a pyramid level from its features."""
-        height, width = image.shape[-2:]
-        raw = _resample(self.heads[level](features), self.down)[..., :height, :width]
-        parts = torch.split(raw, self.architecture.planes(level), 1)
-        written = zip(self.architecture.written(level), parts, strict=True)
-        maps = {name: _squash(part, self.filter.ranges[name]).contiguous() for name, part in written}
-        return maps | {name: self.features[name](image) for name in self.architecture.guides(level)}
+    def _maps(self, level: int, images: list[Tensor], features: Tensor) -> dict[str, Tensor]:
+        """Return the maps of a level from its features."""
+        parts = torch.split(self.heads[level](features), self.architecture.planes(level), 1)
+        maps: dict[str, Tensor] = {}
+        for name, part in zip(self.architecture.written(level), parts, strict=True):
+            height, width = self.filter.map_size(name, images[0].shape[-2:])  # type: ignore[arg-type]
+            raw = _resample(part, self.architecture.enlargement(level, name))[..., :height, :width]
+            maps[name] = _squash(raw, self.filter.ranges[name]).contiguous()
+        for name in self.architecture.guides(level):
+            at = self.filter.level_of(name) if self.architecture.parts else level  # type: ignore[attr-defined]
+            maps[name] = self.features[name](images[at])
+        return maps
 
-    def denoise(self, image: Tensor, sigma: Tensor | None = None) -> Tensor:
-        """Return the filtered image (N, C, H, W); ``sigma`` as in :meth:`forward`."""
-        return apply_filter(self.filter, image, self(image, sigma))
+    def denoise(self, image: Tensor, noise: Any = None) -> Tensor:
+        """Return the filtered image (N, C, H, W); ``noise`` as in :meth:`forward`."""
+        return apply_filter(self.filter, image, self(image, noise))
 
 
 def weights_of(net: MapNet) -> dict[str, np.ndarray]:
@@ -144,13 +178,15 @@ def load_net(path: str | Path) -> MapNet:
 
 
 class _Differences(nn.Conv2d):
-    """A 3 x 3 convolution whose weights sum to 0, so that maps don't depend on brightness."""
+    """A 3 x 3 convolution whose weights sum to 0 over each input, so that maps don't depend on brightness or tint."""
 
-    def __init__(self, channels: int, width: int) -> None:
-        super().__init__(channels, width, 3)
+    def __init__(self, inputs: list[int], width: int) -> None:
+        super().__init__(sum(inputs), width, 3)
+        self.inputs = inputs
 
     def forward(self, image: Tensor) -> Tensor:
-        weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        parts = torch.split(self.weight, self.inputs, 1)
+        weight = torch.cat([part - part.mean((1, 2, 3), keepdim=True) for part in parts], 1)
         return F.conv2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), weight, self.bias)
 
 
@@ -182,6 +218,11 @@ def _estimated(image: Tensor) -> Tensor:
     return torch.from_numpy(estimate_sigma(image.detach().cpu().numpy())).to(image.device)
 
 
+def _planes(flt: Filter, image: Tensor) -> Tensor:
+    """The planes that the filter's pyramids take."""
+    return mixed(TO_OPPONENT, image) if isinstance(flt, LumaChromaPyramid) else image
+
+
 def _padded(image: Tensor, multiple: int) -> Tensor:
     height, width = image.shape[-2:]
     missing = (-width % multiple, -height % multiple)
@@ -193,4 +234,6 @@ def _halved(image: Tensor) -> Tensor:
 
 
 def _resample(maps: Tensor, factor: int) -> Tensor:
+    if factor == 1:
+        return maps
     return F.interpolate(maps, scale_factor=factor, mode="bilinear", align_corners=False)

@@ -1,14 +1,120 @@
-"""Estimation of the noise level of white Gaussian noise."""
+"""Noise levels: what networks are told, and the estimate for white Gaussian noise."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
+from pkn.filters import Filter, LumaChromaPyramid
 from pkn.filters.arrays import to_floats
+from pkn.filters.pyramid import MOST_LEVELS
+from pkn.nets.map_net.architecture import SIGMA_FLOOR, Architecture
 
 SAMPLES = 1 << 18  # the median of so many residuals has an error of 0.3 %; large images cost no more
 SAMPLE = 4096  # residuals that give an interval around the median
 ROWS = 64  # processed together
+
+
+class NoiseCurve(NamedTuple):
+    """Standard deviations of noise over intensity, on the levels of a pyramid.
+
+    Parameters
+    ----------
+    intensity : array of shape (K,)
+        Increasing intensities, of a grey image or of luma.
+    sigma : array of shape (levels, parts, K)
+        There, in image values: of a grey image, or of luma and of chroma's planes (see
+        :class:`pkn.filters.LumaChromaPyramid`). Halving white noise halves it from level to level.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pkn.nets import NoiseCurve
+    >>> NoiseCurve.white(0.1).sigma[:3, 0, 0].tolist()
+    [0.1, 0.05, 0.025]
+    """
+
+    intensity: np.ndarray
+    sigma: np.ndarray
+
+    @classmethod
+    def white(cls, sigma: float, rgb: bool = False) -> "NoiseCurve":
+        """White noise of a standard deviation, of a grey image or of each channel of an RGB image."""
+        return cls(np.zeros(1), sigma * _white_factors(rgb)[..., None])
+
+    def at(self, architecture: Architecture, level: int, luma: np.ndarray) -> np.ndarray:
+        """Standard deviations of a level's inputs, (inputs, H / down, W / down) for its ``luma`` (H, W).
+
+        (inputs, 1, 1) if they don't depend on intensity.
+        """
+        sigma = [self.sigma[level + lag, part] for part, (_, lag, _) in enumerate(architecture.folds)]
+        if self.intensity.size == 1:
+            return np.array(sigma, np.float32)[..., None]
+        means = _smoothed(block_means(luma, architecture.down))
+        return np.stack([np.interp(means, self.intensity, each) for each in sigma]).astype(np.float32)
+
+
+class NoiseMap(NamedTuple):
+    """White noise with a standard deviation at each pixel.
+
+    Parameters
+    ----------
+    sigma : array of shape (H, W)
+        Of a grey image, or of each channel of an RGB image.
+    rgb : bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pkn.nets import NoiseMap
+    >>> NoiseMap(np.full((4, 6), 0.1), rgb=False).sigma.shape
+    (4, 6)
+    """
+
+    sigma: np.ndarray
+    rgb: bool
+
+    def at(self, architecture: Architecture, level: int, luma: np.ndarray) -> np.ndarray:
+        """As for :class:`NoiseCurve`."""
+        factors = _white_factors(self.rgb)
+        blocks = block_means(self.sigma, architecture.down * 2**level)
+        inputs = enumerate(architecture.folds)
+        return np.stack([factors[level + lag, part] * blocks for part, (_, lag, _) in inputs]).astype(np.float32)
+
+
+def _white_factors(rgb: bool) -> np.ndarray:
+    """Standard deviations of white noise of 1 on the levels of a pyramid, (levels, parts)."""
+    halved = 0.5 ** np.arange(MOST_LEVELS + 1)
+    return np.stack([halved, halved], 1) / math.sqrt(3) if rgb else halved[:, None]
+
+
+def white_noise(flt: Filter, sigma: np.ndarray) -> NoiseCurve | NoiseMap:
+    """White noise of a standard deviation: a number, or at each pixel, of any shape whose only sizes are (H, W)."""
+    rgb = isinstance(flt, LumaChromaPyramid)
+    return NoiseCurve.white(float(np.squeeze(sigma)), rgb) if np.size(sigma) == 1 else NoiseMap(np.squeeze(sigma), rgb)
+
+
+def floors(architecture: Architecture, level: int) -> np.ndarray:
+    """What is added to a level's noise levels, (inputs, 1, 1), so that the inputs' scale has a lower bound."""
+    rgb = isinstance(architecture.filter, LumaChromaPyramid)
+    return NoiseCurve.white(SIGMA_FLOOR, rgb).at(architecture, level, np.zeros((1, 1)))
+
+
+def block_means(plane: np.ndarray, side: int) -> np.ndarray:
+    """Means of ``side`` x ``side`` pixels, the edge repeated; a single value stays."""
+    if plane.size == 1:
+        return plane
+    rows, columns = (-(-size // side) for size in plane.shape)
+    missing = [(0, size * side - given) for size, given in zip((rows, columns), plane.shape, strict=True)]
+    blocks = np.pad(plane, missing, mode="edge").reshape(rows, side, columns, side)
+    return np.ascontiguousarray(blocks.mean((1, 3)))
+
+
+def _smoothed(plane: np.ndarray) -> np.ndarray:
+    """Means of 3 x 3 pixels, the edge repeated."""
+    padded = np.pad(plane, 1, mode="edge")
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    return np.asarray((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9)
 
 
 def estimate_sigma(image: np.ndarray) -> np.ndarray:

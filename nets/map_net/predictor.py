@@ -1,20 +1,33 @@
 """Prediction of maps without torch: tile by tile through the kernels of ``conv_kernels``."""
 
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pkn.filters import MapRange
-from pkn.filters.engine.pyramid_levels import halve
+from pkn.filters import Filter, LumaChromaPyramid, MapRange
+from pkn.filters.engine.pyramid_levels import halve, level_size
 from pkn.filters.engine.threads import run_strips, scratch
+from pkn.filters.luma_chroma_pyramid import to_opponent, to_rgb
 from pkn.nets.map_net.architecture import FEATURE_SIDE, SIGMA_FLOOR, Architecture
 from pkn.nets.map_net.conv_kernels import BLOCK, GROUP, begin, combine, convolve, correlate, expand, fill, fold
-from pkn.nets.map_net.noise_level import estimate_sigma
+from pkn.nets.map_net.noise_level import NoiseCurve, NoiseMap, block_means, estimate_sigma, floors, white_noise
 from pkn.nets.weights import read_weights
 
 TILE = (32, 8 * BLOCK)  # rows, and columns with margins at most: the layers of a tile fit the caches
+IN_IMAGE_VALUES = ("image value", "guide value")  # units of maps that scale with the image
 UNROLLED = (0,)  # see conv_kernels.convolve
+
+
+class Span(NamedTuple):
+    """What an image's values span: its black, and its contrast from there on."""
+
+    black: float = 0.0
+    contrast: float = 1.0
+
+
+WHOLE = Span()
 
 
 class Predictor:
@@ -34,7 +47,7 @@ class Predictor:
     >>> from pkn.nets import load_predictor
     >>> from pkn.pretrained import weights_folder
     >>> predictor = load_predictor(weights_folder() / "bilateral-grey.safetensors")
-    >>> maps = predictor(np.zeros((1, 1, 20, 30), np.float32), sigma=np.array([0.1], np.float32))
+    >>> maps = predictor(np.zeros((1, 1, 20, 30), np.float32), noise=np.array([0.1], np.float32))
     >>> maps._fields, maps.sigma_range.shape
     (('sigma_space', 'sigma_range'), (1, 1, 20, 30))
     """
@@ -44,9 +57,9 @@ class Predictor:
         self.filter, self.channels, self.noise = architecture.filter, architecture.channels, architecture.noise
         self.width = architecture.width + -architecture.width % GROUP  # channels of features, in whole groups
         levels = range(len(architecture.names))
-        self._stems = [_differences(weights[f"stems.{level}.weight"]) for level in levels]
+        self._stems = [_differences(weights[f"stems.{level}.weight"], architecture.folded) for level in levels]
         self._starts = [
-            (_padded(weights[f"stems.{level}.bias"]), _padded(weights[f"scales.{level}.weight"].ravel()))
+            (_padded(weights[f"stems.{level}.bias"]), _padded(weights[f"scales.{level}.weight"][:, :, 0, 0]))
             for level in levels
         ]
         trunk = range(1, 2 * architecture.depth - 1, 2)
@@ -58,51 +71,66 @@ class Predictor:
             for level in levels
         ]
 
-    def __call__(self, image: np.ndarray, sigma: np.ndarray | None = None) -> Any:
+    def __call__(self, image: np.ndarray, noise: Any = None, span: Span = WHOLE) -> Any:
         """Predict maps.
 
         Parameters
         ----------
         image : float32 array of shape (N, C, H, W)
-        sigma : array of shape (N,) or (N, 1, H, W), optional
-            The noise level of each image or pixel, in image values; estimated if None.
+        noise : array of shape (N,) or (N, 1, H, W), or list of N NoiseCurve, optional
+            The noise level of each image or pixel, in image values, or what else the network is told (see
+            :class:`pkn.nets.Architecture`); estimated as white noise if None.
+        span : Span
+            The image's black and contrast, which were 0 and 1 in training. Maps in image values scale with it.
 
         Returns
         -------
         NamedTuple of float32 arrays (N, planes, H, W), of the filter's ``Maps`` type
         """
-        sigma = estimate_sigma(image) if sigma is None else sigma
-        maps = [self._maps_of(one, np.atleast_2d(np.squeeze(level))) for one, level in zip(image, sigma, strict=True)]
+        noise = estimate_sigma(image) if noise is None else noise
+        maps = [self._maps_of(one, self.told(each), span) for one, each in zip(image, noise, strict=True)]
         return self.filter.Maps(*(_stacked([each[name] for each in maps]) for name in self.filter.Maps._fields))  # type: ignore[attr-defined]
 
-    def _maps_of(self, image: np.ndarray, sigma: np.ndarray) -> dict[str, np.ndarray]:
-        """Maps (planes, H, W) of image (C, H, W); ``sigma`` (1, 1) or (H, W)."""
-        images, sigmas = [image], [sigma.astype(np.float32, copy=False)]
+    def told(self, noise: Any) -> Any:
+        """What the network is told of one image's noise: a curve or a map by level, or an array (1, 1) or (H, W)."""
+        if isinstance(noise, NoiseCurve | NoiseMap):
+            return noise
+        if self.architecture.by_level:
+            return white_noise(self.filter, noise)
+        return np.atleast_2d(np.squeeze(noise)).astype(np.float32, copy=False)
+
+    def _maps_of(self, image: np.ndarray, told: Any, span: Span) -> dict[str, np.ndarray]:
+        """Maps (planes, H, W) of image (C, H, W); ``told`` as from :meth:`told`."""
+        images = [planes_of(self.filter, image)]
+        noises = [told]
         while len(images) < len(self.architecture.names):
             images.append(halve(images[-1]))
-            sigmas.append(halve(sigmas[-1]) if sigma.size > 1 else sigmas[-1])
+            whole = isinstance(told, NoiseCurve | NoiseMap) or told.size == 1
+            noises.append(noises[-1] if whole else halve(noises[-1]))
         maps: dict[str, np.ndarray] = {}
         features = np.empty((0, 0, 0), np.float32)
         for level in reversed(range(len(images))):
-            here, features = self.predict_level(level, images[level], sigmas[level], features)
+            here, features = self.predict_level(level, images[level], noises[level], features, span)
             maps |= here
         return maps
 
     def predict_level(
-        self, level: int, image: np.ndarray, sigma: np.ndarray, coarser: np.ndarray
+        self, level: int, image: np.ndarray, noise: Any, coarser: np.ndarray, span: Span = WHOLE
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Predict the maps of one pyramid level.
+        """Predict the maps of one level.
 
         Parameters
         ----------
         level : int
-            The pyramid level, 0 for the finest.
+            The level, 0 for the finest.
         image : array of shape (C, H, W)
-            The image on that level.
-        sigma : array of shape (1, 1) or (H, W)
-            The noise level.
+            The planes of the filter (see :func:`planes_of`) on that level.
+        noise : NoiseCurve, NoiseMap or array of shape (1, 1) or (H, W)
+            What the network is told of the noise.
         coarser : array of shape (width, H / (2 down), W / (2 down))
             Features of the next coarser level; empty on the coarsest.
+        span : Span
+            As in a call.
 
         Returns
         -------
@@ -110,33 +138,53 @@ class Predictor:
         features : array of shape (width, H / down, W / down)
             For the next finer level; empty on level 0.
         """
-        raw, features = self._features(level, image, sigma + np.float32(SIGMA_FLOOR), coarser)
-        return {**self._written(level, raw, image.shape[1:]), **self._guides(level, image)}, features
+        images = [image]
+        for _ in range(max(lag for _, lag, _ in self.architecture.folds)):
+            images.append(halve(images[-1]))
+        scales = self._scales(level, image, noise, span.contrast)
+        raw, features = self._features(level, images, scales, coarser, span)
+        return {**self._written(level, raw, image.shape[1:], span.contrast), **self._guides(level, images)}, features
+
+    def _scales(self, level: int, image: np.ndarray, noise: Any, unit: float) -> np.ndarray:
+        """Noise levels (inputs, 1, 1), or at each pixel (inputs, H, W) or each block of down x down (inputs, h, w)."""
+        if isinstance(noise, NoiseCurve | NoiseMap):
+            floor = np.float32(unit) * floors(self.architecture, level)
+            return np.asarray(noise.at(self.architecture, level, image[0]) + floor)
+        return np.asarray(noise[None] + np.float32(SIGMA_FLOOR * unit))
 
     @property
     def margin(self) -> int:
         """Pixels of a level around a part of it that the part's maps depend on, apart from coarser levels."""
-        return max(self.architecture.down * (self.architecture.depth + 1), FEATURE_SIDE // 2)
+        smoothing = int(self.architecture.by_level)  # of the intensities at which noise levels are looked up
+        return max(self.architecture.down * (self.architecture.depth + 1 + smoothing), 2 * (FEATURE_SIDE // 2))
 
     def _features(
-        self, level: int, image: np.ndarray, scale: np.ndarray, coarser: np.ndarray
+        self, level: int, images: list[np.ndarray], scale: np.ndarray, coarser: np.ndarray, span: Span
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the output of the level's head, at 1 / down of the resolution, and the features before it."""
         down, depth = self.architecture.down, self.architecture.depth
-        size = tuple(-(-side // down) for side in image.shape[1:])
+        size = tuple(-(-side // down) for side in images[0].shape[1:])
         raw = np.empty((len(self._heads[level][1]), *size), np.float32)
         width = self.width
         features = np.empty((width, *size) if level else (width, 0, 0), np.float32)
-        noise = np.log2(_means(scale, down) / np.float32(0.1))
+        each_pixel = scale.shape[1:] == images[0].shape[1:] and scale[0].size > 1
+        means = np.stack([block_means(each, down) if each_pixel else each for each in scale])
+        noise = np.log2(means / np.float32(0.1 * span.contrast))
+        inputs = [
+            (np.ascontiguousarray(images[lag][planes]), black, each, 1 if each_pixel else side, side)
+            for (planes, lag, side), each, black in zip(self.architecture.folds, scale, (span.black, 0.0), strict=False)
+        ]
         columns = _tile_columns(size[1], 2 * depth - 2) + 2
 
         def task(n: int, start: int, stop: int) -> None:
             rows = stop - start + 2 * depth
-            folded = scratch("folded", (image.shape[0] * down * down, rows, columns), image.dtype)
-            tiles = [scratch(name, (width, rows, columns), image.dtype) for name in ("layer", "next layer")]
+            folded = scratch("folded", (sum(self.architecture.folded), rows, columns), raw.dtype)
+            parts = np.split(folded, np.cumsum(self.architecture.folded)[:-1])
+            tiles = [scratch(name, (width, rows, columns), raw.dtype) for name in ("layer", "next layer")]
             for x in range(0, size[1], columns - 2 * depth):
                 place = (start - depth, x - depth)
-                fold(image, scale, down, *place, folded)
+                for own, part in zip(inputs, parts, strict=True):
+                    fold(*own, *place, part)
                 begin(*self._starts[level], noise, coarser, *place, tiles[0])
                 convolve(folded, self._stems[level], 1, rows - 1, *place, *size, UNROLLED, tiles[0])
                 for layer, (weight, bias) in enumerate(self._trunk, 2):
@@ -151,16 +199,21 @@ class Predictor:
         run_strips(task, 1, size[0], TILE[0])
         return raw, features
 
-    def _written(self, level: int, raw: np.ndarray, size: tuple[int, ...]) -> dict[str, np.ndarray]:
+    def _written(self, level: int, raw: np.ndarray, size: tuple[int, int], unit: float) -> dict[str, np.ndarray]:
         maps, first = {}, 0
         for name, planes in zip(self.architecture.written(level), self.architecture.planes(level), strict=True):
-            maps[name] = self._expanded(raw[first : first + planes], self.filter.ranges[name], size)
+            part, factor = raw[first : first + planes], self.architecture.enlargement(level, name)
+            here = level_size(size, int(math.log2(self.architecture.down // factor)))
+            limits = self.filter.ranges[name]
+            if limits.unit in IN_IMAGE_VALUES:
+                limits = limits._replace(low=limits.low * unit, high=limits.high * unit)
+            maps[name] = self._expanded(part, factor, limits, here)
             first += planes
         return maps
 
-    def _expanded(self, raw: np.ndarray, limits: MapRange, size: tuple[int, ...]) -> np.ndarray:
+    def _expanded(self, raw: np.ndarray, factor: int, limits: MapRange, size: tuple[int, int]) -> np.ndarray:
         out = np.empty((len(raw), *size), np.float32)
-        squash = self.architecture.down, limits.low, limits.high, limits.logarithmic
+        squash = factor, limits.low, limits.high, limits.logarithmic
 
         def task(n: int, start: int, stop: int) -> None:
             expand(raw, *squash, start, stop, out)
@@ -168,13 +221,26 @@ class Predictor:
         run_strips(task, 1, size[0], TILE[0])
         return out
 
-    def _guides(self, level: int, image: np.ndarray) -> dict[str, np.ndarray]:
+    def _guides(self, level: int, images: list[np.ndarray]) -> dict[str, np.ndarray]:
         around = FEATURE_SIDE // 2
-        padded = np.pad(image, [(0, 0), (around, around), (around, around)], mode="edge")
-        return {
-            name: _correlated(padded, self.weights[f"features.{name}.weight"])
-            for name in self.architecture.guides(level)
-        }
+        guides = {}
+        for name in self.architecture.guides(level):
+            finer = self.architecture.down // self.architecture.enlargement(level, name)
+            image = images[int(math.log2(finer))]
+            padded = np.pad(image, [(0, 0), (around, around), (around, around)], mode="edge")
+            guides[name] = _correlated(padded, self.weights[f"features.{name}.weight"])
+        return guides
+
+
+def planes_of(flt: Filter, image: np.ndarray) -> np.ndarray:
+    """The planes (C, H, W) of an image that the pyramids of ``flt`` take: luma and chroma, or the image itself."""
+    return to_opponent(image[None])[0] if isinstance(flt, LumaChromaPyramid) else image
+
+
+def image_of(flt: Filter, planes: list[np.ndarray]) -> np.ndarray:
+    """The image (C, H, W) of the results of the pyramids of ``flt``; the inverse of :func:`planes_of`."""
+    whole = planes[0] if len(planes) == 1 else np.concatenate(planes)
+    return to_rgb(whole[None])[0] if isinstance(flt, LumaChromaPyramid) else whole
 
 
 def _tile_columns(width: int, margins: int) -> int:
@@ -224,9 +290,10 @@ def load_predictor(path: str | Path) -> Predictor:
     return Predictor(*read_weights(path))
 
 
-def _differences(weight: np.ndarray) -> np.ndarray:
-    """Return the taps of a layer whose weights sum to 0, so that maps don't depend on brightness."""
-    return _taps(weight - weight.mean((1, 2, 3), keepdims=True))
+def _differences(weight: np.ndarray, inputs: list[int]) -> np.ndarray:
+    """Return the taps of a layer whose weights sum to 0 over each input, so that maps don't depend on brightness."""
+    parts = np.split(weight, np.cumsum(inputs)[:-1], axis=1)
+    return _taps(np.concatenate([part - part.mean((1, 2, 3), keepdims=True) for part in parts], axis=1))
 
 
 def _taps(weight: np.ndarray) -> np.ndarray:
@@ -239,13 +306,3 @@ def _padded(values: np.ndarray, axis: int = 0) -> np.ndarray:
     missing = [(0, 0)] * values.ndim
     missing[axis] = (0, -values.shape[axis] % GROUP)
     return np.ascontiguousarray(np.pad(values, missing))
-
-
-def _means(scale: np.ndarray, down: int) -> np.ndarray:
-    """Return the means of ``down`` x ``down`` values of a map, the edge repeated; a single value stays."""
-    if scale.size == 1:
-        return scale
-    rows, columns = (-(-side // down) for side in scale.shape)
-    missing = [(0, size * down - side) for size, side in zip((rows, columns), scale.shape, strict=True)]
-    blocks = np.pad(scale, missing, mode="edge").reshape(rows, down, columns, down)
-    return np.ascontiguousarray(blocks.mean((1, 3)))

@@ -5,13 +5,14 @@ kept: the coarser result, and the network's features there, at 1 / down of the c
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pkn.filters import Filter, Pyramid
-from pkn.filters.engine.pyramid_levels import blend, halve, level_size
+from pkn.filters import Filter
+from pkn.filters.engine.pyramid_levels import halve, level_size
 from pkn.nets.map_net.architecture import FEATURE_SIDE
-from pkn.nets.map_net.predictor import Predictor
+from pkn.nets.map_net.predictor import WHOLE, Predictor, Span, image_of, planes_of
 
 TILE = 768  # px a side, for RGB; smaller tiles cost more for their margins, twice the side takes four times the memory
 
@@ -20,8 +21,26 @@ Read = Callable[[Tile], np.ndarray]
 Write = Callable[[Tile, np.ndarray], None]
 
 
+class Told(NamedTuple):
+    """What a network is told of an image.
+
+    Parameters
+    ----------
+    noise : array of shape (1,) or (1, 1, H, W), NoiseCurve or NoiseMap
+        Noise levels; see :meth:`pkn.nets.Predictor.told`.
+    span : Span
+        The image's black and contrast.
+    level : float
+        The typical noise level, for reports.
+    """
+
+    noise: Any
+    span: Span = WHOLE
+    level: float = 0.0
+
+
 def filter_by_tiles(
-    predictor: Predictor, read: Read, size: tuple[int, int], sigma: np.ndarray, strength: float, write: Write
+    predictor: Predictor, read: Read, size: tuple[int, int], noise: Told, strength: Any, write: Write
 ) -> None:
     """Filter an image without invalid pixels by the maps that a network predicts for it.
 
@@ -32,73 +51,98 @@ def filter_by_tiles(
     read : callable
         ``read((rows, columns))`` gives that part of the image, (C, rows, columns), float32.
     size : (height, width)
-    sigma : array of shape (1,)
-        The noise level.
-    strength : float
-        Scales the effect of the maps; 1 leaves them as predicted.
+    noise : Told
+        What the network is told of the noise, and what the image spans.
+    strength : float or (float, float)
+        Scales the effect of the maps; 1 leaves them as predicted. A pair is for luma and chroma.
     write : callable
         ``write((rows, columns), part)`` takes a part of the result.
     """
     levels = len(predictor.architecture.names)
     sizes = [level_size(size, level) for level in range(levels)]
-    readers = [read]
+    readers: list[Read] = [lambda tile: planes_of(predictor.filter, read(tile))]
     for level in range(1, levels):
         readers.append(_part_of(_halved(readers[-1], sizes[level - 1], sizes[level], predictor.channels)))
-    coarser: np.ndarray | None = None
-    features = np.empty((0, 0, 0), np.float32)
+    told = noise._replace(noise=predictor.told(noise.noise))
+    coarser: list[np.ndarray] = []
+    features, lags = np.empty((0, 0, 0), np.float32), [lag for _, lag, _ in predictor.architecture.folds]
     for level in reversed(range(levels)):
-        out = np.empty((predictor.channels, *sizes[level]), np.float32) if level else None
-        put = write if out is None else _into(out)
-        features = _filter_level(
-            predictor, level, readers[level], sizes[level], sigma, strength, coarser, features, put
-        )
-        coarser = out
+        results = _empty_results(predictor, sizes[level]) if level else []
+        put = _into(results, lags) if level else lambda tile, planes: write(tile, image_of(predictor.filter, planes))
+        at = (level, readers[level], sizes[level])
+        features = _filter_level(predictor, at, told, strength, coarser, features, put)
+        coarser = results
+
+
+def _empty_results(predictor: Predictor, size: tuple[int, int]) -> list[np.ndarray]:
+    """Arrays for the results of a level: one for each input, as often halved as its pyramid lags behind."""
+    inputs = [(len(range(predictor.channels)[planes]), lag) for planes, lag, _ in predictor.architecture.folds]
+    return [np.empty((channels, *level_size(size, lag)), np.float32) for channels, lag in inputs]
 
 
 def _filter_level(
     predictor: Predictor,
-    level: int,
-    read: Read,
-    size: tuple[int, int],
-    sigma: np.ndarray,
-    strength: float,
-    coarser: np.ndarray | None,
+    at: tuple[int, Read, tuple[int, int]],
+    told: Told,
+    strength: Any,
+    coarser: list[np.ndarray],
     features: np.ndarray,
-    write: Write,
+    write: Callable[[Tile, list[np.ndarray]], None],
 ) -> np.ndarray:
-    """Write the result of one pyramid level tile by tile, and return the network's features."""
-    down, whole = predictor.architecture.down, predictor.filter
-    flt: Filter = whole.single if isinstance(whole, Pyramid) else whole
-    step = 2 * down  # tiles begin at multiples of this, a pixel of the coarser level's features
+    """Write the results of one level tile by tile, and return the network's features."""
+    level, read, size = at
+    down, lags = predictor.architecture.down, [lag for _, lag, _ in predictor.architecture.folds]
+    step = 2 * max(down, 2 ** max(lags))  # tiles begin at multiples of this: pixels of all that is coarser
     margin = _rounded_up(_own_halo(predictor), step)
     folded = tuple(-(-side // down) for side in size)
     kept = np.empty((predictor.width, *folded) if level else (predictor.width, 0, 0), np.float32)
     side = TILE if predictor.channels > 1 else _rounded_up(TILE * 4 // 3, step)
     for part in tiles(size, side):
         wide = widened(part, margin, size)
-        image = read(wide)
-        maps, here = predictor.predict_level(level, image, sigma.reshape(1, 1), _scaled_part(features, wide, step))
-        maps = _strengthened(whole, maps, strength)
-        names = [name for name in predictor.architecture.names[level] if not name.startswith("blend")]
-        fine, _ = flt.forward(image[None], flt.Maps(*(maps[name][None] for name in names)), keep=False)
-        if coarser is not None:
-            fine, _ = blend(fine, _scaled_part(coarser, wide, 2)[None], maps[f"blend_{level}"][None])
-        inner = tuple(
+        planes = read(wide)
+        crop = _scaled_part(features, wide, 2 * down)
+        maps, here = predictor.predict_level(level, planes, told.noise, crop, told.span)
+        maps = _strengthened(predictor.filter, maps, strength)
+        around = [_scaled_part(each, wide, 2 ** (lag + 1)) for each, lag in zip(coarser, lags, strict=False)]
+        rows, columns = (
             slice(each.start - around.start, each.stop - around.start) for each, around in zip(part, wide, strict=True)
         )
-        write(part, fine[0][:, *inner])
+        inner = rows, columns
+        results = zip(_results(predictor, level, planes, maps, around), lags, strict=True)
+        write(part, [_scaled_part(each, inner, 2**lag if level else 1) for each, lag in results])
         if level:
-            target = tuple(slice(each.start // down, -(-each.stop // down)) for each in part)
-            source = tuple(slice(each.start // down, -(-each.stop // down)) for each in inner)
-            kept[:, *target] = here[:, *source]
+            kept[:, *_scaled(part, down)] = here[:, *_scaled(inner, down)]
     return kept
 
 
-def _strengthened(flt: Filter, maps: dict[str, np.ndarray], strength: float) -> dict[str, np.ndarray]:
-    if strength == 1:
+def _results(
+    predictor: Predictor, level: int, planes: np.ndarray, maps: dict[str, np.ndarray], coarser: list[np.ndarray]
+) -> list[np.ndarray]:
+    """Results of a level for each input; on level 0 all at full resolution."""
+    flt, parts = predictor.filter, predictor.architecture.parts
+    if not parts:
+        names = predictor.architecture.names[0]
+        out, _ = flt.forward(planes[None], flt.Maps(*(maps[name][None] for name in names)), keep=False)
+        return [out[0]]
+    results = []
+    for k, part in enumerate(parts):
+        own = {name: maps[full][None] for name in part.pyramid.ranges if (full := part.full(name)) in maps}
+        images = [np.ascontiguousarray(planes[part.channels])[None]]
+        for _ in range(part.lag):
+            images.append(halve(images[-1]))
+        out = coarser[k][None] if coarser else None
+        for lag in range(part.lag, part.lag - 1 if level else -1, -1):
+            out = part.pyramid.filter_level(level + lag, images[lag], own, out)[0]
+        assert out is not None
+        results.append(out[0])
+    return results
+
+
+def _strengthened(flt: Filter, maps: dict[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
+    if strength == 1 or strength == (1, 1):
         return maps
     named = {name: values.reshape(flt.plane_shape(name) + values.shape[1:]) for name, values in maps.items()}
-    changed = flt.strengthen(named, np.float32(strength))
+    changed = flt.strengthen(named, strength)
     return {name: values.reshape(maps[name].shape) for name, values in changed.items()}
 
 
@@ -108,10 +152,11 @@ def _own_halo(predictor: Predictor) -> int:
     On each level of a pyramid one filter is applied, which needs the maps of the part itself and the guide around it.
     Other filters may apply several in turn, so they need maps within the whole halo.
     """
-    flt = predictor.filter
-    if isinstance(flt, Pyramid):
-        return max(predictor.margin, flt.single.halo + FEATURE_SIDE // 2)
-    return int(flt.halo + predictor.margin)
+    parts = predictor.architecture.parts
+    if parts:
+        own = FEATURE_SIDE // 2 + 1  # for the guide, and a pixel to enlarge a coarser result
+        return int(max(predictor.margin, *(2**part.lag * (part.pyramid.single.halo + own) for part in parts)))
+    return int(predictor.filter.halo + predictor.margin)
 
 
 def halo(predictor: Predictor) -> int:
@@ -124,7 +169,8 @@ def halo(predictor: Predictor) -> int:
 
 def alignment(predictor: Predictor) -> int:
     """The multiple of pixels at which parts of an image must begin, so that their maps are those of the whole."""
-    return int(predictor.architecture.down * 2 ** (len(predictor.architecture.names) - 1))
+    lag = max(lag for _, lag, _ in predictor.architecture.folds)
+    return int(max(predictor.architecture.down, 2**lag) * 2 ** (len(predictor.architecture.names) - 1))
 
 
 def _rounded_up(number: int, step: int) -> int:
@@ -148,8 +194,12 @@ def widened(part: Tile, margin: int, size: tuple[int, int]) -> Tile:
 
 def _scaled_part(planes: np.ndarray, part: Tile, factor: int) -> np.ndarray:
     """Crop planes whose resolution is 1 / factor of the part's."""
+    return np.ascontiguousarray(planes[:, *_scaled(part, factor)])
+
+
+def _scaled(part: Tile, factor: int) -> Tile:
     rows, columns = (slice(each.start // factor, -(-each.stop // factor)) for each in part)
-    return np.ascontiguousarray(planes[:, rows, columns])
+    return rows, columns
 
 
 def _halved(read: Read, size: tuple[int, int], half: tuple[int, int], channels: int) -> np.ndarray:
@@ -164,8 +214,9 @@ def _part_of(planes: np.ndarray) -> Read:
     return lambda part: np.ascontiguousarray(planes[:, *part])
 
 
-def _into(planes: np.ndarray) -> Write:
-    def write(part: Tile, values: np.ndarray) -> None:
-        planes[:, *part] = values
+def _into(results: list[np.ndarray], lags: list[int]) -> Callable[[Tile, list[np.ndarray]], None]:
+    def write(part: Tile, values: list[np.ndarray]) -> None:
+        for result, each, lag in zip(results, values, lags, strict=True):
+            result[:, *_scaled(part, 2**lag)] = each
 
     return write

@@ -25,15 +25,38 @@ REPORT = click.option(
 
 def net_options(function: Any) -> Any:
     """Network, strength and noise level."""
-    function = click.option("--net", default="pyramid", show_default=True, help="Bundled name or .safetensors file.")(
+    function = click.option("--net", default="any-noise", show_default=True, help="Bundled name or .safetensors file.")(
         function
     )
-    function = click.option("--strength", default=1.0, show_default=True, help="0 is the identity, more smooths more.")(
-        function
-    )
+    function = click.option(
+        "--strength",
+        default="1",
+        show_default=True,
+        callback=_to_strength,
+        help="0 is the identity, more smooths more; LUMA,CHROMA for colour.",
+    )(function)
+    function = click.option("--noise", type=IMAGE, callback=_to_profile, help="Noise profile, .json.")(function)
     return click.option("--sigma", type=float, help="Noise level as a fraction of full range; estimated by default.")(
         function
     )
+
+
+def _to_strength(context: Any, option: Any, text: str) -> Any:
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) not in (1, 2):
+        raise ValueError(f"--strength is {text!r}; expected a number, or two as LUMA,CHROMA")
+    return values[0] if len(values) == 1 else values
+
+
+def _to_profile(context: Any, option: Any, path: Path | None) -> Any:
+    if path is None:
+        return None
+    from pkn.restoration.noise_profile import NoiseProfile
+
+    return NoiseProfile.load(path)
 
 
 def require_torch(purpose: str) -> None:

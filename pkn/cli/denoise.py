@@ -23,34 +23,45 @@ SOURCE = click.Path(exists=True, path_type=Path)
 @MAX_PIXELS
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run on a large TIFF.")
 @click.option("--scheduler", help="Zarr: address of a Dask scheduler, such as tcp://host:8786.")
-@click.option("--white", type=float, help="Zarr: the value that stands for 1; by default the largest.")
-def command(source: Path, target: Path, net: str, strength: float, sigma: float | None, **extras: Any) -> None:
+@click.option("--black", default=0.0, help="The value that counts as black, of floats and counts, for the report.")
+@click.option("--white", type=float, help="The value that counts as white, likewise.")
+def command(
+    source: Path, target: Path, net: str, strength: Any, sigma: float | None, noise: Any, **extras: Any
+) -> None:
     """Denoise the image file IN and write it to OUT (PNG, JPEG, TIFF or OME-Zarr).
 
     Bit depth, alpha, colour profile and pages are kept where OUT's format can hold them. A TIFF too large for memory
     goes from file to file, in parts. Of a Zarr image each plane is denoised by itself.
     """
-    settings: dict[str, Any] = {"strength": strength, "sigma": sigma}
+    settings: dict[str, Any] = {"strength": strength, "sigma": sigma, "noise": noise}
     begin = time.perf_counter()
     maps_too = bool(extras["maps_folder"] or extras["page"])
-    megapixels, level = None, None
+    megapixels, level, fractions = None, None, False
     if source.suffix == ".zarr" or target.suffix == ".zarr":
-        _denoise_zarr(source, target, net, **settings, white=extras["white"], scheduler=extras["scheduler"])
+        _denoise_zarr(source, target, net, **settings, scheduler=extras["scheduler"])
     elif not maps_too and (large := _large(source, target, extras["resume"])):
         from pkn.restoration.large_images import denoise_large
 
         with progress_bar("parts") as callback:
             level = denoise_large(large, target, net, **settings, resume=extras["resume"], callback=callback)
-        megapixels = large.shape[0] * large.shape[1] / 1e6
+        megapixels, fractions = large.shape[0] * large.shape[1] / 1e6, large.dtype.kind == "u"
     else:
         image = read(source, extras["max_pixels"])
         restore = partial(_denoise_page, net=net, maps_too=maps_too, **settings)
         done = restore_file(image, source, target, restore, extras["maps_folder"], extras["page"])
         megapixels, level = done.megapixels, done.maps[0] and done.maps[0].provenance["sigma"]
+        fractions = image.pages[0].dtype.kind == "u"
     seconds = time.perf_counter() - begin
     what = "" if megapixels is None else f"{megapixels:.2f} MP in "
-    noise = "" if level is None else f", noise level {level * 255:.1f}/255"
-    click.echo(f"{target}: {what}{seconds:.2f} s{noise}, network {net}")
+    found = "" if level is None else f", noise level {_in_words(level, fractions, extras['black'], extras['white'])}"
+    click.echo(f"{target}: {what}{seconds:.2f} s{found}, network {net}")
+
+
+def _in_words(level: float, fractions: bool, black: float, white: float | None) -> str:
+    """A noise level of 255 where the full range is known, else in image values."""
+    if white is None and not fractions:
+        return f"{level:.4g}"
+    return f"{255 * level / (1 if white is None else white - black):.1f}/255"
 
 
 def _large(source: Path, target: Path, resume: bool) -> Any:

@@ -13,7 +13,7 @@ from pkn.cli._shared import DATA, OUTPUT, require_torch
 
 @click.command("train")
 @click.option("--filter", "filter_name", default="bilateral", show_default=True, help="Filter whose maps to learn.")
-@click.option("--task", default="denoise", show_default=True, help="denoise, deblur, upsample or camera.")
+@click.option("--task", default="denoise", show_default=True, help="denoise, any-noise, deblur or upsample.")
 @click.option("--data", type=DATA, required=True, help="Folder of images.")
 @click.option("--out", type=OUTPUT, required=True, help="Weights file to write, .safetensors.")
 @click.option("--minutes", default=10.0, show_default=True, help="Length of the run on two cores; sets --steps.")
@@ -24,6 +24,8 @@ from pkn.cli._shared import DATA, OUTPUT, require_torch
 @click.option("--patch-radius", type=int, help="Radius of the patches that non-local means compares.")
 @click.option("--size", default=128, show_default=True, help="Side of the crops in pixels.")
 @click.option("--noise", default=55 / 255, show_default="55/255", help="Largest noise level.")
+@click.option("--start", default="", help="Start from a network of the same filter: bundled name or file.")
+@click.option("--rate", default=3e-3, show_default=True, help="Largest learning rate.")
 @click.option("--resume", is_flag=True, help="Go on from OUT.checkpoint.")
 @click.option("--device", default="cpu", show_default=True)
 def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int | None, **settings: Any) -> None:
@@ -54,6 +56,8 @@ def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int 
         noise=settings["noise"],
         task=settings["task"],
         size=settings["size"],
+        start=settings["start"],
+        rate=settings["rate"],
     )
     training = Training(plan, read_folder(data, channels), settings["device"])
     if settings["resume"]:

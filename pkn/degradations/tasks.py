@@ -1,9 +1,8 @@
 """Training tasks: how images are degraded, and how a network restores them.
 
-A task draws settings for a number of images (arrays (N,), float32), degrades clean images (N, C, H, W) by them, and
-lets a network restore what was degraded. Its ``baseline_error`` is a typical squared error at those settings: the loss
-is divided by it, so that all settings have the same weight in dB. ``checks`` are the settings of validation, by the
-name under which they are reported.
+A task draws settings for a number of images (arrays (N,)) and degrades clean images (N, C, H, W) by them. Its
+``baseline_error`` is a typical squared error at those settings: the loss is divided by it, so that all settings have
+the same weight in dB. ``checks`` are the settings of validation, by the name under which they are reported.
 """
 
 from typing import Any, ClassVar
@@ -13,14 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pkn.degradations.camera_noise import SMOOTHING, add_camera_noise, draw_camera_noise
-from pkn.degradations.operations import add_white_noise, correlate_noise, gaussian_blur, halve, to_column
-from pkn.nets import MapNet
+from pkn.degradations.any_noise import ERROR_POWER, AnyNoise
+from pkn.degradations.operations import add_white_noise, gaussian_blur, halve, to_column
+from pkn.degradations.sample import Sample
 
 REGULARIZATION = 2 / 255  # of noise levels, so that no baseline error is 0
-ERROR_POWER = 1.4  # a network's squared error for white noise of a noise level sigma is about sigma^1.4
 BLUR_RADIUS = 8  # pixels
-WIDEST_CORRELATION = 1.2  # pixels
 
 
 class Denoise:
@@ -40,54 +37,11 @@ class Denoise:
     def draw(self, random: np.random.Generator, number: int) -> dict[str, np.ndarray]:
         return {"sigma": random.uniform(0, self.largest, number).astype(np.float32)}
 
-    def degrade(self, clean: np.ndarray, random: np.random.Generator, sigma: Any) -> np.ndarray:
-        return add_white_noise(clean, to_column(sigma), random)
+    def degrade(self, clean: np.ndarray, random: np.random.Generator, sigma: Any) -> Sample:
+        return Sample(add_white_noise(clean, to_column(sigma), random), clean)
 
     def baseline_error(self, clean: Tensor, given: Tensor, sigma: Any) -> Tensor:
         return torch.as_tensor((sigma + np.float32(REGULARIZATION)) ** ERROR_POWER)
-
-    def restore(self, net: MapNet, given: Tensor, sigma: Any) -> Tensor:
-        return net.denoise(given)
-
-
-class Camera:
-    """Poisson and Gaussian noise; the network takes the noise level at each pixel as an input.
-
-    For half of the images the noise is as demosaicing and JPEG leave it: spatially correlated, by a Gaussian of up to
-    ``WIDEST_CORRELATION`` pixels that doesn't change the noise level.
-
-    Parameters
-    ----------
-    largest : float
-        Largest noise level at mid-grey in image values.
-    """
-
-    checks: ClassVar[dict[str, dict[str, float]]] = {
-        f"gain {gain:g}, read {read}": {"gain": gain, "read": read / 255}
-        for gain, read in ((0.002, 2), (0.01, 5), (0.03, 10))
-    } | {"gain 0.01, read 5, 0.8 px": {"gain": 0.01, "read": 5 / 255, "correlation": 0.8}}
-
-    def __init__(self, largest: float) -> None:
-        self.largest = largest
-
-    def draw(self, random: np.random.Generator, number: int) -> dict[str, np.ndarray]:
-        gain, read = draw_camera_noise(random, number, self.largest)
-        width = np.maximum(random.uniform(-WIDEST_CORRELATION, WIDEST_CORRELATION, number), 0)
-        return {"gain": gain, "read": read, "correlation": width.astype(np.float32)}
-
-    def degrade(
-        self, clean: np.ndarray, random: np.random.Generator, gain: Any, read: Any, correlation: Any = 0.0
-    ) -> np.ndarray:
-        noise = add_camera_noise(clean, to_column(gain), to_column(read), random) - clean
-        return np.asarray(clean + correlate_noise(noise, correlation))
-
-    def baseline_error(self, clean: Tensor, given: Tensor, gain: Any, read: Any, **more: Any) -> Tensor:
-        return torch.as_tensor((np.sqrt(gain / 2 + np.square(read)) + np.float32(REGULARIZATION)) ** ERROR_POWER)
-
-    def restore(self, net: MapNet, given: Tensor, gain: Any, read: Any, **more: Any) -> Tensor:
-        intensity = F.avg_pool2d(given.mean(1, keepdim=True), SMOOTHING, 1, SMOOTHING // 2, count_include_pad=False)
-        gain, read = (torch.from_numpy(to_column(values)).to(given.device) for values in (gain, read))
-        return net.denoise(given, torch.sqrt(gain * intensity.clamp_min(0) + read.square()))
 
 
 class Deblur:
@@ -105,14 +59,12 @@ class Deblur:
 
     def degrade(
         self, clean: np.ndarray, random: np.random.Generator, along: Any, across: Any, angle: Any, sigma: Any
-    ) -> np.ndarray:
-        return add_white_noise(gaussian_blur(clean, along, across, angle, BLUR_RADIUS), to_column(sigma), random)
+    ) -> Sample:
+        blurred = gaussian_blur(clean, along, across, angle, BLUR_RADIUS)
+        return Sample(add_white_noise(blurred, to_column(sigma), random), clean)
 
     def baseline_error(self, clean: Tensor, given: Tensor, **settings: Any) -> Tensor:
         return _error(given, clean) + REGULARIZATION**2
-
-    def restore(self, net: MapNet, given: Tensor, **settings: Any) -> Tensor:
-        return net.denoise(given)
 
 
 class Upsample:
@@ -124,22 +76,19 @@ class Upsample:
         sigma = np.maximum(random.uniform(-12.5 / 255, 25 / 255, number), 0)
         return {"sigma": sigma.astype(np.float32)}
 
-    def degrade(self, clean: np.ndarray, random: np.random.Generator, sigma: Any) -> np.ndarray:
-        return add_white_noise(halve(clean), to_column(sigma), random)
+    def degrade(self, clean: np.ndarray, random: np.random.Generator, sigma: Any) -> Sample:
+        return Sample(add_white_noise(halve(clean), to_column(sigma), random), clean)
 
     def baseline_error(self, clean: Tensor, given: Tensor, **settings: Any) -> Tensor:
         return _error(F.interpolate(given, scale_factor=2, mode="bilinear"), clean) + REGULARIZATION**2
-
-    def restore(self, net: MapNet, given: Tensor, **settings: Any) -> Tensor:
-        return net.denoise(given)
 
 
 def _error(image: Tensor, clean: Tensor) -> Tensor:
     return (image - clean).square().mean((1, 2, 3))
 
 
-Task = Denoise | Camera | Deblur | Upsample
-TASKS = ("denoise", "camera", "deblur", "upsample")
+Task = Denoise | AnyNoise | Deblur | Upsample
+TASKS = ("denoise", "any-noise", "deblur", "upsample")
 
 
 def make_task(name: str, largest_noise: float) -> Task:
@@ -147,13 +96,13 @@ def make_task(name: str, largest_noise: float) -> Task:
 
     Parameters
     ----------
-    name : {"denoise", "camera", "deblur", "upsample"}
+    name : {"denoise", "any-noise", "deblur", "upsample"}
     largest_noise : float
-        Largest noise level in image values, for "denoise" and "camera".
+        Largest noise level in image values, of white noise, for "denoise" and "any-noise".
 
     Returns
     -------
-    Denoise, Camera, Deblur or Upsample
+    Denoise, AnyNoise, Deblur or Upsample
 
     Raises
     ------
@@ -162,6 +111,6 @@ def make_task(name: str, largest_noise: float) -> Task:
     """
     if name not in TASKS:
         raise ValueError(f"task is {name!r}; expected one of {', '.join(TASKS)}")
-    if name in ("denoise", "camera"):
-        return (Denoise if name == "denoise" else Camera)(largest_noise)
+    if name in ("denoise", "any-noise"):
+        return (Denoise if name == "denoise" else AnyNoise)(largest_noise)
     return Deblur() if name == "deblur" else Upsample()

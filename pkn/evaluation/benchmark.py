@@ -19,7 +19,7 @@ TUNING_IMAGES = 12
 ALL = ("all",)
 TRAINED_FOR = {  # training tasks by evaluation task
     "denoise": {"denoise"},
-    "camera": {"denoise", "camera"},
+    "camera": {"denoise", "any-noise"},
     "upsample": {"upsample"},
     "deconvolve": {"deblur"},
 }

@@ -1,10 +1,14 @@
 """Checks of arguments that the functions for restoration share, and filling of missing pixels."""
 
-from typing import Any
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pkn.filters import IsotropicGaussian
+
+if TYPE_CHECKING:
+    from pkn.restoration.noise_profile import NoiseProfile
 
 FILL_RADIUS = 8  # pixels
 
@@ -28,8 +32,19 @@ def fill_gaps(planes: np.ndarray, valid: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(filled, -1, 0)[None], np.float32)
 
 
+def is_map(strength: Any) -> bool:
+    """Whether a strength changes from pixel to pixel; a pair of numbers, for luma and chroma, doesn't."""
+    return bool(np.ndim(strength) != 0 and not _is_pair(strength))
+
+
+def _is_pair(strength: Any) -> bool:
+    return isinstance(strength, tuple | list) and len(strength) == 2 and all(np.ndim(each) == 0 for each in strength)
+
+
 def check_strength(strength: Any, size: tuple[int, ...] = ()) -> Any:
-    """The strength as float32 of shape () or ``size``, that of the image (H, W); raises if it isn't a strength."""
+    """The strength as a number, a map of ``size`` (H, W), float32, or a tuple of two; raises if it isn't a strength."""
+    if _is_pair(strength):
+        return tuple(check_strength(each) for each in strength)
     strengths = np.asarray(strength)
     if strengths.dtype.kind not in "fiu":
         raise TypeError(f"strength has dtype {strengths.dtype}; expected a number or an array of numbers")
@@ -38,7 +53,36 @@ def check_strength(strength: Any, size: tuple[int, ...] = ()) -> Any:
     if not (strengths.min() >= 0 and np.isfinite(strengths).all()):
         came = f"{strengths}" if strengths.ndim == 0 else f"an array from {strengths.min()} to {strengths.max()}"
         raise ValueError(f"strength is {came}; expected numbers of at least 0")
-    return strengths.astype(np.float32)
+    return strengths.astype(np.float32) if strengths.ndim else float(np.float32(strengths))
+
+
+def known_noise(sigma: Any, profile: Any) -> Any:
+    """What the user says of the noise: a noise level or a map of it, a profile, or None."""
+    if profile is None:
+        return sigma
+    if sigma is not None:
+        raise ValueError("sigma and noise are both given; expected one of them")
+    if type(profile).__name__ != "NoiseProfile":
+        raise TypeError(f"noise is {type(profile).__name__}; expected a pkn.NoiseProfile (for a number give sigma)")
+    return profile
+
+
+def check_profile(profile: "NoiseProfile", channels: int) -> "NoiseProfile":
+    """The profile, if it is one of images with so many channels."""
+    if profile.rgb != (channels == 3):
+        came, expected = ("RGB", "grey") if profile.rgb else ("grey", "RGB")
+        raise ValueError(f"noise is a profile of {came} images; expected one of {expected} images")
+    return profile
+
+
+def warn_of_level(level: float, contrast: float) -> None:
+    """Warn if a noise level can't be meant: it is larger than all that the image spans."""
+    if level > contrast:
+        warnings.warn(
+            f"sigma is {level:g}, but the image's values span {contrast:.3g}; expected a noise level in image values"
+            " (fractions of the full range for integers)",
+            stacklevel=2,
+        )
 
 
 def check_sigma(sigma: Any, size: tuple[int, ...] = ()) -> np.ndarray | None:

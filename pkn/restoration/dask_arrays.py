@@ -8,13 +8,15 @@ import numpy as np
 from pkn.filters.arrays import all_finite, target_dtype
 from pkn.filters.engine.threads import one_thread
 from pkn.nets import Predictor
-from pkn.nets.map_net.noise_level import sampled_rows, sigma_of_rows
 from pkn.nets.map_net.tiling import alignment, halo
-from pkn.restoration.arguments import check_sigma, check_strength
-from pkn.restoration.planes import filter_planes
+from pkn.restoration.arguments import check_strength
+from pkn.restoration.noise_statistics import sampled_axes
+from pkn.restoration.planes import filter_planes, told_of
+
+NOT_FINITE = "image has values that are not finite; expected none in a Dask array"
 
 
-def denoise_chunks(planes: da.Array, network: Predictor, strength: Any, sigma: Any, dtype: Any) -> da.Array:
+def denoise_chunks(planes: da.Array, network: Predictor, strength: Any, noise: Any, dtype: Any) -> da.Array:
     """Denoise a Dask array (..., C, H, W), each image of (C, H, W) by itself.
 
     Chunks are moved to multiples of the network's alignment, and joined where they're smaller than its halo. Kernels
@@ -25,19 +27,19 @@ def denoise_chunks(planes: da.Array, network: Predictor, strength: Any, sigma: A
     planes : dask.array.Array of shape (..., C, H, W)
         Of finite values.
     network : Predictor
-    strength, sigma, dtype
-        As in :func:`pkn.denoise`, ``strength`` and ``sigma`` numbers.
+    strength, noise, dtype
+        As in :func:`pkn.denoise`; ``strength`` is no map, ``noise`` None, a number or a profile.
     """
-    power, given = float(check_strength(strength)), check_sigma(sigma)
+    power = check_strength(strength)
     target, around = target_dtype(dtype, planes.dtype), halo(network)
     chunks = [_aligned(sizes, alignment(network), around) for sizes in planes.chunks[-2:]]
     planes = planes.rechunk((*planes.chunks[:-3], -1, *chunks))
-    levels = _levels(planes) if given is None else da.full((1,) * planes.ndim, given[0], chunks=-1, dtype=np.float32)
+    told = _told(planes, network, noise)
     depth = {axis: around if axis >= planes.ndim - 2 else 0 for axis in range(planes.ndim)}
     return da.map_overlap(
         _denoise_chunk,
         planes,
-        levels,
+        told,
         depth=[depth, dict.fromkeys(range(planes.ndim), 0)],
         boundary="none",
         dtype=target,
@@ -49,29 +51,34 @@ def denoise_chunks(planes: da.Array, network: Predictor, strength: Any, sigma: A
 
 
 def _denoise_chunk(
-    chunk: np.ndarray, levels: np.ndarray, network: Predictor, strength: float, target: np.dtype[Any]
+    chunk: np.ndarray, told: np.ndarray, network: Predictor, strength: Any, target: np.dtype[Any]
 ) -> np.ndarray:
-    """The chunk's images (..., C, H, W), each with its noise level (..., 1, 1, 1)."""
-    if not (all_finite(chunk) and np.isfinite(levels).all()):
-        raise ValueError("image has values that are not finite; expected none in a Dask array")
+    """The chunk's images (..., C, H, W); of each the network is told ``told`` (..., 1, 1, 1)."""
+    if not all_finite(chunk):
+        raise ValueError(NOT_FINITE)
     out = np.empty(chunk.shape, target)
-    levels = np.broadcast_to(levels, (*chunk.shape[:-3], 1, 1, 1))
     with one_thread():
         for index in np.ndindex(chunk.shape[:-3]):
-            filter_planes(chunk[index], out[index], network, strength, levels[index].reshape(1))
+            filter_planes(chunk[index], out[index], network, strength, told[(*index, 0, 0, 0)])
     return out
 
 
-def _levels(planes: da.Array) -> da.Array:
-    """The noise level of each image, (..., 1, 1, 1)."""
-    size = planes.shape[-2:]
-    rows = planes[..., sampled_rows(size), :].rechunk((*(1,) * (planes.ndim - 3), -1, -1, -1))
-    return rows.map_blocks(
-        lambda part: sigma_of_rows(part.reshape(-1, *part.shape[-3:]), size).reshape(*part.shape[:-3], 1, 1, 1),
-        chunks=(*rows.chunks[:-3], 1, 1, 1),
-        dtype=np.float32,
-        meta=np.empty((0,) * planes.ndim, np.float32),
-    )
+def _told(planes: da.Array, network: Predictor, noise: Any) -> da.Array:
+    """What the network is told of each image: objects (..., 1, 1, 1)."""
+    rows, columns = sampled_axes(planes.shape[-2:])
+    sample = planes[..., rows, :][..., columns].rechunk((*(1,) * (planes.ndim - 3), -1, -1, -1))
+
+    def tell(part: np.ndarray) -> np.ndarray:
+        if not all_finite(part):
+            raise ValueError(NOT_FINITE)
+        told = np.empty((*part.shape[:-3], 1, 1, 1), object)
+        for index in np.ndindex(part.shape[:-3]):
+            told[(*index, 0, 0, 0)] = told_of(network, part[index], noise)
+        return told
+
+    chunks = (*sample.chunks[:-3], 1, 1, 1)
+    told = sample.map_blocks(tell, chunks=chunks, dtype=object, meta=np.empty((0,) * planes.ndim, object))
+    return told.rechunk((*planes.chunks[:-3], 1, 1, 1))
 
 
 def _aligned(sizes: tuple[int, ...], step: int, smallest: int) -> tuple[int, ...]:

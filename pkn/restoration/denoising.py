@@ -5,14 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from pkn.filters.arrays import check_dtype, check_image, planar, target_dtype, to_planes
+from pkn.filters.arrays import FULL_RANGE, check_dtype, check_image, native, planar, rounded, target_dtype, to_planes
 from pkn.pretrained import find_net
+from pkn.restoration.arguments import check_strength, is_map, known_noise
+from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.parameter_maps import ParameterMaps
 from pkn.restoration.planes import denoise_planes, filtering_net, predict_values
 from pkn.restoration.stacks import denoise_dask, is_dask, order_of
 from pkn.version import __version__
 
-DEFAULT_NET = "pyramid"
+DEFAULT_NET = "any-noise"
 
 
 def denoise(
@@ -21,10 +23,13 @@ def denoise(
     *,
     strength: Any = 1.0,
     sigma: Any = None,
+    noise: NoiseProfile | None = None,
     channel_axis: int | None = None,
     stack_axes: int | Sequence[int] = (),
     mask: Any = None,
     dtype: Any = None,
+    black: float = 0.0,
+    white: float = 1.0,
 ) -> Any:
     """Denoise an image: a network sets a classical filter's parameters for every pixel, the filter does the rest.
 
@@ -33,16 +38,21 @@ def denoise(
     Parameters
     ----------
     image : array of shape (H, W), and channels and stacks where ``channel_axis`` and ``stack_axes`` say
-        uint8 and uint16 are read as fractions of their full range, floats as they are (a noise level of about 0 to 0.2
-        is what the networks know). Pixels that are not finite carry no weight. A Dask array (of finite values, with
-        ``strength`` and ``sigma`` numbers and no mask) gives a Dask array: nothing is computed yet.
+        Units and offsets don't matter: counts, electrons and negative values are fine. uint8 and uint16 are read as
+        fractions of their full range (which matters for ``sigma``, ``noise`` and results of another dtype), bool as 0
+        and 1, floats and all other integers of up to 32 bits as they are. Pixels that are not finite carry no weight. A
+        Dask array (of finite values, with ``strength`` and ``sigma`` numbers and no mask) gives a Dask array: nothing
+        is computed yet.
     net : str, path or MapNet
         A bundled name (``pkn nets`` lists them; grey or RGB is chosen by the channels), a ``.safetensors`` file, or a
         network.
-    strength : float or array of shape (H, W)
-        0 is the identity, 1 is what the network says, more smooths more.
+    strength : float, (float, float) or array of shape (H, W)
+        0 is the identity, 1 is what the network says, more smooths more. A pair is for luma and chroma of RGB images.
     sigma : float or array of shape (H, W), optional
-        Standard deviation of the noise in image values, or at each pixel; estimated from the image by default.
+        Standard deviation of white noise in image values, or at each pixel. By default the noise is estimated from the
+        image, as by :func:`pkn.estimate_noise`.
+    noise : NoiseProfile, optional
+        The noise, if it is known: measured once for a camera, a gain or a microscope.
     channel_axis : int, optional
         Axis of the channels; None means that the image is grey.
     stack_axes : int or sequence of int, optional
@@ -50,7 +60,10 @@ def denoise(
     mask : bool array of shape (H, W), optional
         Pixels that are False carry no weight.
     dtype : dtype or "same", optional
-        Of the result. By default float64 for float64, else float32; "same" rounds and clips to the image's own.
+        Of the result. By default float64 for float64 and integers of 32 bits, else float32; "same" rounds and clips to
+        the image's own.
+    black, white : float
+        Image values that become 0 and the full range where ``dtype`` is uint8 or uint16 and the image's isn't.
 
     Returns
     -------
@@ -76,22 +89,42 @@ def denoise(
     ((64, 96, 3), dtype('uint8'))
     """
     check_dtype(dtype)
+    scaled = scales(dtype, black, white)
     stacked = not (isinstance(stack_axes, Sequence) and len(stack_axes) == 0)
     image = image if is_dask(image) else np.asarray(image) if stacked else check_image(image, channel_axis)
     if is_dask(image):
         return denoise_dask(
-            image, net, channel_axis, stack_axes, strength=strength, sigma=sigma, mask=mask, dtype=dtype
+            image,
+            net,
+            channel_axis,
+            stack_axes,
+            strength=strength,
+            noise=known_noise(sigma, noise),
+            mask=mask,
+            dtype=dtype,
         )
+    known = known_noise(sigma, noise)
     order = order_of(image.ndim, channel_axis, stack_axes)
     network = filtering_net(net, 1 if channel_axis is None else image.shape[channel_axis])
-    result = np.empty(image.shape, target_dtype(dtype, image.dtype))
+    result = np.empty(image.shape, target_dtype(None if scaled else dtype, image.dtype))
     images, results = image.transpose(order), result.transpose(order)
     plane_axis = None if channel_axis is None else 0
     for index in np.ndindex(images.shape[: -2 if channel_axis is None else -3]):
         planes, out = (planar(array[index], plane_axis) for array in (images, results))
         check_image(images[index], plane_axis)
-        denoise_planes(planes, out, network, strength, sigma, mask)
-    return result
+        denoise_planes(planes, out, network, strength, known, mask)
+    return rounded((result - black) / (white - black), np.dtype(dtype)) if scaled else result
+
+
+def scales(dtype: Any, black: float, white: float) -> bool:
+    """Whether a result is to be scaled so that ``black`` and ``white`` become the ends of an integer's range."""
+    if not white > black:
+        raise ValueError(f"black is {black:g} and white {white:g}; expected white above black")
+    if (black, white) == (0, 1):
+        return False
+    if dtype is None or dtype == "same" or native(np.dtype(dtype)) not in FULL_RANGE:
+        raise ValueError(f"black or white was given with dtype {dtype!r}; expected uint8 or uint16")
+    return True
 
 
 def predict_maps(
@@ -100,6 +133,7 @@ def predict_maps(
     *,
     strength: Any = 1.0,
     sigma: Any = None,
+    noise: NoiseProfile | None = None,
     channel_axis: int | None = None,
     mask: Any = None,
 ) -> ParameterMaps:
@@ -123,12 +157,13 @@ def predict_maps(
     """
     image = check_image(image, channel_axis)
     network = find_net(net, planar(image, channel_axis).shape[0])
-    values, level = predict_values(to_planes(image, channel_axis), network, strength, sigma, mask)
+    planes = to_planes(image, channel_axis)
+    values, level = predict_values(planes, network, strength, known_noise(sigma, noise), mask)
     provenance = {
         "pkn": __version__,
         "net": net if isinstance(net, str) else str(getattr(net, "name", net.__class__.__name__)),
         "sigma": level,
-        "sigma_given": sigma is not None,
-        "strength": float(strength) if np.ndim(strength) == 0 else "map",
+        "sigma_given": sigma is not None or noise is not None,
+        "strength": "map" if is_map(strength) else check_strength(strength),
     }
     return ParameterMaps(network.filter, values, channel_axis, provenance)

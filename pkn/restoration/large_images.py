@@ -15,10 +15,11 @@ import numpy as np
 from pkn.filters.arrays import all_finite, planar
 from pkn.io.atomic import atomic_path
 from pkn.io.large_tiff import LargePage
-from pkn.nets.map_net.noise_level import sampled_rows, sigma_of_rows
 from pkn.nets.map_net.tiling import halo, tiles, widened
-from pkn.restoration.arguments import check_sigma, check_strength
-from pkn.restoration.planes import filter_planes, filtering_net
+from pkn.restoration.arguments import check_strength, known_noise
+from pkn.restoration.noise_profile import NoiseProfile
+from pkn.restoration.noise_statistics import sampled_axes
+from pkn.restoration.planes import filter_planes, filtering_net, told_of
 
 PART = 4096  # pixels a side: its halo makes it dearer by 8 %
 BAND = 512  # rows that are read at once to estimate the noise
@@ -29,8 +30,9 @@ def denoise_large(
     target: Path,
     net: str,
     *,
-    strength: float = 1.0,
+    strength: Any = 1.0,
     sigma: float | None = None,
+    noise: NoiseProfile | None = None,
     resume: bool = False,
     callback: Callable[[float, float, Mapping[str, Any]], None] = lambda done, total, info: None,
 ) -> float:
@@ -51,17 +53,23 @@ def denoise_large(
     axis = source.like.channel_axis
     network = filtering_net(net, 1 if axis is None else 3)
     size = source.shape[0], source.shape[1]
-    power, given = float(check_strength(strength)), check_sigma(sigma)
-    settings = {"source": _identity(source), "net": net, "strength": power, "sigma": sigma, "part": PART}
+    power, known = check_strength(strength), known_noise(sigma, noise)
+    told = told_of(network, _sample(source, size), known)
+    settings = {
+        "source": _identity(source),
+        "net": net,
+        "strength": list(power) if isinstance(power, tuple) else power,
+        "sigma": sigma,
+        "noise": told.level,
+        "part": PART,
+    }
     partial, notes = (target.with_name(target.name + end) for end in (".partial", ".partial.json"))
     state = _resumed(notes, settings) if resume else None
     if state is None:
-        level = _noise_level(source, size) if given is None else given
         notes.unlink(missing_ok=True)  # of an older run: they'd say that parts of the empty file are done
         offset = source.create_like(partial)
-        state = {"settings": settings, "sigma": float(level[0]), "offset": offset, "done": 0}
+        state = {"settings": settings, "offset": offset, "done": 0}
         _note(notes, state)
-    level = np.array([state["sigma"]], np.float32)
     parts, around = list(tiles(size, PART)), halo(network)
     for number in range(state["done"], len(parts)):
         callback(number, len(parts), {})
@@ -72,13 +80,13 @@ def denoise_large(
             raise ValueError("image has values that are not finite; expected none in so large an image")
         keep = (_within(part[0], wide[0]), _within(part[1], wide[1]))
         with source.mapped(partial, state["offset"]) as out:
-            filter_planes(planes, planar(out, axis)[:, *part], network, power, level, keep)
+            filter_planes(planes, planar(out, axis)[:, *part], network, power, told, keep)
         state["done"] = number + 1
         _note(notes, state)
     callback(len(parts), len(parts), {})
     os.replace(partial, target)
     notes.unlink(missing_ok=True)
-    return float(level[0])
+    return told.level
 
 
 def _within(part: slice, wide: slice) -> slice:
@@ -86,14 +94,14 @@ def _within(part: slice, wide: slice) -> slice:
     return slice(part.start - wide.start, part.stop - wide.start)
 
 
-def _noise_level(source: LargePage, size: tuple[int, int]) -> np.ndarray:
-    """Of the whole, from some of its rows; the file is read once."""
-    rows, kept = sampled_rows(size), []
+def _sample(source: LargePage, size: tuple[int, int]) -> np.ndarray:
+    """Of the whole, as :func:`pkn.restoration.noise_statistics.sample_of` has it; the file is read once."""
+    (rows, columns), kept = sampled_axes(size), []
     for start in range(0, size[0], BAND):
         stop = min(start + BAND, size[0])
         band = planar(source.read((slice(start, stop), slice(0, size[1]))), source.like.channel_axis)
-        kept.append(band[:, rows[(rows >= start) & (rows < stop)] - start])
-    return sigma_of_rows(np.concatenate(kept, axis=1)[None], size)
+        kept.append(band[:, rows[(rows >= start) & (rows < stop)] - start][:, :, columns])
+    return np.concatenate(kept, axis=1)
 
 
 def _note(notes: Path, state: dict[str, Any]) -> None:

@@ -5,12 +5,15 @@ from typing import Any
 import numpy as np
 
 from pkn.filters import AnisotropicUpsampling
-from pkn.filters.arrays import all_finite, check_mask, rounded, to_floats
-from pkn.nets import Predictor, estimate_sigma
-from pkn.nets.map_net.tiling import Tile, filter_by_tiles
+from pkn.filters.arrays import WIDE, all_finite, check_mask, native, rounded, to_floats
+from pkn.nets import NoiseCurve, Predictor, estimate_sigma
+from pkn.nets.map_net.predictor import Span
+from pkn.nets.map_net.tiling import Tile, Told, filter_by_tiles
 from pkn.pretrained import find_net
-from pkn.restoration.arguments import check_sigma, check_strength, fill_gaps
-from pkn.restoration.noise_estimation import SMALLEST, estimate_noise
+from pkn.restoration.arguments import check_profile, check_sigma, check_strength, fill_gaps, is_map, warn_of_level
+from pkn.restoration.noise_estimation import profile_of_statistics
+from pkn.restoration.noise_profile import NoiseProfile
+from pkn.restoration.noise_statistics import sample_of, statistics_of
 
 
 def filtering_net(net: Any, channels: int) -> Predictor:
@@ -28,20 +31,19 @@ def filtering_net(net: Any, channels: int) -> Predictor:
 
 
 def denoise_planes(
-    planes: np.ndarray, out: np.ndarray, network: Predictor, strength: Any, sigma: Any, mask: Any = None
+    planes: np.ndarray, out: np.ndarray, network: Predictor, strength: Any, noise: Any, mask: Any = None
 ) -> None:
     """Denoise ``planes`` (C, H, W) of any dtype into ``out``; the other arguments are those of :func:`pkn.denoise`.
 
     Whole maps are only held where it takes them: for gaps, masks and settings that change from pixel to pixel.
     """
-    plain = np.ndim(strength) == 0 and np.ndim(sigma) == 0 and mask is None and network.noise == "white"
-    if plain and planes.dtype != np.float64 and all_finite(planes):
-        given = check_sigma(sigma)
-        level = noise_level(network, planes[None]) if given is None else given
-        filter_planes(planes, out, network, float(check_strength(strength)), level)
+    plain = not is_map(strength) and np.ndim(noise) == 0 and mask is None
+    if plain and native(planes.dtype) not in WIDE and all_finite(planes):
+        told = told_of(network, sample_of(planes), noise)
+        filter_planes(planes, out, network, check_strength(strength), told)
         return
     floats = to_floats(planes)[None]
-    values, _ = predict_values(floats, network, strength, sigma, mask)
+    values, _ = predict_values(floats, network, strength, noise, mask)
     arrays = (array.astype(floats.dtype, copy=False) for array in values.values())
     maps = network.filter.Maps(*(array.reshape(1, -1, *array.shape[-2:]) for array in arrays))
     result, _ = network.filter.forward(floats, maps, check_mask(mask, *floats.shape[2:]), keep=False)
@@ -52,8 +54,8 @@ def filter_planes(
     planes: np.ndarray,
     out: np.ndarray,
     network: Predictor,
-    strength: float,
-    noise_level: np.ndarray,
+    strength: Any,
+    told: Told,
     keep: Tile | None = None,
 ) -> None:
     """Denoise ``planes`` (C, H, W) without gaps into ``out``, tile by tile, bit-identical to the whole at once.
@@ -63,8 +65,9 @@ def filter_planes(
     planes, out : array of shape (C, H, W)
         Of any dtypes; integers stand for fractions of their full range.
     network : Predictor
-    strength : float
-    noise_level : array of shape (1,)
+    strength : float or (float, float)
+    told : Told
+        What the network is told of the image's noise, and what the image spans.
     keep : (rows, columns), optional
         The part of the result that ``out`` has; all of it by default.
     """
@@ -83,31 +86,74 @@ def filter_planes(
             )
             out[:, *target] = rounded(values[:, *source], out.dtype)
 
-    filter_by_tiles(network, read, (planes.shape[1], planes.shape[2]), noise_level, strength, write)
+    filter_by_tiles(network, read, (planes.shape[1], planes.shape[2]), told, strength, write)
 
 
 def predict_values(
-    planes: np.ndarray, network: Predictor, strength: Any, sigma: Any, mask: Any
+    planes: np.ndarray, network: Predictor, strength: Any, noise: Any, mask: Any
 ) -> tuple[dict[str, np.ndarray], float]:
     """The network's maps for planes (1, C, H, W), with the user's strength; and the mean noise level it was given."""
-    planes = planes.astype(np.float32, copy=False)
     size = planes.shape[2:]
-    power, given = check_strength(strength, size), check_sigma(sigma, size)
+    power = check_strength(strength, size)
     valid = np.all(np.isfinite(planes), axis=1)
     if mask is not None:
         valid &= np.asarray(check_mask(mask, *size))
-    inputs = planes if valid.all() else fill_gaps(planes, valid)
-    level = noise_level(network, inputs) if given is None else given
+    told = told_of(network, sample_of(planes[0]), noise, None if valid.all() else sample_of(valid)[0], size)
+    # Networks see differences only; float64 images may have an offset beyond what float32 resolves.
+    offset = np.median(planes[0][:, valid[0]], axis=1) if planes.dtype == np.float64 else np.zeros(len(planes[0]))
+    moved = (planes - offset[:, None, None]).astype(np.float32) if offset.any() else planes.astype(np.float32)
+    inputs = moved if valid.all() else fill_gaps(moved, valid)
     plane_shape = network.filter.plane_shape
-    maps = network(inputs, level)._asdict()
+    maps = network(
+        inputs, [_moved(told.noise, offset)], told.span._replace(black=told.span.black - offset.mean())
+    )._asdict()
     values = {name: array.reshape(plane_shape(name) + array.shape[-2:]) for name, array in maps.items()}
-    if not (np.ndim(power) == 0 and power == 1):
+    if is_map(power) or power != 1:
         values = network.filter.strengthen(values, power)
-    return values, float(level.mean())
+    return values, told.level
 
 
-def noise_level(network: Predictor, planes: np.ndarray) -> np.ndarray:
-    """As the network was trained: one level (1,), or for a camera's noise a map (1, 1, H, W)."""
-    if network.noise == "white" or min(planes.shape[2:]) < SMALLEST:
-        return estimate_sigma(planes)
-    return estimate_noise(planes[0], channel_axis=0).sigma_map[None, None]
+def told_of(
+    network: Predictor,
+    sample: np.ndarray,
+    noise: Any,
+    mask: np.ndarray | None = None,
+    size: tuple[int, ...] = (),
+) -> Told:
+    """What a network is told of an image.
+
+    Parameters
+    ----------
+    network : Predictor
+    sample : array of shape (C, H, W)
+        Of the image; see :func:`pkn.restoration.noise_statistics.sample_of`.
+    noise : None, number, array of shape ``size`` or NoiseProfile
+        As :func:`pkn.denoise` takes it; estimated from the sample if None.
+    mask : bool array of shape (H, W), optional
+        Of the sample's pixels.
+    size : tuple
+        Of the image (H, W), if ``noise`` may be a map.
+    """
+    found = statistics_of(sample, mask)
+    span = Span(found.black, found.contrast)
+    if isinstance(noise, NoiseProfile):
+        profile = check_profile(noise, len(sample))
+    elif noise is not None:
+        given = check_sigma(noise, size)
+        assert given is not None
+        warn_of_level(float(given.max()), found.contrast)
+        return Told(given[0], span, float(given.mean()))
+    elif network.noise == "white":
+        floats = to_floats(sample)[None]
+        level = estimate_sigma(floats if mask is None else fill_gaps(floats, mask[None]))
+        return Told(level, span, float(level[0]))
+    else:
+        profile = profile_of_statistics(found, len(sample))
+    if network.noise == "white":
+        return Told(np.array([profile.level], np.float32), span, profile.level)
+    return Told(profile.curve, span, profile.level)
+
+
+def _moved(noise: Any, offset: np.ndarray) -> Any:
+    """Noise over intensities that are less by an offset."""
+    return noise._replace(intensity=noise.intensity - offset.mean()) if isinstance(noise, NoiseCurve) else noise

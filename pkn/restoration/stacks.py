@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from pkn.filters.arrays import check_image_dtype
+from pkn.restoration.arguments import is_map
 from pkn.restoration.planes import filtering_net
 
 
@@ -42,17 +44,16 @@ def denoise_dask(
 
     Raises
     ------
-    TypeError, ValueError
-        For masks and maps, which Dask arrays don't take, and networks whose noise level is a map.
+    TypeError
+        For masks and maps, which Dask arrays don't take.
     """
     from pkn.restoration.dask_arrays import denoise_chunks
 
-    if mask is not None or np.ndim(settings["strength"]) or np.ndim(settings["sigma"]):
+    if mask is not None or is_map(settings["strength"]) or np.ndim(settings["noise"]):
         raise TypeError("a mask or a map was given for a Dask array; expected strength and sigma as numbers, no mask")
+    check_image_dtype(image.dtype)
     order = order_of(image.ndim, channel_axis, stack_axes)
     network = filtering_net(net, 1 if channel_axis is None else image.shape[channel_axis])
-    if network.noise != "white" and settings["sigma"] is None:
-        raise ValueError(f"net is {net!r}, whose noise level is a map; expected a network for white noise, or sigma")
     planes = image.transpose(order)
     planes = planes if channel_axis is not None else planes[..., None, :, :]
     result = denoise_chunks(planes, network=network, **settings)

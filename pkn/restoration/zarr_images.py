@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import dask.array as da
-import numpy as np
 import zarr
 
+from pkn.filters.arrays import FULL_RANGE, native
 from pkn.io.ome_zarr import create_ome_zarr, open_ome_zarr
-from pkn.restoration.denoising import denoise
+from pkn.restoration.arguments import known_noise
+from pkn.restoration.noise_profile import NoiseProfile
+from pkn.restoration.stacks import denoise_dask
 
 
 def denoise_zarr(
@@ -19,9 +21,9 @@ def denoise_zarr(
     target: Path,
     net: str,
     *,
-    strength: float = 1.0,
+    strength: Any = 1.0,
     sigma: float | None = None,
-    white: float | None = None,
+    noise: NoiseProfile | None = None,
     scheduler: str | None = None,
     progress: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> da.Array:
@@ -34,10 +36,8 @@ def denoise_zarr(
     Parameters
     ----------
     source, target : Path
-    net, strength, sigma
-        As in :func:`pkn.denoise`; ``sigma`` in the image's own values.
-    white : float, optional
-        The image value that stands for 1; by default the image's largest, for few cameras fill their dtype.
+    net, strength, sigma, noise
+        As in :func:`pkn.denoise`; ``sigma`` in the image's own values, counts for integers.
     scheduler : str, optional
         Address of a Dask scheduler; by default this machine's threads. All its workers must see both paths.
     progress : callable, optional
@@ -67,24 +67,16 @@ def denoise_zarr(
     shutil.rmtree(partial, ignore_errors=True)
     with _client(scheduler), progress():
         image = da.from_zarr(array)
-        scale = float(white if white is not None else image.max().compute())
-        unit = np.float32(scale if scale > 0 else 1)
-        level = None if sigma is None else sigma / unit
-        out = denoise(
-            image.astype(np.float32) / unit, net, strength=strength, sigma=level, stack_axes=range(image.ndim - 2)
+        level = None if sigma is None else sigma / FULL_RANGE.get(native(image.dtype), 1)
+        known = known_noise(level, noise)
+        out = denoise_dask(
+            image, net, None, range(image.ndim - 2), strength=strength, noise=known, mask=None, dtype="same"
         )
-        result = _back(out * unit, image.dtype).rechunk(array.chunks)
+        result = out.rechunk(array.chunks)
         written = create_ome_zarr(partial, group, multiscale, array)
         da.store(result, written, lock=False)
     partial.rename(target)
     return da.from_zarr(zarr.open_group(target, mode="r")[first["path"]])
-
-
-def _back(values: da.Array, dtype: np.dtype[Any]) -> da.Array:
-    if dtype.kind not in "ui":
-        return values.astype(dtype)
-    limits = np.iinfo(dtype)
-    return da.rint(values).clip(limits.min, limits.max).astype(dtype)
 
 
 def _client(scheduler: str | None) -> AbstractContextManager[Any]:

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from pkn.degradations.tasks import Task, make_task
-from pkn.filters import FILTERS, Filter, NonLocalMeans, Pyramid
+from pkn.filters import FILTERS, Filter, LumaChromaPyramid, NonLocalMeans, Pyramid
 from pkn.io.atomic import atomic_path
 from pkn.io.folders import to_float32
-from pkn.nets import MapNet
+from pkn.nets import MapNet, Predictor
 from pkn.nets.map_net.network import weights_of
 from pkn.nets.weights import to_bytes, to_config
+from pkn.pretrained import find_net
 from pkn.training.loop import Callback, State, TrainingRun, silent
 from pkn.version import __version__
 
@@ -49,6 +50,8 @@ class TrainingPlan:
         Largest learning rate of Adam; it warms up over 2 % of the steps and falls to 0 along a cosine.
     held_back : int
         Images for validation, at most a tenth of all.
+    start : str
+        A network of the same filter to start from (a bundled name or a file); by default from nothing.
 
     Examples
     --------
@@ -69,6 +72,7 @@ class TrainingPlan:
     size: int = 128
     rate: float = 3e-3
     held_back: int = 12
+    start: str = ""
 
 
 def seconds_per_step(flt: Filter, channels: int) -> float:
@@ -76,6 +80,8 @@ def seconds_per_step(flt: Filter, channels: int) -> float:
 
     Minutes are converted to steps by it, not by the clock, so that the same length always gives the same network.
     """
+    if isinstance(flt, LumaChromaPyramid):
+        return 0.1 + 3e-4 * (2 * flt.radius + 1) ** 2
     if isinstance(flt, Pyramid):
         return 0.03 + 3e-4 * (2 + channels) / 3 * (2 * flt.radius + 1) ** 2
     each_tap = 8e-4 if isinstance(flt, NonLocalMeans) else 2e-5 * channels
@@ -101,9 +107,9 @@ def loss_of(task: Task, net: MapNet, clean: np.ndarray, random: np.random.Genera
     """Mean squared error of the restored batch, over the baseline error of the task for the same settings."""
     device = next(net.parameters()).device
     settings = task.draw(random, len(clean))
-    given = torch.from_numpy(task.degrade(clean, random, **settings)).to(device)
-    truth = torch.from_numpy(clean).to(device)
-    error = (task.restore(net, given, **settings) - truth).square().mean((1, 2, 3))
+    sample = task.degrade(clean, random, **settings)
+    given, truth = (torch.from_numpy(images).to(device) for images in sample[:2])
+    error = (net.denoise(given, _to_device(sample.told, device)) - truth).square().mean((1, 2, 3))
     return (error / task.baseline_error(truth, given, **settings).to(device)).mean()
 
 
@@ -117,12 +123,39 @@ def validate(task: Task, net: MapNet, images: list[np.ndarray]) -> dict[str, flo
         for image in images:
             clean = np.ascontiguousarray(to_float32(image).transpose(2, 0, 1)[None])
             clean = clean[..., : clean.shape[2] // 2 * 2, : clean.shape[3] // 2 * 2]
-            given = torch.from_numpy(task.degrade(clean, random, **settings)).to(device)
+            sample = task.degrade(clean, random, **settings)
             with torch.inference_mode():
-                out = task.restore(net, given, **settings).cpu().numpy()
-            scores.append(-10 * np.log10(np.mean((out - clean) ** 2)))
+                given = torch.from_numpy(sample.given).to(device)
+                out = net.denoise(given, _to_device(sample.told, device)).cpu().numpy()
+            scores.append(-10 * np.log10(np.mean((out - sample.truth) ** 2)))
         means[name] = float(np.mean(scores))
     return means
+
+
+def start_from(net: MapNet, other: Predictor) -> None:
+    """Give ``net`` the weights of another network of the same filter.
+
+    A network for white noise becomes one that is told a profile, and does the same on white noise: on level l it then
+    sees values divided by a noise level that is smaller by 2^l, so the first layer's weights are smaller by that.
+
+    Raises
+    ------
+    ValueError
+        If the filters or sizes differ.
+    """
+    own, given = net.architecture, other.architecture
+    if own.shapes() != given.shapes() or own.filter != given.filter:
+        raise ValueError(f"start is a network of {given}; expected one of {own.filter} with the same sizes")
+    weights = {name: torch.from_numpy(values.copy()) for name, values in other.weights.items()}
+    if own.noise != given.noise:
+        for level in range(len(own.names)):
+            weights[f"stems.{level}.bias"] += level * weights[f"scales.{level}.weight"].ravel()
+            weights[f"stems.{level}.weight"] /= 2**level
+    net.load_state_dict(weights)
+
+
+def _to_device(told: Any, device: torch.device) -> Any:
+    return torch.from_numpy(told).to(device) if isinstance(told, np.ndarray) else told
 
 
 class Training(TrainingRun):
@@ -138,8 +171,10 @@ class Training(TrainingRun):
         self.images = [images[i] for i in order[held:]] or self.held_back
         torch.manual_seed(plan.seed)
         kind = {kind.__name__: kind for kind in FILTERS}[plan.filter]
-        noise = "camera" if plan.task == "camera" else "white"
+        noise = "profile" if plan.task == "any-noise" else "white"
         self.net: MapNet = MapNet(kind(**plan.options), plan.channels, noise=noise).to(device)
+        if plan.start:
+            start_from(self.net, find_net(plan.start, plan.channels))
         self.config = to_config(self.net.architecture)
         self.optimiser = torch.optim.Adam(self.net.parameters(), lr=plan.rate)
         self.history: list[dict[str, Any]] = []

@@ -42,8 +42,20 @@ def test_noise_is_printed(run, noisy):
     result = run("estimate-noise", noisy)
     assert result.exit_code == 0, result.output
     noise = pkn.estimate_noise(read_image(noisy).pages[0])
-    assert f"{255 * noise.at(0.5):.2f}" in result.output
-    assert 255 * noise.at(0.5) == pytest.approx(25.5, rel=0.15)
+    assert f"{noise.level:.4g}" in result.output
+    assert 255 * noise.level == pytest.approx(25.5, rel=0.15)
+
+
+def test_a_profile_is_saved_drawn_and_given_back(run, noisy, tmp_path):
+    profile, plot = tmp_path / "profile.json", tmp_path / "profile.png"
+    result = run("estimate-noise", noisy, "--save", profile, "--plot", plot)
+    assert result.exit_code == 0, result.output
+    assert read_image(plot).pages[0].std() > 0
+    result = run("denoise", noisy, tmp_path / "out.tif", "--noise", profile, "--strength", "1")
+    assert result.exit_code == 0, result.output
+    pixels = read_image(noisy).pages[0]
+    wanted = pkn.denoise(pixels, noise=pkn.NoiseProfile.load(profile), dtype="same")
+    np.testing.assert_array_equal(read_image(tmp_path / "out.tif").pages[0], wanted)
 
 
 def test_transparent_pixels_are_no_noise(run, tmp_path):

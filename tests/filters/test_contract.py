@@ -18,6 +18,7 @@ from pkn.filters import (
     AnisotropicUpsampling,
     FreeKernel,
     JointBilateral,
+    LumaChromaPyramid,
     NonLocalMeans,
     Pyramid,
     ReblurUpsampling,
@@ -27,7 +28,7 @@ from pkn.filters.engine.window import BLOCK
 
 SETTINGS = {NonLocalMeans: {"patch_radius": 1}, JointBilateral: {"features": 2}}
 # Filters whose maps or output differ in size from the image have contracts in files of their own.
-OTHER_SIZES = (Pyramid, AnisotropicUpsampling, ReblurUpsampling)
+OTHER_SIZES = (Pyramid, LumaChromaPyramid, AnisotropicUpsampling, ReblurUpsampling)
 MAKERS = {cls.__name__: partial(cls, radius=2, **SETTINGS.get(cls, {})) for cls in FILTERS if cls not in OTHER_SIZES}
 MAKERS["FreeKernel tanh"] = partial(FreeKernel, radius=2, normalization="tanh")
 

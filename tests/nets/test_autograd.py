@@ -18,7 +18,7 @@ CASES += [FreeKernel(2, normalization="tanh")]
 @pytest.mark.parametrize("flt", CASES, ids=str)
 def test_core_and_reference_agree_in_values_and_gradients(flt):
     random = np.random.default_rng(0)
-    image = torch.tensor(random.random((2, 2, 7, 9)), requires_grad=True)
+    image = torch.tensor(random.random((2, flt.channels or 2, 7, 9)), requires_grad=True)
     maps = draw_maps(flt, random, 2, 7, 9)
     core, expected = apply_filter(flt, image, maps), reference.apply(flt, image, maps)
     v_out = torch.tensor(random.standard_normal(core.shape))

@@ -12,7 +12,7 @@ from pkn.nets.map_net.architecture import is_guide
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", FILTERS)
 def test_every_filter_has_a_network_of_under_20000_parameters(kind, channels):
-    net = MapNet(kind(), channels)
+    net = MapNet(kind(), kind.channels or channels)
     assert net.architecture.parameters == sum(p.numel() for p in net.parameters()) < 20_000
     assert net.architecture.shapes() == {name: tuple(values.shape) for name, values in net.state_dict().items()}
 
@@ -21,10 +21,10 @@ def test_every_filter_has_a_network_of_under_20000_parameters(kind, channels):
 @pytest.mark.parametrize("size", [(1, 1), (3, 50), (31, 37)])
 def test_maps_fit_any_image_and_stay_in_range_whatever_the_weights(kind, size):
     torch.manual_seed(0)
-    net = MapNet(kind(), 1)
+    net = MapNet(kind(), kind.channels or 1)
     for p in net.parameters():
         p.data.mul_(50)
-    for name, values in net(torch.rand(2, 1, *size))._asdict().items():
+    for name, values in net(torch.rand(2, net.channels, *size))._asdict().items():
         limits = net.filter.ranges[name]
         assert values.shape[0] == 2
         assert values.shape[2:] == net.filter.map_size(name, size)

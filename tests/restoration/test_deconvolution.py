@@ -150,7 +150,7 @@ BAD = [
     ({"blur": 1, "halo_suppression": 1}, TypeError, r"halo_suppression is 1; expected True, False or None"),
     ({"blur": 1, "sigma": -1}, ValueError, r"sigma is -1; expected"),
     ({"blur": 1, "strength": -1}, ValueError, r"strength is -1"),
-    ({"blur": 1, "dtype": "int8"}, ValueError, r"dtype is 'int8'"),
+    ({"blur": 1, "dtype": "int64"}, ValueError, r"dtype is 'int64'"),
     ({"alpha": 2}, ValueError, r"blur is None, but .*'alpha': 2"),
     ({"net": "no such net"}, ValueError, r"net is 'no such net'"),
 ]

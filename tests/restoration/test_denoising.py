@@ -70,7 +70,7 @@ def test_saved_maps_replay_bit_for_bit(tmp_path, colour):
 
 def test_provenance(noisy):
     about = pkn.predict_maps(noisy).provenance
-    assert about["net"] == "pyramid"
+    assert about["net"] == "any-noise"
     assert about["sigma"] * 255 == pytest.approx(25, rel=0.1)
     assert pkn.predict_maps(noisy, sigma=0.05).provenance["sigma"] == pytest.approx(0.05)
 

@@ -130,10 +130,8 @@ def test_ome_zarr_is_denoised_plane_by_plane(tmp_path, version):
     result = run(tmp_path / "in.zarr", tmp_path / "out.zarr")
     assert result.exit_code == 0, result.output
     group = zarr.open_group(tmp_path / "out.zarr", mode="r")
-    largest = np.float32(stack.max())
     for index in np.ndindex(2, 3):
-        clean = pkn.denoise(stack[index].astype(np.float32) / largest) * largest
-        np.testing.assert_array_equal(group["0"][index], np.rint(clean).astype(np.uint16))
+        np.testing.assert_array_equal(group["0"][index], pkn.denoise(stack[index], dtype="same"))
     assert group["0"].chunks == (1, 1, 70, 90)
     assert group.metadata.zarr_format == version
     described = group.attrs["ome"]["multiscales"][0] if version == 3 else group.attrs["multiscales"][0]

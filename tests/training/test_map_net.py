@@ -51,18 +51,18 @@ def test_tasks_degrade_and_know_the_baseline_error(images, name):
     """The baseline error correlates with the error of doing nothing."""
     task, (clean, random) = make_task(name, 0.2), draw_batch(images, replace(PLAN, size=64, batch=16), 0)
     settings = task.draw(random, len(clean))
-    given = task.degrade(clean, random, **settings)
-    assert given.dtype == np.float32
+    given, truth, _ = task.degrade(clean, random, **settings)
+    assert given.dtype == truth.dtype == np.float32
     scale = clean.shape[2] // given.shape[2]
-    error = ((given - clean[..., ::scale, ::scale]) ** 2).mean((1, 2, 3))
-    baseline = np.asarray(task.baseline_error(torch.from_numpy(clean), torch.from_numpy(given), **settings))
+    error = ((given - truth[..., ::scale, ::scale]) ** 2).mean((1, 2, 3))
+    baseline = np.asarray(task.baseline_error(torch.from_numpy(truth), torch.from_numpy(given), **settings))
     assert baseline.shape == (16,)
     assert np.corrcoef(np.log(baseline), np.log(error + 1e-5))[0, 1] > 0.5
 
 
 def test_noise_is_of_the_level_that_is_said(images):
     task, (clean, random) = make_task("denoise", 0.2), draw_batch(images, PLAN, 0)
-    given = task.degrade(clean, random, sigma=np.array([0.05, 0.2], np.float32))
+    given = task.degrade(clean, random, sigma=np.array([0.05, 0.2], np.float32)).given
     np.testing.assert_allclose((given - clean).std((1, 2, 3)), [0.05, 0.2], rtol=0.1)
 
 
@@ -70,7 +70,7 @@ def test_blur_is_of_the_width_that_is_said():
     """The variances of a blurred point are those asked for, along and across the direction."""
     point = np.zeros((1, 1, 41, 41), np.float32)
     point[..., 20, 20] = 1
-    blurred = make_task("deblur", 0).degrade(point, np.random.default_rng(0), 2.0, 1.0, np.pi / 6, 0.0)[0, 0]
+    blurred = make_task("deblur", 0).degrade(point, np.random.default_rng(0), 2.0, 1.0, np.pi / 6, 0.0).given[0, 0]
     y, x = np.mgrid[-20:21, -20:21]
     along, across = x * np.cos(np.pi / 6) + y * np.sin(np.pi / 6), y * np.cos(np.pi / 6) - x * np.sin(np.pi / 6)
     assert (blurred * along**2).sum() == pytest.approx(4.0, rel=0.02)

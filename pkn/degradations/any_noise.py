@@ -1,0 +1,162 @@
+"""The training task of the default networks: white noise, a sensor's counts and a camera's photographs, in turn."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.ndimage import uniform_filter
+from torch import Tensor
+
+from pkn.degradations.camera_noise import SMOOTHING, add_camera_noise
+from pkn.degradations.camera_pipeline import draw_camera, photograph, resized
+from pkn.degradations.operations import add_white_noise, correlate_noise
+from pkn.degradations.sample import Sample
+from pkn.filters.engine.pyramid_levels import halve
+from pkn.filters.luma_chroma_pyramid import to_opponent
+from pkn.filters.pyramid import MOST_LEVELS
+from pkn.nets import NoiseCurve
+
+KINDS = ("white", "camera", "counts")
+SHARES = (0.45, 0.4, 0.15)
+BINS = 6  # of intensity, with equally many pixels
+MEASURED = 4  # levels; coarser ones have too few pixels in a crop, and go on as white noise does
+NOISE_FREE = 0.05  # of white noise levels
+REGULARIZATION = 1 / 255  # of noise levels, so that no baseline error is 0
+ERROR_POWER = 1.4  # a network's squared error for white noise of a noise level sigma is about sigma^1.4
+WIDEST_CORRELATION = 1.2  # px
+ENLARGED, LARGEST_SCALE = 0.6, 3.0  # share of the photographs of enlarged scenes, and how often at most
+# What is told of the noise is wrong by random factors, as estimates are: of all noise levels, and of each by itself.
+ERRORS = {"white": (0.05, 0.05), "camera": (0.15, 0.1), "counts": (0.08, 0.05)}
+SMALLEST = 1e-4
+
+
+class AnyNoise:
+    """White noise, a camera's noise, or counts (few photons in dark fields); the network is told its profile.
+
+    Parameters
+    ----------
+    largest : float
+        Largest level of white noise in image values.
+    """
+
+    checks: ClassVar[dict[str, dict[str, Any]]] = {
+        **{f"white {level}": {"kind": "white", "level": level / 255, "scale": 1.0} for level in (15, 25, 50)},
+        **{f"camera {gain:g}": {"kind": "camera", "level": gain, "scale": 1.0} for gain in (0.0005, 0.003)},
+        "counts of 20": {"kind": "counts", "level": 0.05, "scale": 1.0},
+    }
+
+    def __init__(self, largest: float) -> None:
+        self.largest = largest
+
+    def draw(self, random: np.random.Generator, number: int) -> dict[str, np.ndarray]:
+        """Kinds, noise levels or gains (NaN: a camera's own), and factors of the contrast."""
+        kind = random.choice(KINDS, number, p=SHARES)
+        white = np.maximum(random.uniform(-NOISE_FREE * self.largest, self.largest, number), 0)
+        counts = np.exp(random.uniform(np.log(1e-3), np.log(0.3), number))
+        level = np.select([kind == "white", kind == "counts"], [white, counts], np.nan)
+        return {"kind": kind, "level": level, "scale": np.exp(random.normal(0, 0.25, number))}
+
+    def degrade(self, clean: np.ndarray, random: np.random.Generator, kind: Any, level: Any, scale: Any) -> Sample:
+        kinds, levels, scales = (np.broadcast_to(values, len(clean)) for values in (kind, level, scale))
+        pairs = [noisy_pair(image, random, k, a) for image, k, a in zip(clean, kinds, levels, strict=True)]
+        given, truth = (
+            np.stack([np.float32(s) * pair[k] for pair, s in zip(pairs, scales, strict=True)]) for k in (0, 1)
+        )
+        told = [
+            _told_wrongly(measured_curve(here, there), random, ERRORS[k])
+            for here, there, k in zip(given, truth, kinds, strict=True)
+        ]
+        return Sample(given, truth, told)
+
+    def baseline_error(self, clean: Tensor, given: Tensor, **settings: Any) -> Tensor:
+        noise = (given - clean).square().mean((1, 2, 3)).sqrt()
+        return torch.as_tensor((noise + REGULARIZATION) ** ERROR_POWER)
+
+
+def noisy_pair(
+    clean: np.ndarray, random: np.random.Generator, kind: str, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Noisy image (C, H, W) and its truth, of a clean image; ``kind`` and ``level`` as :meth:`AnyNoise.draw` says."""
+    return _DEGRADE[kind](clean, random, level)
+
+
+def _white(clean: np.ndarray, random: np.random.Generator, level: float) -> tuple[np.ndarray, np.ndarray]:
+    return add_white_noise(clean, level, random), clean
+
+
+def _counts(clean: np.ndarray, random: np.random.Generator, gain: float) -> tuple[np.ndarray, np.ndarray]:
+    """A field that is mostly dark, in counts of 1 / gain at most, perhaps correlated by the optics' sampling."""
+    offset, power = random.uniform(0, 0.3), random.uniform(1, 3)
+    field = np.asarray(offset + (1 - offset) * clean**power, np.float32)
+    noise = add_camera_noise(field, gain, gain * random.uniform(0, 2), random) - field
+    width = max(random.uniform(-WIDEST_CORRELATION, WIDEST_CORRELATION), 0)
+    return field + correlate_noise(noise[None], width)[0], field
+
+
+def _photograph(clean: np.ndarray, random: np.random.Generator, gain: float) -> tuple[np.ndarray, np.ndarray]:
+    camera = draw_camera(random, None if np.isnan(gain) else gain)
+    scene = np.broadcast_to(clean, (3, *clean.shape[1:])).transpose(1, 2, 0)
+    if np.isnan(gain) and random.random() < ENLARGED:
+        scene = _enlarged(scene, random.uniform(1, LARGEST_SCALE), random)
+    pair = [image.transpose(2, 0, 1) for image in photograph(scene, camera, random)]
+    if len(clean) == 1:
+        pair = [image.mean(0, keepdims=True) for image in pair]
+    noisy, truth = (_filled(image, clean.shape[1:]) for image in pair)
+    return noisy, truth
+
+
+def _enlarged(scene: np.ndarray, scale: float, random: np.random.Generator) -> np.ndarray:
+    """A part of the scene, enlarged to the size of the whole: as soft as cameras' images are at full resolution."""
+    size = [max(4, round(side / scale)) for side in scene.shape[:2]]
+    top, left = (int(random.integers(side - part + 1)) for side, part in zip(scene.shape[:2], size, strict=True))
+    part = scene[top : top + size[0], left : left + size[1]]
+    return resized(part, scene.shape[:2], Image.Resampling.BICUBIC).clip(0, 1)
+
+
+def _filled(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """The image (C, H, W) mirrored to ``size``, if the camera made it smaller."""
+    missing = [(0, side - own) for side, own in zip(size, image.shape[1:], strict=True)]
+    return np.pad(image, [(0, 0), *missing], mode="symmetric") if any(map(any, missing)) else image
+
+
+_DEGRADE = {"white": _white, "camera": _photograph, "counts": _counts}
+
+
+def measured_curve(given: np.ndarray, truth: np.ndarray) -> NoiseCurve:
+    """The noise of ``given`` (C, H, W), grey or RGB, whose truth is known."""
+    image, noise = given[None].astype(np.float64), (given - truth)[None].astype(np.float64)
+    if len(given) == 3:
+        image, noise = to_opponent(image), to_opponent(noise)
+    luma = uniform_filter(image[0, 0], SMOOTHING, mode="nearest")
+    edges = np.quantile(luma, np.linspace(0, 1, BINS + 1)[1:-1])
+    members = np.searchsorted(edges, luma.ravel())
+    number = np.maximum(np.bincount(members, minlength=BINS), 1)
+    intensity = np.maximum.accumulate(np.bincount(members, luma.ravel(), BINS) / number)
+    parts = [noise[0, :1], noise[0, 1:]] if len(given) == 3 else [noise[0]]
+    curves = []
+    for planes in parts:
+        power = np.bincount(members, np.square(planes).mean(0).ravel(), BINS) / number
+        levels = level_deviations(planes, MEASURED)
+        curves.append(np.sqrt(power) * with_coarser(levels / max(levels[0], SMALLEST))[:, None])
+    return NoiseCurve(intensity + 1e-9 * np.arange(BINS), np.stack(curves, axis=1) + SMALLEST)
+
+
+def level_deviations(noise: np.ndarray, levels: int) -> np.ndarray:
+    """Standard deviations of noise (C, H, W) on the levels of a pyramid."""
+    deviations = []
+    for _ in range(levels):
+        deviations.append(np.sqrt(np.square(noise).mean()))
+        noise = halve(noise)
+    return np.array(deviations)
+
+
+def with_coarser(ratios: np.ndarray) -> np.ndarray:
+    """Noise levels of some pyramid levels (n,), and of all coarser ones if noise is white there."""
+    return np.concatenate([ratios, ratios[-1] * 0.5 ** np.arange(1, MOST_LEVELS + 2 - ratios.size)])
+
+
+def _told_wrongly(curve: NoiseCurve, random: np.random.Generator, errors: tuple[float, float]) -> NoiseCurve:
+    together, each = errors
+    factor = np.exp(together * random.standard_normal() + each * random.standard_normal(curve.sigma.shape[:2]))
+    return NoiseCurve(curve.intensity, curve.sigma * factor[..., None])

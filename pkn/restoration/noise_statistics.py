@@ -1,0 +1,219 @@
+"""Statistics of an image that tell its noise from its texture: spread of second differences in blocks, at four scales.
+
+Texture only ever adds to the variance of a block, so noise shows in the smoothest ones; but how far their quantiles lie
+above the noise depends on the image. White noise's variance falls by four from level to level, that of demosaicked or
+compressed noise less, and texture's hardly at all: together the quantiles of all levels say what is noise.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.ndimage import correlate1d, uniform_filter
+
+from pkn.filters.arrays import to_floats
+from pkn.filters.engine.pyramid_levels import halve
+from pkn.filters.engine.threads import one_thread, run_strips
+from pkn.filters.luma_chroma_pyramid import to_opponent
+
+LEVELS = 4
+BLOCK = 8  # px of a level
+STEP = 4  # px from block to block
+QUANTILES = (0.01, 0.03, 0.1, 0.25, 0.5)
+DETAIL = np.array([1, -2, 1]) / np.sqrt(6)  # keeps the variance of white noise; along both axes it is Immerkaer's mask
+CLIPPED = 0.001  # if more than this fraction of pixels has the smallest or largest value, it is taken for clipped
+CONTRAST = 0.005  # quantile of the darkest and of the brightest pixels that an image's contrast leaves out
+ROUNDING = 1e-6  # a contrast smaller than this, over the largest value, is none
+FEWEST = 4  # blocks of which quantiles are taken
+SMALLEST = 1e-4  # of a noise level, over the contrast: beneath an eighth of a step of 8 bits
+TILE, TILES = 256, 4  # px a side, and tiles a side at most: of a larger image these are looked at
+
+
+class Blocks(NamedTuple):
+    """Blocks of a level.
+
+    Parameters
+    ----------
+    means : array of shape (n,)
+        Mean luma.
+    variances : array of shape (parts, n)
+        Of second differences of each part's planes.
+    finer : array of shape (parts, n)
+        The variances of the next finer level at the same place; NaN where there is none.
+    """
+
+    means: np.ndarray
+    variances: np.ndarray
+    finer: np.ndarray
+
+
+class Statistics(NamedTuple):
+    """What :func:`noise_statistics` finds; ``features`` don't depend on the image's unit or offset.
+
+    Parameters
+    ----------
+    features : array of shape (n,)
+        Logarithms of block variances' quantiles, relative to ``reference``; of contrast; of the number of blocks.
+    reference : float
+        A noise level of the finest luma, in image values.
+    blocks : Blocks
+        Of the finest level.
+    black, contrast : float
+        Where the image's luma begins, and what it spans, in image values.
+    luma : array
+        Luma of the pixels that were looked at.
+    """
+
+    features: np.ndarray
+    reference: float
+    blocks: Blocks
+    black: float
+    contrast: float
+    luma: np.ndarray
+
+    @property
+    def smallest(self) -> float:
+        """A noise level in image values below which there is none to speak of."""
+        return SMALLEST * self.contrast
+
+
+def sampled_axes(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns that :func:`noise_statistics` looks at: of a large image, those of tiles spread evenly."""
+    axes = []
+    for side in size:
+        starts = np.linspace(0, side - TILE, TILES).astype(int) // 2 * 2
+        axes.append(np.arange(side) if side <= TILE * TILES else (starts[:, None] + np.arange(TILE)).ravel())
+    return axes[0], axes[1]
+
+
+def sample_of(planes: Any) -> np.ndarray:
+    """The pixels of planes (C, H, W), or of a mask (1, H, W), that statistics look at."""
+    rows, columns = sampled_axes(planes.shape[1:])
+    whole = (rows.size, columns.size) == planes.shape[1:]
+    return np.asarray(planes if whole else planes[:, rows][:, :, columns])
+
+
+def statistics_of(sample: np.ndarray, mask: np.ndarray | None = None) -> Statistics:
+    """Statistics of a sample (C, H, W), grey or RGB, as :func:`sample_of` gives it.
+
+    Pixels that aren't finite or in ``mask`` (H, W) don't count.
+    """
+    parts = _tiles(sample.shape[1:])
+    tiles: list[Any] = [None] * len(parts)
+
+    def task(number: int, start: int, stop: int) -> None:
+        part = parts[number]
+        with one_thread():  # a worker that waits for others of its own pool might wait for ever
+            tiles[number] = _tile_blocks(sample[:, *part], None if mask is None else mask[part])
+
+    run_strips(task, len(parts), 1, 1)
+    luma = np.concatenate([tile[1] for tile in tiles])
+    levels = [_joined([tile[0][level] for tile in tiles]) for level in range(LEVELS)]
+    if luma.size == 0:
+        luma = np.zeros(1)
+    low, high = np.quantile(luma, (CONTRAST, 1 - CONTRAST))
+    largest = float(np.abs(luma).max())
+    contrast = float(high - low) if high - low > ROUNDING * largest else float(luma.max() - luma.min())
+    contrast = contrast if contrast > ROUNDING * largest else max(largest, 1e-30)
+    smallest = SMALLEST * contrast
+    logs = []
+    for level, blocks in enumerate(levels):
+        if blocks.means.size >= FEWEST:
+            power = np.maximum(blocks.variances, (smallest / 2**level) ** 2)
+            logs.append(0.5 * np.log(np.quantile(power, QUANTILES, axis=1).T))
+        else:  # as of white noise
+            logs.append(logs[-1] - np.log(2) if logs else np.full((len(levels[0].variances), 5), np.log(smallest)))
+    reference = float(np.exp(logs[0][0, QUANTILES.index(0.1)]))
+    agreements = [_agreement(blocks) for blocks in levels[1:]]
+    numbers = [np.log2(blocks.means.size + 1) / 10 - 1 for blocks in levels[::2]]
+    relative = np.stack(logs, axis=1) - np.log(reference)
+    features = np.concatenate([relative.ravel(), *agreements, [np.log(contrast / reference) - 3, *numbers]])
+    return Statistics(np.clip(features, -10, 10), reference, levels[0], float(low), contrast, luma)
+
+
+def _tiles(size: tuple[int, ...]) -> list[tuple[slice, slice]]:
+    """The tiles that a sample consists of."""
+    axes = [[slice(0, side)] if side % TILE or side != TILE * TILES else _parts(side) for side in size]
+    return [(rows, columns) for rows in axes[0] for columns in axes[1]]
+
+
+def _parts(side: int) -> list[slice]:
+    return [slice(start, start + TILE) for start in range(0, side, TILE)]
+
+
+def _tile_blocks(planes: np.ndarray, mask: np.ndarray | None) -> tuple[list[Blocks], np.ndarray]:
+    """Blocks by level, and the luma of valid pixels."""
+    values = to_floats(planes)
+    valid = np.isfinite(values).all(0)
+    if mask is not None:
+        valid &= mask
+    values = np.where(valid, values, 0).astype(np.float64)
+    usable = valid & ~np.any([_clipped(plane, valid) for plane in values], axis=0)
+    usable &= ~_constant(values)
+    if len(values) == 3:
+        values = to_opponent(values[None])[0]
+    luma = values[0][valid]
+    levels, finer = [], None
+    weight = usable.astype(np.float64)
+    for level in range(LEVELS):
+        blocks, finer = _blocks(values, weight == 1, finer)
+        levels.append(blocks)
+        if level < LEVELS - 1:
+            values, weight = halve(values), halve(weight)
+    return levels, luma
+
+
+def _clipped(plane: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Mask of the pixels that have the smallest or largest value, if suspiciously many do."""
+    values, clipped = plane[valid], np.zeros(plane.shape, bool)
+    if values.size and values.min() < values.max():
+        for extreme in (values.min(), values.max()):
+            if np.mean(values == extreme) > CLIPPED:
+                clipped |= plane == extreme
+    return clipped
+
+
+def _constant(planes: np.ndarray) -> np.ndarray:
+    """Mask of pixels around which all is constant: borders and masks of an image, or a drawing."""
+    differences = np.abs(correlate1d(planes, DETAIL, axis=1)) + np.abs(correlate1d(planes, DETAIL, axis=2))
+    return np.asarray(uniform_filter((differences.sum(0) > 0).astype(np.float32), BLOCK) < 1e-3)
+
+
+def _blocks(planes: np.ndarray, usable: np.ndarray, finer: np.ndarray | None) -> tuple[Blocks, np.ndarray]:
+    """The blocks of a level whose pixels are all usable; and variances around every pixel, for the next level."""
+    side = min(BLOCK, *usable.shape)
+    detail = correlate1d(correlate1d(planes, DETAIL, axis=1, mode="mirror"), DETAIL, axis=2, mode="mirror")
+    power = np.square(detail)
+    parts = [power[:1].mean(0), power[1:].mean(0)] if len(planes) == 3 else [power.mean(0)]
+    around = np.stack([uniform_filter(part, side, mode="nearest") for part in parts])
+    rows, columns = (slice(side // 2, max(side // 2 + 1, length - side // 2 + 1), STEP) for length in usable.shape)
+    whole = uniform_filter(usable.astype(np.float32), side + 2, mode="nearest")[rows, columns] > 0.999
+    means = uniform_filter(planes[0], side, mode="nearest")[rows, columns][whole]
+    same = np.full((len(parts), means.size), np.nan) if finer is None else _halved(finer)[:, rows, columns][:, whole]
+    return Blocks(means, around[:, rows, columns][:, whole], same), around
+
+
+def _halved(variances: np.ndarray) -> np.ndarray:
+    """Every second of a finer level's pixels, as many as the coarser level has."""
+    return variances[:, ::2, ::2]
+
+
+def _agreement(blocks: Blocks) -> np.ndarray:
+    """Correlation of a level's log variances with the finer level's, (parts,): of texture high, of noise about 0.
+
+    Of the smoother half of the blocks, where texture and noise are hard to tell apart.
+    """
+    agreements = []
+    for here, there in zip(blocks.variances, blocks.finer, strict=True):
+        smooth = here + there <= np.median(here + there) if here.size else np.zeros(0, bool)
+        if np.count_nonzero(smooth) < 4 * FEWEST:
+            agreements.append(0.0)
+            continue
+        a, b = (np.log(np.maximum(values[smooth], 1e-300)) for values in (here, there))
+        spread = a.std() * b.std()
+        agreements.append(float(np.mean((a - a.mean()) * (b - b.mean())) / spread) if spread > 0 else 0.0)
+    return np.array(agreements)
+
+
+def _joined(parts: list[Blocks]) -> Blocks:
+    means, variances, finer = zip(*parts, strict=True)
+    return Blocks(np.concatenate(means), np.concatenate(variances, axis=1), np.concatenate(finer, axis=1))
