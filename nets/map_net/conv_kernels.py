@@ -236,3 +236,25 @@ def correlate(padded, weight, start, stop, unrolled, out):
                             c[j] = c[j] + w0 * p0 + w1 * p1 + w2 * p2 + w3 * p3 + w4 * p4
                 for g in range(min(GROUP, features - o)):
                     store(sums[g], count, out[o + g, y], x)
+
+
+@kernel
+def look_up(means, knots, values, start, stop, out):
+    """Fill rows of ``out`` (parts, H, W) with ``values`` (parts, K) at ``knots`` (K,), for means of 3 x 3 pixels.
+
+    Beyond the first and the last knot their values go on, and the edge of ``means`` (H, W) is repeated.
+    """
+    height, width = means.shape
+    last = knots.size - 2
+    for y in range(start, stop):
+        above, here, below = means[max(y - 1, 0)], means[y], means[min(y + 1, height - 1)]
+        for x in range(width):
+            left, right = max(x - 1, 0), min(x + 1, width - 1)
+            total = above[left] + above[x] + above[right] + here[left] + here[x] + here[right]
+            mean = (total + below[left] + below[x] + below[right]) / 9
+            k = 0
+            while k < last and mean > knots[k + 1]:
+                k += 1
+            part = min(max((mean - knots[k]) / (knots[k + 1] - knots[k]), 0.0), 1.0)
+            for p in range(out.shape[0]):
+                out[p, y, x] = values[p, k] + part * (values[p, k + 1] - values[p, k])

@@ -7,8 +7,11 @@ import numpy as np
 
 from pkn.filters import Filter, LumaChromaPyramid
 from pkn.filters.arrays import to_floats
+from pkn.filters.engine.pyramid_levels import halve
+from pkn.filters.engine.threads import run_strips
 from pkn.filters.pyramid import MOST_LEVELS
 from pkn.nets.map_net.architecture import SIGMA_FLOOR, Architecture
+from pkn.nets.map_net.conv_kernels import look_up
 
 SAMPLES = 1 << 18  # the median of so many residuals has an error of 0.3 %; large images cost no more
 SAMPLE = 4096  # residuals that give an interval around the median
@@ -50,8 +53,11 @@ class NoiseCurve(NamedTuple):
         sigma = [self.sigma[level + lag, part] for part, (_, lag, _) in enumerate(architecture.folds)]
         if self.intensity.size == 1:
             return np.array(sigma, np.float32)[..., None]
-        means = _smoothed(block_means(luma, architecture.down))
-        return np.stack([np.interp(means, self.intensity, each) for each in sigma]).astype(np.float32)
+        means = block_means(luma, architecture.down)
+        out = np.empty((len(sigma), *means.shape), np.float32)
+        table = np.ascontiguousarray(self.intensity, np.float64), np.array(sigma, np.float64)
+        run_strips(lambda n, start, stop: look_up(means, *table, start, stop, out), 1, len(means), ROWS)
+        return out
 
 
 class NoiseMap(NamedTuple):
@@ -101,20 +107,10 @@ def floors(architecture: Architecture, level: int) -> np.ndarray:
 
 
 def block_means(plane: np.ndarray, side: int) -> np.ndarray:
-    """Means of ``side`` x ``side`` pixels, the edge repeated; a single value stays."""
-    if plane.size == 1:
-        return plane
-    rows, columns = (-(-size // side) for size in plane.shape)
-    missing = [(0, size * side - given) for size, given in zip((rows, columns), plane.shape, strict=True)]
-    blocks = np.pad(plane, missing, mode="edge").reshape(rows, side, columns, side)
-    return np.ascontiguousarray(blocks.mean((1, 3)))
-
-
-def _smoothed(plane: np.ndarray) -> np.ndarray:
-    """Means of 3 x 3 pixels, the edge repeated."""
-    padded = np.pad(plane, 1, mode="edge")
-    rows = padded[:-2] + padded[1:-1] + padded[2:]
-    return np.asarray((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9)
+    """Means of ``side`` x ``side`` pixels, a power of 2, the edge repeated; a single value stays."""
+    while plane.size > 1 and side > 1:
+        plane, side = halve(plane), side // 2
+    return plane
 
 
 def estimate_sigma(image: np.ndarray) -> np.ndarray:

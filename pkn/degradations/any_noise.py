@@ -5,22 +5,17 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from PIL import Image
-from scipy.ndimage import uniform_filter
 from torch import Tensor
 
-from pkn.degradations.camera_noise import SMOOTHING, add_camera_noise
+from pkn.degradations.camera_noise import add_camera_noise
 from pkn.degradations.camera_pipeline import draw_camera, photograph, resized
+from pkn.degradations.measured_noise import measured_curve
 from pkn.degradations.operations import add_white_noise, correlate_noise
 from pkn.degradations.sample import Sample
-from pkn.filters.engine.pyramid_levels import halve
-from pkn.filters.luma_chroma_pyramid import to_opponent
-from pkn.filters.pyramid import MOST_LEVELS
 from pkn.nets import NoiseCurve
 
 KINDS = ("white", "camera", "counts")
 SHARES = (0.45, 0.4, 0.15)
-BINS = 6  # of intensity, with equally many pixels
-MEASURED = 4  # levels; coarser ones have too few pixels in a crop, and go on as white noise does
 NOISE_FREE = 0.05  # of white noise levels
 REGULARIZATION = 1 / 255  # of noise levels, so that no baseline error is 0
 ERROR_POWER = 1.4  # a network's squared error for white noise of a noise level sigma is about sigma^1.4
@@ -28,7 +23,6 @@ WIDEST_CORRELATION = 1.2  # px
 ENLARGED, LARGEST_SCALE = 0.6, 3.0  # share of the photographs of enlarged scenes, and how often at most
 # What is told of the noise is wrong by random factors, as estimates are: of all noise levels, and of each by itself.
 ERRORS = {"white": (0.05, 0.05), "camera": (0.15, 0.1), "counts": (0.08, 0.05)}
-SMALLEST = 1e-4
 
 
 class AnyNoise:
@@ -121,39 +115,6 @@ def _filled(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
 
 
 _DEGRADE = {"white": _white, "camera": _photograph, "counts": _counts}
-
-
-def measured_curve(given: np.ndarray, truth: np.ndarray) -> NoiseCurve:
-    """The noise of ``given`` (C, H, W), grey or RGB, whose truth is known."""
-    image, noise = given[None].astype(np.float64), (given - truth)[None].astype(np.float64)
-    if len(given) == 3:
-        image, noise = to_opponent(image), to_opponent(noise)
-    luma = uniform_filter(image[0, 0], SMOOTHING, mode="nearest")
-    edges = np.quantile(luma, np.linspace(0, 1, BINS + 1)[1:-1])
-    members = np.searchsorted(edges, luma.ravel())
-    number = np.maximum(np.bincount(members, minlength=BINS), 1)
-    intensity = np.maximum.accumulate(np.bincount(members, luma.ravel(), BINS) / number)
-    parts = [noise[0, :1], noise[0, 1:]] if len(given) == 3 else [noise[0]]
-    curves = []
-    for planes in parts:
-        power = np.bincount(members, np.square(planes).mean(0).ravel(), BINS) / number
-        levels = level_deviations(planes, MEASURED)
-        curves.append(np.sqrt(power) * with_coarser(levels / max(levels[0], SMALLEST))[:, None])
-    return NoiseCurve(intensity + 1e-9 * np.arange(BINS), np.stack(curves, axis=1) + SMALLEST)
-
-
-def level_deviations(noise: np.ndarray, levels: int) -> np.ndarray:
-    """Standard deviations of noise (C, H, W) on the levels of a pyramid."""
-    deviations = []
-    for _ in range(levels):
-        deviations.append(np.sqrt(np.square(noise).mean()))
-        noise = halve(noise)
-    return np.array(deviations)
-
-
-def with_coarser(ratios: np.ndarray) -> np.ndarray:
-    """Noise levels of some pyramid levels (n,), and of all coarser ones if noise is white there."""
-    return np.concatenate([ratios, ratios[-1] * 0.5 ** np.arange(1, MOST_LEVELS + 2 - ratios.size)])
 
 
 def _told_wrongly(curve: NoiseCurve, random: np.random.Generator, errors: tuple[float, float]) -> NoiseCurve:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pkn.degradations.any_noise import measured_curve
+from pkn.degradations.measured_noise import measured_curve
 from pkn.evaluation.metrics import Method, Row, axis_of, psnr, ssim
 from pkn.io.folders import to_float32
 from pkn.io.images import read_image

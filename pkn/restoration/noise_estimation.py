@@ -14,10 +14,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import nnls
 
+from pkn.degradations.measured_noise import level_deviations, with_coarser
 from pkn.filters.arrays import check_image, check_mask, to_planes
-from pkn.filters.engine.pyramid_levels import halve
 from pkn.filters.luma_chroma_pyramid import to_opponent
-from pkn.filters.pyramid import MOST_LEVELS
 from pkn.nets.weights import read_tensors
 from pkn.pretrained import COLOURS, weights_folder
 from pkn.restoration.noise_profile import NoiseProfile
@@ -92,7 +91,7 @@ def profile_of_statistics(found: Statistics, channels: int) -> NoiseProfile:
     if found.blocks.means.size == 0:
         levels = np.zeros_like(levels)
     intensity, shape, measured = _shape_over_intensity(found, levels[:, 0])
-    ratios = np.array([_with_coarser(part) for part in levels])  # (parts, levels)
+    ratios = np.array([with_coarser(part) for part in levels])  # (parts, levels)
     sigma = ratios.T[:, :, None] * shape
     gain, read_noise, black = _sensor_line(found.blocks, levels[0, 0])
     width = _correlation_of_blocks(found)
@@ -152,13 +151,13 @@ def measure_noise(frames: Any, *, channel_axis: int | None = None, flat: bool = 
         parts = [noise]
     luma = scene[:, 0] if stack.shape[1] == 3 else scene.mean(1)
     powers = np.stack([np.square(part).mean(1).ravel() for part in parts])
-    levels = np.array([_deviations(part) for part in parts])
+    levels = np.array([level_deviations(np.moveaxis(part, 1, 0), LEVELS) for part in parts])
     order = np.argsort(luma.ravel())
     members = np.array_split(order, BINS)
     intensity = np.array([luma.ravel()[indices].mean() for indices in members])
     rms = np.sqrt(np.stack([powers[:, indices].mean(1) for indices in members], axis=1))
     intensity, rms = _increasing(intensity, rms)
-    ratios = np.array([_with_coarser(part / max(part[0], 1e-30)) for part in levels])
+    ratios = np.array([with_coarser(part / max(part[0], 1e-30)) for part in levels])
     slope, at_dark = np.polyfit(intensity, rms[0] ** 2, 1) if intensity.size > 1 else (0.0, float(rms[0, 0] ** 2))
     black = float(intensity[0])
     read = float(np.sqrt(max(at_dark + slope * black, 0)))
@@ -179,20 +178,6 @@ def _regression(channels: int, features: np.ndarray) -> np.ndarray:
     for layer in (0, 2, 4):
         values = weights[f"{layer}.weight"] @ (np.maximum(values, 0) if layer else values) + weights[f"{layer}.bias"]
     return np.asarray(values, np.float64)
-
-
-def _with_coarser(levels: np.ndarray) -> np.ndarray:
-    """Noise levels of the coarser pyramid levels too, where noise is taken for white."""
-    return np.concatenate([levels, levels[-1] * 0.5 ** np.arange(1, MOST_LEVELS + 2 - levels.size)])
-
-
-def _deviations(noise: np.ndarray) -> np.ndarray:
-    """Standard deviations of noise (N, C, H, W) on the levels of a pyramid."""
-    levels = []
-    for _ in range(LEVELS):
-        levels.append(float(np.sqrt(np.square(noise).mean())))
-        noise = halve(noise)
-    return np.array(levels)
 
 
 def _bins(means: np.ndarray) -> list[np.ndarray]:

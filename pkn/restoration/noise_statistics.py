@@ -146,17 +146,18 @@ def _tile_blocks(planes: np.ndarray, mask: np.ndarray | None) -> tuple[list[Bloc
     valid = np.isfinite(values).all(0)
     if mask is not None:
         valid &= mask
-    values = np.where(valid, values, 0).astype(np.float64)
+    centre = np.float64(np.mean(values, where=valid, dtype=np.float64)) if valid.any() else np.float64(0)
+    values = np.where(valid, values - values.dtype.type(centre), 0).astype(np.float32)
     usable = valid & ~np.any([_clipped(plane, valid) for plane in values], axis=0)
     usable &= ~_constant(values)
     if len(values) == 3:
         values = to_opponent(values[None])[0]
-    luma = values[0][valid]
+    luma = values[0][valid] + centre
     levels, finer = [], None
-    weight = usable.astype(np.float64)
+    weight = usable.astype(np.float32)
     for level in range(LEVELS):
         blocks, finer = _blocks(values, weight == 1, finer)
-        levels.append(blocks)
+        levels.append(blocks._replace(means=blocks.means + centre))
         if level < LEVELS - 1:
             values, weight = halve(values), halve(weight)
     return levels, luma

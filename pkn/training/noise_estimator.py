@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from pkn.degradations.any_noise import AnyNoise, level_deviations, noisy_pair
+from pkn.degradations.any_noise import AnyNoise, noisy_pair
+from pkn.degradations.measured_noise import level_deviations
 from pkn.filters.luma_chroma_pyramid import to_opponent
 from pkn.io.atomic import atomic_path
 from pkn.io.folders import to_float32

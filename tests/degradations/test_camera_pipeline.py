@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from pkn.degradations.any_noise import KINDS, AnyNoise, measured_curve, noisy_pair
+from pkn.degradations.any_noise import KINDS, AnyNoise, noisy_pair
 from pkn.degradations.camera_pipeline import METHODS, Camera, _sites, demosaic, draw_camera, photograph
+from pkn.degradations.measured_noise import measured_curve
 
 SCENE = data.astronaut()[100:196, 180:300] / 255
 PLAIN = Camera(0.0, 0.0, (2.0, 1.5), np.eye(3), 0.4)

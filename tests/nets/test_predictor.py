@@ -7,9 +7,10 @@ import numba
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import uniform_filter
 
-from pkn.filters import FILTERS, Bilateral, Pyramid
-from pkn.nets import MapNet, Predictor
+from pkn.filters import FILTERS, Bilateral, LumaChromaPyramid, Pyramid
+from pkn.nets import Architecture, MapNet, NoiseCurve, NoiseMap, Predictor
 from pkn.nets.map_net.network import weights_of
 from pkn.nets.map_net.noise_level import _median
 
@@ -93,3 +94,25 @@ def test_median_is_numpys(size, step, ordered):
     values = np.round(values / step) * step if step else values  # many equal values
     values = np.sort(values) if ordered else values
     assert _median(values) == np.median(values)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (9, 14), (130, 75)])
+@pytest.mark.parametrize("level", [0, 1])
+def test_noise_levels_are_looked_up_at_smoothed_intensities(size, level):
+    """Means of 2 x 2 pixels, of 3 x 3 of those, and a line from knot to knot, for luma and for coarser chroma."""
+    architecture = Architecture(LumaChromaPyramid(), 3, noise="profile")
+    random = np.random.default_rng(0)
+    curve = NoiseCurve(np.sort(random.random(5)), random.random((7, 2, 5)))
+    luma = random.random(size).astype(np.float32)
+    folded = np.pad(luma, [(0, side % 2) for side in size], mode="edge").astype(np.float64)
+    means = folded.reshape(folded.shape[0] // 2, 2, -1, 2).mean((1, 3))
+    smooth = uniform_filter(means, 3, mode="nearest")
+    wanted = [np.interp(smooth, curve.intensity, curve.sigma[level + part, part]) for part in (0, 1)]
+    np.testing.assert_allclose(curve.at(architecture, level, luma), wanted, rtol=1e-5)
+
+
+def test_a_noise_level_at_each_pixel_is_averaged_over_blocks():
+    architecture = Architecture(Pyramid(), 1, noise="profile")
+    sigma = np.arange(64.0).reshape(8, 8)
+    found = NoiseMap(sigma, rgb=False).at(architecture, 1, np.zeros((4, 4)))
+    np.testing.assert_allclose(found[0], sigma.reshape(2, 4, 2, 4).mean((1, 3)) / 2)

@@ -8,9 +8,9 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 
 import pkn
-from pkn.degradations.any_noise import measured_curve
 from pkn.degradations.camera_noise import add_camera_noise
 from pkn.degradations.camera_pipeline import Camera, photograph
+from pkn.degradations.measured_noise import measured_curve
 
 CASES = [(0.0, 10), (0.0, 30), (0.005, 5), (0.01, 0), (0.03, 10)]
 

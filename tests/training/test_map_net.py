@@ -10,10 +10,13 @@ from skimage import data, io
 
 from pkn.cli import main
 from pkn.degradations.tasks import TASKS, make_task
+from pkn.filters import Bilateral, Pyramid
 from pkn.io.folders import read_folder
-from pkn.nets import load_net, read_header
+from pkn.nets import MapNet, Predictor, load_net, read_header
+from pkn.nets.map_net.network import weights_of
+from pkn.pretrained import find_net
 from pkn.training.checkpoints import checkpoint_path
-from pkn.training.map_net import Training, TrainingPlan, draw_batch, validate
+from pkn.training.map_net import Training, TrainingPlan, draw_batch, start_from, validate
 
 PLAN = TrainingPlan(filter="Bilateral", options={"radius": 2}, channels=1, steps=24, batch=2, size=32, held_back=2)
 
@@ -141,3 +144,16 @@ def test_command(folder, tmp_path):
     assert about["plan"]["filter"] == "IsotropicGaussian"
     assert about["plan"]["seed"] == 4
     assert [path.name for path in tmp_path.iterdir()] == ["net.safetensors"]
+
+
+def test_a_network_for_white_noise_becomes_one_that_is_told_a_profile():
+    """And predicts the same maps for white noise."""
+    told, white = MapNet(Pyramid(), 1, noise="profile"), find_net("pyramid", 1)
+    start_from(told, white)
+    image, sigma = np.random.default_rng(0).random((1, 1, 40, 50), np.float32), np.array([0.1], np.float32)
+    for ours, theirs in zip(
+        Predictor(told.architecture, weights_of(told))(image, sigma), white(image, sigma), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match=r"start is a network of .*; expected one of Bilateral"):
+        start_from(MapNet(Bilateral(), 1), white)
