@@ -23,6 +23,7 @@ DETAIL = np.array([1, -2, 1]) / np.sqrt(6)  # keeps the variance of white noise;
 CLIPPED = 0.001  # if more than this fraction of pixels has the smallest or largest value, it is taken for clipped
 CONTRAST = 0.005  # quantile of the darkest and of the brightest pixels that an image's contrast leaves out
 ROUNDING = 1e-6  # a contrast smaller than this, over the largest value, is none
+LEAST_UNCLIPPED = 0.01  # of an image; if less, clipped pixels are looked at too
 FEWEST = 4  # blocks of which quantiles are taken
 SMALLEST = 1e-4  # of a noise level, over the contrast: beneath an eighth of a step of 8 bits
 TILE, TILES = 256, 4  # px a side, and tiles a side at most: of a larger image these are looked at
@@ -149,6 +150,8 @@ def _tile_blocks(planes: np.ndarray, mask: np.ndarray | None) -> tuple[list[Bloc
     centre = np.float64(np.mean(values, where=valid, dtype=np.float64)) if valid.any() else np.float64(0)
     values = np.where(valid, values - values.dtype.type(centre), 0).astype(np.float32)
     usable = valid & ~np.any([_clipped(plane, valid) for plane in values], axis=0)
+    if _whole_blocks(usable).mean() < LEAST_UNCLIPPED:  # of a binary page or an image of few grey levels
+        usable = valid
     usable &= ~_constant(values)
     if len(values) == 3:
         values = to_opponent(values[None])[0]
@@ -161,6 +164,11 @@ def _tile_blocks(planes: np.ndarray, mask: np.ndarray | None) -> tuple[list[Bloc
         if level < LEVELS - 1:
             values, weight = halve(values), halve(weight)
     return levels, luma
+
+
+def _whole_blocks(usable: np.ndarray) -> np.ndarray:
+    """Mask of the pixels around which a block, and a margin of 1 pixel, is usable."""
+    return np.asarray(uniform_filter(usable.astype(np.float32), min(BLOCK, *usable.shape) + 2, mode="nearest") > 0.999)
 
 
 def _clipped(plane: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -187,7 +195,7 @@ def _blocks(planes: np.ndarray, usable: np.ndarray, finer: np.ndarray | None) ->
     parts = [power[:1].mean(0), power[1:].mean(0)] if len(planes) == 3 else [power.mean(0)]
     around = np.stack([uniform_filter(part, side, mode="nearest") for part in parts])
     rows, columns = (slice(side // 2, max(side // 2 + 1, length - side // 2 + 1), STEP) for length in usable.shape)
-    whole = uniform_filter(usable.astype(np.float32), side + 2, mode="nearest")[rows, columns] > 0.999
+    whole = _whole_blocks(usable)[rows, columns]
     means = uniform_filter(planes[0], side, mode="nearest")[rows, columns][whole]
     same = np.full((len(parts), means.size), np.nan) if finer is None else _halved(finer)[:, rows, columns][:, whole]
     return Blocks(means, around[:, rows, columns][:, whole], same), around

@@ -179,3 +179,11 @@ def test_of_a_large_image_some_tiles_are_looked_at():
     assert pkn.estimate_noise(noisy).level == pytest.approx(0.1, rel=0.1)
     expected = pkn.predict_maps(noisy).apply(noisy)
     np.testing.assert_array_equal(pkn.denoise(noisy), expected)
+
+
+def test_noise_shows_in_an_image_of_few_grey_levels():
+    """All of its pixels are clipped, at both ends."""
+    noisy = smooth() + 0.5 * np.random.default_rng(0).standard_normal(smooth().shape)
+    few = np.rint(noisy.clip(0, 1))
+    assert pkn.estimate_noise(few).level > 0.2
+    assert np.std(pkn.denoise(few) - smooth()) < 0.5 * np.std(few - smooth())
