@@ -1,14 +1,12 @@
 """Checks of arguments that the functions for restoration share, and filling of missing pixels."""
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pkn.filters import IsotropicGaussian
-
-if TYPE_CHECKING:
-    from pkn.restoration.noise_profile import NoiseProfile
+from pkn.restoration.noise_profile import NoiseProfile
 
 FILL_RADIUS = 8  # pixels
 
@@ -62,12 +60,12 @@ def known_noise(sigma: Any, profile: Any) -> Any:
         return sigma
     if sigma is not None:
         raise ValueError("sigma and noise are both given; expected one of them")
-    if type(profile).__name__ != "NoiseProfile":
+    if not isinstance(profile, NoiseProfile):
         raise TypeError(f"noise is {type(profile).__name__}; expected a pkn.NoiseProfile (for a number give sigma)")
     return profile
 
 
-def check_profile(profile: "NoiseProfile", channels: int) -> "NoiseProfile":
+def check_profile(profile: NoiseProfile, channels: int) -> NoiseProfile:
     """The profile, if it is one of images with so many channels."""
     if profile.rgb != (channels == 3):
         came, expected = ("RGB", "grey") if profile.rgb else ("grey", "RGB")

@@ -92,18 +92,11 @@ def denoise(
     scaled = scales(dtype, black, white)
     stacked = not (isinstance(stack_axes, Sequence) and len(stack_axes) == 0)
     image = image if is_dask(image) else np.asarray(image) if stacked else check_image(image, channel_axis)
+    known = known_noise(sigma, noise)
     if is_dask(image):
         return denoise_dask(
-            image,
-            net,
-            channel_axis,
-            stack_axes,
-            strength=strength,
-            noise=known_noise(sigma, noise),
-            mask=mask,
-            dtype=dtype,
+            image, net, channel_axis, stack_axes, strength=strength, noise=known, mask=mask, dtype=dtype
         )
-    known = known_noise(sigma, noise)
     order = order_of(image.ndim, channel_axis, stack_axes)
     network = filtering_net(net, 1 if channel_axis is None else image.shape[channel_axis])
     result = np.empty(image.shape, target_dtype(None if scaled else dtype, image.dtype))

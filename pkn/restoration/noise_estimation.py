@@ -1,7 +1,7 @@
 """Estimation of an image's noise: from the image itself, or from exposures of one scene.
 
 A small regression reads statistics of blocks at four scales and says how much of them is noise, at each scale, of luma
-and of chroma: lower quantiles alone take texture for noise, on coarse levels by a factor of two. How the noise depends
+and of chroma: lower quantiles alone take texture for noise. How the noise depends
 on intensity is fitted to the smoothest blocks of each intensity, a curve and the line of a sensor's photons: in image
 values, the variance at a clean intensity x is gain (x - black) + read_noise^2 (Foi, Trimeche, Katkovnik and Egiazarian,
 "Practical Poissonian-Gaussian noise modeling and fitting for single-image raw-data", 2008).
@@ -35,6 +35,7 @@ from pkn.restoration.noise_statistics import (
     statistics_of,
 )
 
+QUANTILE_OF_MEAN = 0.627  # of blocks of white noise, that quantile over their mean, measured on 65,000 blocks
 ROUNDS = 12  # of reweighted least squares
 WIDEST = 1.5  # px, width of a correlation
 TEXTURE = 1.6  # factor of white noise's variance at half the resolution; photographs reach it by texture alone
@@ -215,9 +216,6 @@ def _sensor_line(blocks: Blocks, typical: float) -> tuple[float, float, float]:
         spread = max(float(np.median(np.abs(excess))), 0.02)
         weight = 1 / np.sqrt(1 + np.square(excess / (2 * spread)))
     return float(at_bright - at_dark) / span, float(np.sqrt(at_dark)), black
-
-
-QUANTILE_OF_MEAN = 0.627  # the quantile of blocks of white noise over their mean, measured on 65,000 blocks
 
 
 def _correlation_of_blocks(found: Statistics) -> float:

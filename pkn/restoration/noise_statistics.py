@@ -74,7 +74,7 @@ class Shape(NamedTuple):
 
 
 class Statistics(NamedTuple):
-    """What :func:`noise_statistics` finds; ``features`` don't depend on the image's unit or offset.
+    """What :func:`statistics_of` finds; ``features`` don't depend on the image's unit or offset.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class Statistics(NamedTuple):
 
 
 def sampled_axes(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns that :func:`noise_statistics` looks at: of a large image, those of tiles spread evenly."""
+    """Rows and columns that :func:`statistics_of` looks at: of a large image, those of tiles spread evenly."""
     axes = []
     for side in size:
         starts = np.linspace(0, side - TILE, TILES).astype(int) // 2 * 2

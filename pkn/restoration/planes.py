@@ -99,14 +99,12 @@ def predict_values(
     if mask is not None:
         valid &= np.asarray(check_mask(mask, *size))
     told = told_of(network, sample_of(planes[0]), noise, None if valid.all() else sample_of(valid)[0], size)
-    # Networks see differences only; float64 images may have an offset beyond what float32 resolves.
-    offset = np.median(planes[0][:, valid[0]], axis=1) if planes.dtype == np.float64 else np.zeros(len(planes[0]))
-    moved = (planes - offset[:, None, None]).astype(np.float32) if offset.any() else planes.astype(np.float32)
-    inputs = moved if valid.all() else fill_gaps(moved, valid)
+    if planes.dtype == np.float64:  # may have an offset beyond what float32 resolves
+        planes, told = planes - told.span.black, _from_black(told)
+    planes = planes.astype(np.float32, copy=False)
+    inputs = planes if valid.all() else fill_gaps(planes, valid)
     plane_shape = network.filter.plane_shape
-    maps = network(
-        inputs, [_moved(told.noise, offset)], told.span._replace(black=told.span.black - offset.mean())
-    )._asdict()
+    maps = network(inputs, [told.noise], told.span)._asdict()
     values = {name: array.reshape(plane_shape(name) + array.shape[-2:]) for name, array in maps.items()}
     if is_map(power) or power != 1:
         values = network.filter.strengthen(values, power)
@@ -154,6 +152,9 @@ def told_of(
     return Told(profile.curve, span, profile.level)
 
 
-def _moved(noise: Any, offset: np.ndarray) -> Any:
-    """Noise over intensities that are less by an offset."""
-    return noise._replace(intensity=noise.intensity - offset.mean()) if isinstance(noise, NoiseCurve) else noise
+def _from_black(told: Told) -> Told:
+    """What a network is told of the image less its black."""
+    noise = told.noise
+    if isinstance(noise, NoiseCurve):
+        noise = noise._replace(intensity=noise.intensity - told.span.black)
+    return told._replace(noise=noise, span=told.span._replace(black=0.0))

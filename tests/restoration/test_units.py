@@ -63,6 +63,13 @@ def test_dtypes_of_instruments(dtype):
     assert np.abs(out.astype(np.float64) - expected).max() <= (1 if np.dtype(dtype).kind in "iu" else span * 1e-5)
 
 
+def test_colour_in_double_precision_is_the_same_picture():
+    """Tinted and with an offset: only what all channels share may be taken off before the network."""
+    tinted = 50 + PHOTO * (3.0, 2.0, 1.0)
+    single = pkn.denoise(tinted.astype(np.float32), channel_axis=-1)
+    np.testing.assert_allclose(pkn.denoise(tinted, channel_axis=-1), single, rtol=0, atol=1e-4)
+
+
 def test_bool_is_0_and_1():
     page = CLEAN > 0.5
     assert pkn.denoise(page).dtype == np.float32
