@@ -1,6 +1,6 @@
 """Cats from noise, every step a filter: an image grid, an animation, and an explanation of a step. Needs torch.
 
-Usage: python sample_cats.py [folder]
+Usage: python sample_cats.py [folder] [steps]
 """
 
 import sys
@@ -13,9 +13,10 @@ from pkn.sampling.kernel_predicting import find_sampler, states
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else "cats")
 folder.mkdir(exist_ok=True)
+number = int(sys.argv[2]) if len(sys.argv) > 2 else 32
 
 net = find_sampler("cats")
-steps = list(states(net, 16, steps=32, rng=0))
+steps = list(states(net, 16, steps=number, rng=0))
 write_grid(folder / "cats.png", steps[-1].predicted)
 write_gif(folder / "cats.gif", [make_grid(step.predicted) for step in steps])
 

@@ -26,12 +26,16 @@ WRITES = {
     "wavelet_inpainting": {"wavelet_inpainted.png"},
     "wavelet_super_resolution": {"wavelet_super_resolved.png"},
 }
-MORE = {  # a second argument, without which the example can't run
-    f"wavelet_{name}": published.FOLDER for name in ("denoise", "inpainting", "super_resolution")
+MORE = {  # a second argument: without it the example can't run, or runs for long
+    "sample_cats": "3",
+    **{f"wavelet_{name}": published.FOLDER for name in ("denoise", "inpainting", "super_resolution")},
 }
+SLOW = ("augment",)
 
 
-@pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "script", [pytest.param(path, marks=[pytest.mark.slow] * (path.stem in SLOW), id=path.stem) for path in EXAMPLES]
+)
 def test_example(script, tmp_path):
     assert len(script.read_text().splitlines()) < 60
     more = [MORE[script.stem]] if script.stem in MORE else []

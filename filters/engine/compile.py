@@ -16,7 +16,7 @@ STACK_ROWS = 16  # rows of a block that fit: 3 * 4 channels + 1, and some to spa
 STACK_SIZE = STACK_ROWS * 128
 # 'contract' permits FMA. 'reassoc' and 'arcp' are left out because results would depend on the vector width and on the
 # kernel (so do sums of two products: see `fma` in math.py), and 'nnan' because it deletes NaN checks.
-FASTMATH = {"contract", "nsz"}
+SEMANTICS = {"fastmath": {"contract", "nsz"}, "error_model": "numpy"}
 
 
 def _cache_folder() -> str | None:
@@ -39,13 +39,14 @@ def kernel(function: Callable[..., Any]) -> Any:
     """Compile on the first call: serial, without the GIL, cached on disk if it is writable; x / 0 is NaN or inf."""
     previous, numba.config.CACHE_DIR = numba.config.CACHE_DIR, _CACHE_FOLDER or ""
     try:
-        return numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy", cache=_CACHE_FOLDER is not None)(function)
+        return numba.njit(nogil=True, cache=_CACHE_FOLDER is not None, no_cfunc_wrapper=True, **SEMANTICS)(function)
     finally:
         numba.config.CACHE_DIR = previous
 
 
 # LLVM inlines helpers and registered functions; with Numba's own `inline="always"` compiling takes three times longer.
-INLINED = {"forceinline": True, "fastmath": FASTMATH, "error_model": "numpy"}
+# Helpers are never called from Python, and a fifth of the time goes into what would make that possible.
+INLINED = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **SEMANTICS}
 
 
 def inlined(function: Callable[..., Any]) -> Any:

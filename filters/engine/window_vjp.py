@@ -241,12 +241,17 @@ def vjp(
     v_centre = np.empty_like(image)
 
     def task(n: int, start: int, stop: int) -> None:
-        window, mask_channel = strips.window(n, start, stop + 2 * radius, "window")
+        window, mask_channel = strips.window(n, start, stop + 2 * radius, "window", _marked(image))
         shape = (strips.run, strips.rest, strips.unrolled, strips.guides)
         grad_centres(window, mask_channel, maps, n, start, radius, *shape, out, mass, v_out, v_maps, v_centre)
 
     run_strips(task, batch, height, strips.height)
     return v_centre + _gather(residuals, v_out, strips, border) if image_too else None, v_maps
+
+
+def _marked(image: np.ndarray) -> bool:
+    """Whether there always is a mask channel: in double precision, for checks, half as many kernels compile."""
+    return image.dtype == np.float64
 
 
 def _gather(residuals: Residuals, v_out: np.ndarray, strips: Strips, border: str) -> np.ndarray:
@@ -259,7 +264,7 @@ def _gather(residuals: Residuals, v_out: np.ndarray, strips: Strips, border: str
     def task(n: int, start: int, stop: int) -> None:
         # Row j is in the windows of centres of rows j - 2 radius ... j; row p of centres is padded row p + radius.
         low, high = max(start - 2 * radius, 0), min(stop, height)
-        own, own_mask_channel = strips.window(n, low + radius, high + radius, "own")
+        own, own_mask_channel = strips.window(n, low + radius, high + radius, "own", _marked(image))
         window, mask_channel = strips.window(n, start, stop, "window", mark=own_mask_channel is not None)
         coefs = scratch("coefs", (stop - start + 2 * radius, planes(maps), wide), image.dtype)
         refs = scratch("refs", (stop - start + 2 * radius, 2 * out.shape[1] + total + 1, wide), image.dtype)

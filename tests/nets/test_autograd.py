@@ -7,11 +7,17 @@ import pytest
 import torch
 from maps import draw_maps
 
-from pkn.filters import FILTERS, FreeKernel, NonLocalMeans
+from pkn.filters import FILTERS, FreeKernel, JointBilateral, LumaChromaPyramid, NonLocalMeans, Pyramid
 from pkn.nets import apply_filter
 from pkn.nets.autograd import function, reference
 
-CASES = [NonLocalMeans(2, patch_radius=1) if kind is NonLocalMeans else kind(2) for kind in FILTERS]
+SETTINGS = {
+    NonLocalMeans: {"patch_radius": 1},
+    JointBilateral: {"features": 2},
+    Pyramid: {"features": 2},
+    LumaChromaPyramid: {"features": 2},
+}
+CASES = [kind(2, **SETTINGS.get(kind, {})) for kind in FILTERS]
 CASES += [FreeKernel(2, normalization="tanh")]
 
 
@@ -31,7 +37,7 @@ def test_core_and_reference_agree_in_values_and_gradients(flt):
 def test_gradients_pass_torch_gradcheck():
     flt = CASES[0]
     random = np.random.default_rng(1)
-    image = torch.tensor(random.random((1, 1, 4, 5)), requires_grad=True)
+    image = torch.tensor(random.random((1, 2, 4, 5)), requires_grad=True)
     maps = draw_maps(flt, random, 1, 4, 5)
     assert torch.autograd.gradcheck(lambda x, *m: apply_filter(flt, x, flt.Maps(*m)), (image, *maps))
 
