@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pkn.restoration.noise_estimation import estimate_noise, measure_noise
     from pkn.restoration.noise_profile import NoiseProfile
     from pkn.restoration.parameter_maps import ParameterMaps
+    from pkn.restoration.raw import denoise_raw
     from pkn.restoration.upsampling import upsample
     from pkn.sampling.kernel_predicting import sample
     from pkn.wavelets.denoising import wavelet_denoise
@@ -35,6 +36,7 @@ __all__ = [
     "debias",
     "deconvolve",
     "denoise",
+    "denoise_raw",
     "estimate_blur",
     "estimate_noise",
     "measure_noise",
@@ -52,6 +54,7 @@ _HOMES = {
     "debias": "pkn.restoration.debiasing",
     "deconvolve": "pkn.restoration.deconvolution",
     "denoise": "pkn.restoration.denoising",
+    "denoise_raw": "pkn.restoration.raw",
     "estimate_blur": "pkn.restoration.blur_estimation",
     "estimate_noise": "pkn.restoration.noise_estimation",
     "measure_noise": "pkn.restoration.noise_estimation",

@@ -31,13 +31,18 @@ def command(
     """Denoise the image file IN and write it to OUT (PNG, JPEG, TIFF or OME-Zarr).
 
     Bit depth, alpha, colour profile and pages are kept where OUT's format can hold them. A TIFF too large for memory
-    goes from file to file, in parts. Of a Zarr image each plane is denoised by itself.
+    goes from file to file, in parts. Of a Zarr image each plane is denoised by itself. Of a camera's raw file the
+    mosaic is denoised, then demosaicked: into a TIFF of 16 bits, or a linear DNG.
     """
+    from pkn.io.raw_files import SUFFIXES
+
     settings: dict[str, Any] = {"strength": strength, "sigma": sigma, "noise": noise}
     begin = time.perf_counter()
     maps_too = bool(extras["maps_folder"] or extras["page"])
     megapixels, level, fractions = None, None, False
-    if source.suffix == ".zarr" or target.suffix == ".zarr":
+    if source.suffix.lower() in SUFFIXES:
+        megapixels = _denoise_raw(source, target, net, maps_too, **settings)
+    elif source.suffix == ".zarr" or target.suffix == ".zarr":
         _denoise_zarr(source, target, net, **settings, scheduler=extras["scheduler"])
     elif not maps_too and (large := _large(source, target, extras["resume"])):
         from pkn.restoration.large_images import denoise_large
@@ -89,6 +94,18 @@ def _denoise_zarr(source: Path, target: Path, net: str, **settings: Any) -> None
     from pkn.restoration.zarr_images import denoise_zarr
 
     denoise_zarr(source, target, net, progress=ProgressBar, **settings)
+
+
+def _denoise_raw(source: Path, target: Path, net: str, maps_too: bool, **settings: Any) -> float:
+    """Megapixels of the mosaic."""
+    from pkn.io.raw_files import check_developed
+    from pkn.restoration.raw import denoise_raw_file
+
+    check_developed(target)
+    if maps_too:
+        raise ValueError("--maps or --report was given with a raw file; expected them with images")
+    height, width = denoise_raw_file(source, target, net, **settings)
+    return height * width / 1e6
 
 
 def _denoise_page(

@@ -122,7 +122,7 @@ def photograph(scene: np.ndarray, camera: Camera, random: np.random.Generator) -
     >>> round(float(clean.mean()), 3), bool(noisy.std() > 0.02)
     (0.5, True)
     """
-    red, green, _ = sites = _sites(scene.shape[:2], camera.pattern)
+    red, green, _ = sites = bayer_sites(scene.shape[:2], camera.pattern)
     linear = np.interp(scene, _tone(TONES, camera.contrast), TONES) @ np.linalg.inv(camera.matrix).T
     raw = np.clip(linear / (camera.balance[0], 1, camera.balance[1]), 0, 1)
     mosaic = np.where(red, raw[..., 0], np.where(green, raw[..., 1], raw[..., 2]))
@@ -153,7 +153,7 @@ def _tone(linear: np.ndarray, contrast: float) -> np.ndarray:
     return np.asarray(curve + contrast * (3 * curve**2 - 2 * curve**3 - curve))
 
 
-def _sites(size: tuple[int, int], pattern: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def bayer_sites(size: tuple[int, int], pattern: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Masks of a Bayer mosaic's red, green and blue pixels."""
     row, column = ((np.arange(side) + first) % 2 for side, first in zip(size, pattern, strict=True))
     red, blue = (row[:, None] + column == 0), (row[:, None] + column == 2)

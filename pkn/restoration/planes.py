@@ -1,10 +1,11 @@
 """The planes (C, H, W) of one image through a network and its filter: what images, stacks, Dask and files share."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 
-from pkn.filters import AnisotropicUpsampling
+from pkn.filters import AnisotropicUpsampling, Reblur
 from pkn.filters.arrays import WIDE, all_finite, check_mask, native, rounded, to_floats
 from pkn.nets import NoiseCurve, Predictor, estimate_sigma
 from pkn.nets.map_net.predictor import Span
@@ -17,7 +18,7 @@ from pkn.restoration.noise_statistics import sample_of, statistics_of
 
 
 def filtering_net(net: Any, channels: int) -> Predictor:
-    """The network for images of so many channels, if it filters them.
+    """The network for images of so many channels, if it filters them; with a warning if it does more than denoise.
 
     Raises
     ------
@@ -27,6 +28,8 @@ def filtering_net(net: Any, channels: int) -> Predictor:
     network = find_net(net, channels)
     if isinstance(network.filter, AnisotropicUpsampling):
         raise ValueError(f"net is {net!r}, which enlarges images; expected one that filters them, or pkn.upsample")
+    if isinstance(network.filter, Reblur):
+        warnings.warn(f"net is {net!r}, which sharpens images; expected one that denoises them", stacklevel=3)
     return network
 
 

@@ -21,8 +21,13 @@ PHOTO = data.astronaut()[:80, 180:270] / 255 + np.random.default_rng(1).normal(0
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize(("scale", "offset"), [(1e-6, 0.0), (0.01, -3.0), (300.0, 100.0), (1e6, -2e7)])
 def test_every_network_is_equivariant(net, scale, offset):
-    wanted = scale * pkn.denoise(NOISY, net) + offset
-    np.testing.assert_allclose(pkn.denoise(scale * NOISY + offset, net), wanted, rtol=0, atol=scale * 3e-6)
+    first, second = (pkn.predict_maps(image, net).apply(image) for image in (NOISY, scale * NOISY + offset))
+    np.testing.assert_allclose(second, scale * first + offset, rtol=0, atol=scale * 3e-6)
+
+
+def test_a_network_that_sharpens_is_named():
+    with pytest.warns(UserWarning, match="net is 'reblur', which sharpens images"):
+        pkn.denoise(NOISY, "reblur")
 
 
 @settings(max_examples=25, deadline=None)
