@@ -47,6 +47,7 @@ FLAT = 8  # px, of the Gaussian that a flat field's shading is smoother than
 # 0.09 and 0.15 at most (but for grey ones with little noise); of JPEG files or with Poisson noise all were 0.5 or more.
 WHITE, WHITE_COARSER = (0.04, 0.12), (0.1, 0.25)
 FLAT_RGB, FLAT_GREY = (0.1, 0.25), (0.15, 0.4)
+OFFSET = 0.5  # share of the photons' variance above black 0, at the darkest intensity, below which there is an offset
 EXPECTED_ERROR = 0.1  # of the regression, on simulated images held back
 
 
@@ -112,13 +113,9 @@ def profile_of_statistics(found: Statistics, channels: int) -> NoiseProfile:
     sigma = ratios.T[:, :, None] * shape
     gain, read_noise, black = _sensor_line(found.blocks, levels[0, 0])
     width = _correlation_of_blocks(found)
-    full_resolution, _ = mask_gains(width)
     number = max(found.blocks.means.size, 1)
     uncertainty = min(1.0, EXPECTED_ERROR * max(1.0, np.sqrt(UNSURE * 4 / number)))
-    unmasked = np.sqrt(full_resolution)
-    return NoiseProfile(
-        intensity, sigma, gain / full_resolution, read_noise / unmasked, black, width, float(uncertainty), measured
-    )
+    return NoiseProfile(intensity, sigma, gain, read_noise, black, width, float(uncertainty), measured)
 
 
 def _white_if_alike(levels: np.ndarray) -> np.ndarray:
@@ -201,12 +198,11 @@ def measure_noise(frames: Any, *, channel_axis: int | None = None, flat: bool = 
     intensity, rms = increasing(intensity, rms)
     ratios = np.array([with_coarser(part / max(part[0], 1e-30)) for part in levels])
     slope, at_dark = np.polyfit(intensity, rms[0] ** 2, 1) if intensity.size > 1 else (0.0, float(rms[0, 0] ** 2))
-    black = float(intensity[0])
-    read = float(np.sqrt(max(at_dark + slope * black, 0)))
+    slope, read, black = _sensor(float(slope), float(intensity[0]), float(at_dark + slope * intensity[0]))
     width = _correlation(levels[0])
     error = float(np.sqrt(0.5 * BINS / powers.shape[1]))
     measured = np.stack([intensity, rms[0]], axis=1)
-    return NoiseProfile(intensity, ratios.T[:, :, None] * rms, float(slope), read, black, width, error, measured)
+    return NoiseProfile(intensity, ratios.T[:, :, None] * rms, slope, read, black, width, error, measured)
 
 
 @cache
@@ -223,7 +219,7 @@ def _regression(channels: int, features: np.ndarray) -> np.ndarray:
 
 
 def _sensor_line(blocks: Blocks, typical: float) -> tuple[float, float, float]:
-    """Gain, read noise and the darkest intensity: a line through the noise of blocks of each intensity."""
+    """Gain, read noise and black: a line through the noise of blocks of each intensity, whose mean is ``typical``."""
     means = blocks.means
     if means.size == 0:
         return 0.0, 0.0, 0.0
@@ -246,7 +242,21 @@ def _sensor_line(blocks: Blocks, typical: float) -> tuple[float, float, float]:
         excess = (y - fitted) / np.maximum(fitted, floor)
         spread = max(float(np.median(np.abs(excess))), 0.02)
         weight = 1 / np.sqrt(1 + np.square(excess / (2 * spread)))
-    return float(at_bright - at_dark) / span, float(np.sqrt(at_dark)), black
+    if fitted.mean() > 0:  # the regression knows how much of it is texture
+        at_dark, at_bright = (value * typical**2 / fitted.mean() for value in (at_dark, at_bright))
+    return _sensor(float(at_bright - at_dark) / span, black, float(at_dark))
+
+
+def _sensor(gain: float, darkest: float, variance: float) -> tuple[float, float, float]:
+    """Gain, read noise and black, of a line that has a ``variance`` at the darkest intensity seen.
+
+    A line doesn't say where black is. It is taken to be 0, as for images without an offset, if the noise is as large as
+    that demands; above an offset of counts it is much smaller.
+    """
+    photons = gain * darkest
+    if gain > 0 and 0 < photons * OFFSET <= variance:
+        return gain, float(np.sqrt(max(variance - photons, 0))), 0.0
+    return gain, float(np.sqrt(max(variance, 0))), darkest
 
 
 def _correlation_of_blocks(found: Statistics) -> float:

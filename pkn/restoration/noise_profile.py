@@ -37,7 +37,8 @@ class NoiseProfile:
     read_noise : float
         Standard deviation at ``black``.
     black : float
-        The darkest intensity, the offset of counts.
+        Intensity without light, the offset of counts: 0 if the noise is consistent with that, else the darkest
+        intensity.
     correlation : float
         Width (standard deviation in pixels) of a Gaussian that would make white noise as spatially correlated as this
         noise is, by demosaicing or JPEG for example. 0 for white noise. ``gain`` and ``read_noise`` take it into
