@@ -14,7 +14,7 @@ from pkn.filters.engine.pyramid_levels import halve, level_size
 from pkn.nets.map_net.architecture import FEATURE_SIDE
 from pkn.nets.map_net.predictor import WHOLE, Predictor, Span, image_of, planes_of
 
-TILE = 768  # px a side, for RGB; smaller tiles cost more for their margins, twice the side takes four times the memory
+TILE = 1024  # px a side, for RGB; smaller tiles cost more for their margins, twice the side takes four times the memory
 
 Tile = tuple[slice, slice]
 Read = Callable[[Tile], np.ndarray]

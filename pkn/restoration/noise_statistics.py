@@ -29,7 +29,7 @@ LARGEST_SHAPE = 4.0  # ratio of a curve's noise level to the typical one, at mos
 LEAST_UNCLIPPED = 0.01  # of an image; if less, clipped pixels are looked at too
 FEWEST = 4  # blocks of which quantiles are taken
 SMALLEST = 1e-4  # of a noise level, over the contrast: beneath an eighth of a step of 8 bits
-TILE, TILES = 256, 4  # px a side, and tiles a side at most: of a larger image these are looked at
+TILE, TILES = 256, 3  # px a side, and tiles a side at most: of a larger image these are looked at
 
 
 class Blocks(NamedTuple):

@@ -7,6 +7,7 @@ import numpy as np
 
 from pkn.filters import AnisotropicUpsampling, Reblur
 from pkn.filters.arrays import WIDE, all_finite, check_mask, native, rounded, to_floats
+from pkn.filters.engine.threads import run_strips
 from pkn.nets import NoiseCurve, Predictor, estimate_sigma
 from pkn.nets.map_net.predictor import Span
 from pkn.nets.map_net.tiling import Tile, Told, filter_by_tiles
@@ -15,6 +16,8 @@ from pkn.restoration.arguments import check_profile, check_sigma, check_strength
 from pkn.restoration.noise_estimation import profile_of_statistics
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.noise_statistics import sample_of, statistics_of
+
+ROWS = 64  # converted together
 
 
 def filtering_net(net: Any, channels: int) -> Predictor:
@@ -77,7 +80,14 @@ def filter_planes(
     rows, columns = keep or (slice(0, planes.shape[1]), slice(0, planes.shape[2]))
 
     def read(tile: Tile) -> np.ndarray:
-        return to_floats(planes[:, *tile]).astype(np.float32, copy=False)
+        part = planes[:, *tile]
+        floats = np.empty(part.shape, np.float32)
+
+        def task(n: int, start: int, stop: int) -> None:
+            floats[n, start:stop] = to_floats(part[n, start:stop])
+
+        run_strips(task, len(part), part.shape[1], ROWS)
+        return floats
 
     def write(tile: Tile, values: np.ndarray) -> None:
         inside = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(tile, (rows, columns), strict=True)]
@@ -87,7 +97,12 @@ def filter_planes(
                 slice(part.start - at.start, part.stop - at.start)
                 for part, at in zip(inside, (rows, columns), strict=True)
             )
-            out[:, *target] = rounded(values[:, *source], out.dtype)
+            given, results = values[:, *source], out[:, *target]
+
+            def task(n: int, start: int, stop: int) -> None:
+                results[n, start:stop] = rounded(given[n, start:stop], out.dtype)
+
+            run_strips(task, len(given), given.shape[1], ROWS)
 
     filter_by_tiles(network, read, (planes.shape[1], planes.shape[2]), told, strength, write)
 
