@@ -7,7 +7,7 @@ import pytest
 from skimage import data
 
 from pkn.degradations.any_noise import KINDS, AnyNoise, noisy_pair
-from pkn.degradations.camera_pipeline import METHODS, Camera, _sites, demosaic, draw_camera, photograph
+from pkn.degradations.camera_pipeline import METHODS, Camera, bayer_sites, demosaic, draw_camera, photograph
 from pkn.degradations.measured_noise import measured_curve
 
 SCENE = data.astronaut()[100:196, 180:300] / 255
@@ -32,7 +32,7 @@ def test_without_noise_a_flat_scene_is_itself_and_a_photograph_nearly(method):
 @pytest.mark.parametrize("pattern", [(0, 0), (0, 1), (1, 0), (1, 1)])
 @pytest.mark.parametrize("method", METHODS)
 def test_demosaicking_keeps_the_mosaic_and_planes(pattern, method):
-    sites = _sites((16, 18), pattern)
+    sites = bayer_sites((16, 18), pattern)
     assert sum(site.sum() for site in sites) == 16 * 18
     assert sites[0][pattern[0], pattern[1]]
     y, x = np.mgrid[:16, :18]
@@ -51,7 +51,7 @@ def test_noise_has_the_variance_of_the_sensor_before_the_tone_curve():
     noisy, clean = photograph(np.full((400, 400, 3), 0.5), camera, np.random.default_rng(0))
     linear = ((0.5 + 0.055) / 1.055) ** 2.4
     slope = 1.055 / 2.4 * linear ** (1 / 2.4 - 1)
-    own = (noisy - clean)[..., 1][_sites((400, 400), camera.pattern)[1]]
+    own = (noisy - clean)[..., 1][bayer_sites((400, 400), camera.pattern)[1]]
     assert own.std() == pytest.approx(slope * np.sqrt(0.001 * linear + 0.002**2), rel=0.02)
 
 

@@ -13,6 +13,7 @@ from pkn.restoration.planes import filter_planes
 NETS = [name for name in bundled_names() if not isinstance(find_net(name, 1).filter, AnisotropicUpsampling)]
 
 
+@pytest.mark.filterwarnings("ignore:net is 'reblur', which sharpens")
 @pytest.mark.parametrize("side", [32, 96, 1024])
 @pytest.mark.parametrize("net", NETS)
 def test_tiles_are_bit_identical_to_the_whole(net, side, monkeypatch):
