@@ -15,14 +15,14 @@ from pkn.degradations.sample import Sample
 from pkn.nets import NoiseCurve
 
 KINDS = ("white", "camera", "counts")
-SHARES = (0.45, 0.4, 0.15)
+SHARES = (0.5, 0.35, 0.15)
 NOISE_FREE = 0.05  # of white noise levels
 REGULARIZATION = 1 / 255  # of noise levels, so that no baseline error is 0
 ERROR_POWER = 1.4  # a network's squared error for white noise of a noise level sigma is about sigma^1.4
 WIDEST_CORRELATION = 1.2  # px
 ENLARGED, LARGEST_SCALE = 0.6, 3.0  # share of the photographs of enlarged scenes, and how often at most
 # What is told of the noise is wrong by random factors, as estimates are: of all noise levels, and of each by itself.
-ERRORS = {"white": (0.05, 0.05), "camera": (0.15, 0.1), "counts": (0.08, 0.05)}
+ERRORS = {"white": (0.03, 0.03), "camera": (0.15, 0.1), "counts": (0.08, 0.05)}
 
 
 class AnyNoise:
