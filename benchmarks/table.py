@@ -226,7 +226,7 @@ PAIRS = [
         tolerance=0.06,
     ),
     Pair("pkn.denoise", "BM3D", _verb(pkn.denoise), _bm3d, largest=1, tolerance=0.03),
-    Pair("pkn.denoise", "OpenCV NLM", _verb(pkn.denoise), _opencv_nlm, channels=(3,), tolerance=0.11),
+    Pair("pkn.denoise", "OpenCV NLM", _verb(pkn.denoise), _opencv_nlm, channels=(3,), tolerance=0.1),
     Pair("pkn.denoise", "scikit-image wavelet", _verb(pkn.denoise), _verb(restoration.denoise_wavelet, NOISE)),
     Pair(
         "pkn.upsample",

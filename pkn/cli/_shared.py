@@ -71,6 +71,12 @@ def require_skimage() -> None:
         raise ValueError("scikit-image isn't installed; expected it for SSIM: pip install 'pkn[evaluate]'")
 
 
+def require_rawpy() -> None:
+    """One clear error where rawpy is needed and isn't there."""
+    if not find_spec("rawpy"):
+        raise ValueError("rawpy isn't installed; expected it for raw files: pip install 'pkn[raw]'")
+
+
 def table_console() -> Any:
     """Where tables are printed: a file has no width, so it gets a generous one."""
     from rich.console import Console

@@ -9,7 +9,7 @@ import click
 
 from pkn.cli._image_files import read, restore_file
 from pkn.cli._progress import progress_bar
-from pkn.cli._shared import MAPS, MAX_PIXELS, OUTPUT, REPORT, net_options
+from pkn.cli._shared import MAPS, MAX_PIXELS, OUTPUT, REPORT, net_options, require_rawpy
 
 SOURCE = click.Path(exists=True, path_type=Path)
 
@@ -101,6 +101,7 @@ def _denoise_raw(source: Path, target: Path, net: str, maps_too: bool, **setting
     from pkn.io.raw_files import check_developed
     from pkn.restoration.raw import denoise_raw_file
 
+    require_rawpy()
     check_developed(target)
     if maps_too:
         raise ValueError("--maps or --report was given with a raw file; expected them with images")

@@ -99,19 +99,13 @@ def write_developed(path: str | os.PathLike[str], source: str | os.PathLike[str]
             raise ValueError(f"mosaic has shape {mosaic.shape}; expected the file's {raw.raw_image_visible.shape}")
         raw.raw_image_visible[:] = mosaic
         linear = Path(path).suffix.lower() == ".dng"
-        pixels, flip = _demosaicked(raw, linear), raw.sizes.flip
+        pixels, tags = _demosaicked(raw, linear), _linear_tags(raw, Path(source)) if linear else []
     if not linear:
         write_image(path, ImageFile((pixels,)))
         return
     with atomic_path(path) as temporary:
-        tifffile.imwrite(
-            temporary,
-            pixels,
-            photometric=LINEAR_RAW,
-            subfiletype=0,
-            metadata=None,
-            extratags=_linear_tags(Path(source), flip),
-        )
+        settings: dict[str, Any] = {"photometric": LINEAR_RAW, "subfiletype": 0, "metadata": None, "extratags": tags}
+        tifffile.imwrite(temporary, pixels, **settings)
 
 
 def check_developed(path: str | os.PathLike[str]) -> None:
@@ -164,23 +158,22 @@ def _noise_of(path: Path, pattern: str) -> dict[str, tuple[float, float]]:
     return {colour: (float(pairs[k][0]), float(pairs[k][1])) for colour, k in number.items()}
 
 
-def _linear_tags(source: Path, flip: int) -> list[tuple[Any, ...]]:
+def _linear_tags(raw: Any, source: Path) -> list[tuple[Any, ...]]:
     """Tags of a linear DNG: its version, the range of its values, and what the source says of colours."""
     tags: list[tuple[Any, ...]] = [
-        (274, "H", 1, ORIENTATION.get(flip, 1), True),
+        (274, "H", 1, ORIENTATION.get(raw.sizes.flip, 1), True),
         (50706, "B", 4, bytes([1, 4, 0, 0]), True),  # DNGVersion
         (50707, "B", 4, bytes([1, 1, 0, 0]), True),  # DNGBackwardVersion
         (50714, "H", 3, (0, 0, 0), True),  # BlackLevel
         (50717, "H", 3, (FULL, FULL, FULL), True),  # WhiteLevel
     ]
     tags += [(code, *tag, True) for code, tag in _tags(source).items() if code in KEPT]
-    return tags if any(tag[0] == KEPT[0] for tag in tags) else tags + _colours_of(source)
+    return tags if any(tag[0] == KEPT[0] for tag in tags) else tags + _colours_of(raw)
 
 
-def _colours_of(source: Path) -> list[tuple[Any, ...]]:
+def _colours_of(raw: Any) -> list[tuple[Any, ...]]:
     """ColorMatrix1 and AsShotNeutral as LibRaw knows them, for files of other formats than DNG."""
-    with _open(source) as raw:
-        matrix, balance = raw.rgb_xyz_matrix[:3], np.array(raw.camera_whitebalance[:3])
+    matrix, balance = raw.rgb_xyz_matrix[:3], np.array(raw.camera_whitebalance[:3])
     balance = balance / balance[1] if balance.all() else np.ones(3)
     tags: list[tuple[Any, ...]] = [(50728, "2I", 3, _rationals(1 / balance), True), (50778, "H", 1, 21, True)]
     return [(50721, "2i", 9, _rationals(matrix), True), *tags] if matrix.any() else tags

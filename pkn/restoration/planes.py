@@ -1,6 +1,8 @@
 """The planes (C, H, W) of one image through a network and its filter: what images, stacks, Dask and files share."""
 
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,13 +83,7 @@ def filter_planes(
 
     def read(tile: Tile) -> np.ndarray:
         part = planes[:, *tile]
-        floats = np.empty(part.shape, np.float32)
-
-        def task(n: int, start: int, stop: int) -> None:
-            floats[n, start:stop] = to_floats(part[n, start:stop])
-
-        run_strips(task, len(part), part.shape[1], ROWS)
-        return floats
+        return _convert(part, np.empty(part.shape, np.float32), to_floats)
 
     def write(tile: Tile, values: np.ndarray) -> None:
         inside = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(tile, (rows, columns), strict=True)]
@@ -97,14 +93,19 @@ def filter_planes(
                 slice(part.start - at.start, part.stop - at.start)
                 for part, at in zip(inside, (rows, columns), strict=True)
             )
-            given, results = values[:, *source], out[:, *target]
-
-            def task(n: int, start: int, stop: int) -> None:
-                results[n, start:stop] = rounded(given[n, start:stop], out.dtype)
-
-            run_strips(task, len(given), given.shape[1], ROWS)
+            _convert(values[:, *source], out[:, *target], partial(rounded, target=out.dtype))
 
     filter_by_tiles(network, read, (planes.shape[1], planes.shape[2]), told, strength, write)
+
+
+def _convert(source: np.ndarray, target: np.ndarray, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Fill ``target`` (C, H, W) with ``function`` of rows of ``source``, on all threads."""
+
+    def task(n: int, start: int, stop: int) -> None:
+        target[n, start:stop] = function(source[n, start:stop])
+
+    run_strips(task, len(source), source.shape[1], ROWS)
+    return target
 
 
 def predict_values(

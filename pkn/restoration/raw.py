@@ -143,6 +143,8 @@ def _variances(planes: np.ndarray, pattern: str, sigma: Any, noise: Any) -> np.n
         if missing := set(pattern) - set(noise):
             raise ValueError(f"noise has {', '.join(noise)}; expected {', '.join(sorted(missing))} of the pattern too")
         known = [known_noise(sigma, noise[colour]) for colour in pattern]
+        if not all(isinstance(each, NoiseProfile) for each in known):
+            raise TypeError("noise has None for a colour; expected a pkn.NoiseProfile for each")
     else:
         common = known_noise(sigma, noise)
         known = [profile_of_planes(planes) if common is None else common] * len(planes)
@@ -150,15 +152,11 @@ def _variances(planes: np.ndarray, pattern: str, sigma: Any, noise: Any) -> np.n
         level = check_sigma(known[0])
         assert level is not None
         return np.full(planes.shape, float(level[0]) ** 2)
-    return (
-        np.stack(
-            [
-                check_profile(each, 1).sigma_map(uniform_filter(plane, SMOOTHING))
-                for each, plane in zip(known, planes, strict=True)
-            ]
-        )
-        ** 2
-    )
+    deviations = [
+        check_profile(each, 1).sigma_map(uniform_filter(plane, SMOOTHING))
+        for each, plane in zip(known, planes, strict=True)
+    ]
+    return np.square(deviations)
 
 
 def _as_counts(counts: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:

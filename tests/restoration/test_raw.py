@@ -90,6 +90,11 @@ def test_bad_settings_are_named(settings, message):
         pkn.denoise_raw(np.ones((1, 8), np.float32))
 
 
+def test_a_colour_without_a_profile_is_named():
+    with pytest.raises(TypeError, match="noise has None for a colour"):
+        pkn.denoise_raw(np.ones((8, 8), np.float32), noise=dict.fromkeys("RGB"))
+
+
 def test_a_known_sensor():
     profile = pkn.NoiseProfile.of_sensor(0.01, 0.02, black=0.1, white=2.0)
     np.testing.assert_allclose(profile.at([0.1, 1.1]), [0.02, np.sqrt(0.01 + 0.0004)], rtol=1e-3)
@@ -113,3 +118,10 @@ def test_command_from_raw_file_to_tiff(run, tmp_path):
     assert run("denoise", tmp_path / "in.dng", tmp_path / "out.dng").exit_code == 0
     assert "expected .dng, .tif" in run("denoise", tmp_path / "in.dng", tmp_path / "out.png").output
     assert "with a raw file" in run("denoise", tmp_path / "in.dng", tmp_path / "a.tif", "--maps", tmp_path / "m").output
+
+
+def test_command_without_rawpy_says_what_to_install(run, tmp_path, monkeypatch):
+    (tmp_path / "in.dng").touch()
+    monkeypatch.setattr("pkn.cli._shared.find_spec", lambda name: None)
+    result = run("denoise", tmp_path / "in.dng", tmp_path / "out.tif")
+    assert (result.exit_code, "pip install 'pkn[raw]'" in result.output) == (1, True)
