@@ -1,7 +1,7 @@
 """Training the network of a filter on any folder of images; on two cores ten minutes are enough."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,23 +135,30 @@ def validate(task: Task, net: MapNet, images: list[np.ndarray]) -> dict[str, flo
 def start_from(net: MapNet, other: Predictor) -> None:
     """Give ``net`` the weights of another network of the same filter.
 
+    A narrower network's channels come first; the new ones keep their weights, and nothing is made of them at first, so
+    that ``net`` does the same as ``other``.
+
     A network for white noise becomes one that is told a profile, and does the same on white noise: on level l it then
     sees values divided by a noise level that is smaller by 2^l, so the first layer's weights are smaller by that.
 
     Raises
     ------
     ValueError
-        If the filters or sizes differ.
+        If the filters or depths differ, or the other network is wider.
     """
     own, given = net.architecture, other.architecture
-    if own.shapes() != given.shapes() or own.filter != given.filter:
-        raise ValueError(f"start is a network of {given}; expected one of {own.filter} with the same sizes")
+    if replace(given, width=own.width, noise=own.noise) != own or given.width > own.width:
+        raise ValueError(f"start is a network of {given}; expected one of {own.filter} that is no wider than {own}")
     weights = {name: torch.from_numpy(values.copy()) for name, values in other.weights.items()}
     if own.noise != given.noise:
         for level in range(len(own.names)):
             weights[f"stems.{level}.bias"] += level * weights[f"scales.{level}.weight"].ravel()
             weights[f"stems.{level}.weight"] /= 2**level
-    net.load_state_dict(weights)
+    with torch.no_grad():
+        for name, values in net.state_dict().items():
+            part = tuple(map(slice, weights[name].shape))
+            values[part[:1]] = 0
+            values[part] = weights[name]
 
 
 def _to_device(told: Any, device: torch.device) -> Any:

@@ -10,7 +10,7 @@ from skimage import data, io
 
 from pkn.cli import main
 from pkn.degradations.tasks import TASKS, make_task
-from pkn.filters import Bilateral, Pyramid
+from pkn.filters import Bilateral, LumaChromaPyramid, Pyramid
 from pkn.io.folders import read_folder
 from pkn.nets import MapNet, Predictor, load_net, read_header
 from pkn.nets.map_net.network import weights_of
@@ -157,3 +157,20 @@ def test_a_network_for_white_noise_becomes_one_that_is_told_a_profile():
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
     with pytest.raises(ValueError, match=r"start is a network of .*; expected one of Bilateral"):
         start_from(MapNet(Bilateral(), 1), white)
+
+
+def test_a_wider_network_begins_with_what_the_narrower_one_does():
+    """And its new channels can be trained."""
+    narrow = find_net("any-noise", 3)
+    wide = MapNet(LumaChromaPyramid(), 3, width=narrow.architecture.width + 2, noise="profile")
+    start_from(wide, narrow)
+    image, sigma = np.random.default_rng(0).random((1, 3, 40, 50), np.float32), np.array([0.1], np.float32)
+    for ours, theirs in zip(
+        Predictor(wide.architecture, weights_of(wide))(image, sigma), narrow(image, sigma), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    wide.denoise(torch.from_numpy(image), torch.from_numpy(sigma)).square().mean().backward()
+    gradient = wide.trunk[1].weight.grad
+    assert gradient[:-2, -2:].abs().max() > 0
+    with pytest.raises(ValueError, match="no wider than"):
+        start_from(MapNet(LumaChromaPyramid(), 3, width=4, noise="profile"), narrow)
