@@ -16,9 +16,12 @@ from pkn.filters.arrays import (
     to_planes,
 )
 from pkn.filters.gaussian_parameters import inverse_widths_of
-from pkn.restoration.arguments import check_sigma, check_strength, fill_gaps
+from pkn.restoration.arguments import check_sigma, check_strength
 from pkn.restoration.blur_estimation import estimate_covariance
+from pkn.restoration.compression import compression_error
 from pkn.restoration.denoising import predict_maps
+from pkn.restoration.noise_estimation import white_level
+from pkn.restoration.noise_statistics import sample_of, statistics_of
 from pkn.restoration.parameter_maps import ParameterMaps
 from pkn.restoration.reblur_design import fit_spectrum, wiener_design
 from pkn.version import __version__
@@ -74,8 +77,8 @@ def deconvolve(
     strength : float or array of shape (H, W)
         0 is the identity and 1 the full filter; in between, the result is interpolated.
     sigma : float or array of shape (H, W), optional
-        Standard deviation of the noise in image values; estimated by default. With ``blur`` only its root mean square
-        is used, and Polyblur's coefficients don't depend on it.
+        Standard deviation of the noise in image values; estimated by default. With ``blur`` what JPEG left counts as
+        noise too, only the root mean square of ``sigma`` is used, and Polyblur's coefficients don't depend on it.
     alpha, beta : float, optional
         With ``blur``: Polyblur's coefficients instead of fitted ones, -100 to 100. ``alpha`` amplifies middle
         frequencies, ``beta`` is the gain of what the blur removed. If one is not given, it has its published value, 2
@@ -261,15 +264,14 @@ def _reblur(
 
 
 def _noise_level(sigma: Any, planes: np.ndarray, valid: np.ndarray, dtype: np.dtype[Any]) -> float:
-    """Root mean square of the given noise level; or an estimate, at least the noise level of rounding to integers."""
+    """Root mean square of the given noise level; or an estimate, at least what rounding or JPEG left."""
     given = check_sigma(sigma, planes.shape[2:])
     if given is not None:
         return float(np.sqrt(np.mean(given.astype(np.float64) ** 2)))
-    from pkn.nets import estimate_sigma
-
-    single = planes.astype(np.float32, copy=False)
-    estimated = float(estimate_sigma(single if valid.all() else fill_gaps(single, valid))[0])
-    return max(estimated, 1 / (FULL_RANGE[dtype] * math.sqrt(12)) if dtype in FULL_RANGE else 0.0)
+    sample, mask = sample_of(planes[0]), None if valid.all() else sample_of(valid)[0]
+    estimated = white_level(statistics_of(sample, mask), sample, mask)
+    rounding = 1 / (FULL_RANGE[dtype] * math.sqrt(12)) if dtype in FULL_RANGE else 0.0
+    return max(estimated, rounding, compression_error(planes[0]))
 
 
 def _suppress_halo(image: np.ndarray, result: np.ndarray) -> np.ndarray:

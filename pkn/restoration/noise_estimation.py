@@ -15,8 +15,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import nnls
 
 from pkn.degradations.measured_noise import level_deviations, with_coarser
-from pkn.filters.arrays import check_image, check_mask, to_planes
+from pkn.filters.arrays import check_image, check_mask, to_floats, to_planes
 from pkn.filters.luma_chroma_pyramid import to_opponent
+from pkn.nets import estimate_sigma
 from pkn.nets.weights import read_tensors
 from pkn.pretrained import COLOURS, weights_folder
 from pkn.restoration.noise_profile import NoiseProfile
@@ -47,6 +48,7 @@ FLAT = 8  # px, of the Gaussian that a flat field's shading is smoother than
 # 0.09 and 0.15 at most (but for grey ones with little noise); of JPEG files or with Poisson noise all were 0.5 or more.
 WHITE, WHITE_COARSER = (0.04, 0.12), (0.1, 0.25)
 FLAT_RGB, FLAT_GREY = (0.1, 0.25), (0.15, 0.4)
+MOSTLY_WHOLE = 0.9  # of an image's pixels, neither missing nor clipped nor constant
 OFFSET = 0.5  # share of the photons' variance above black 0, at the darkest intensity, below which there is an offset
 EXPECTED_ERROR = 0.1  # of the regression, on simulated images held back
 
@@ -101,7 +103,7 @@ def profile_of_planes(planes: Any, mask: np.ndarray | None = None) -> NoiseProfi
 
 def profile_of_statistics(found: Statistics, channels: int) -> NoiseProfile:
     """The profile that the regression reads from statistics of an image of so many channels."""
-    levels = found.reference * np.exp(_regression(channels, found.features)).reshape(-1, LEVELS)
+    levels = found.reference * np.exp(_levels_of_smoothest(found) if found.scattered else _regression(channels, found))
     # What is as small as the smallest noise level of the examples is no noise.
     smallest = found.smallest / 2 ** np.arange(LEVELS)
     levels = np.sqrt(np.maximum(levels**2 - (1.5 * smallest) ** 2, 0))
@@ -116,6 +118,19 @@ def profile_of_statistics(found: Statistics, channels: int) -> NoiseProfile:
     number = max(found.blocks.means.size, 1)
     uncertainty = min(1.0, EXPECTED_ERROR * max(1.0, np.sqrt(UNSURE * 4 / number)))
     return NoiseProfile(intensity, sigma, gain, read_noise, black, width, float(uncertainty), measured)
+
+
+def white_level(found: Statistics, sample: np.ndarray, mask: np.ndarray | None = None) -> float:
+    """The noise level of a sample (C, H, W) for a network that knows white noise only, in image values.
+
+    The networks were trained with :func:`pkn.nets.estimate_sigma`, which takes what is constant or missing for free of
+    noise: where there is much of that, the profile's level is taken.
+    """
+    if mask is None and found.whole >= MOSTLY_WHOLE:
+        return float(estimate_sigma(to_floats(sample)[None])[0])
+    if len(sample) in COLOURS:
+        return profile_of_statistics(found, len(sample)).level
+    return profile_of_planes(sample, mask).level
 
 
 def _white_if_alike(levels: np.ndarray) -> np.ndarray:
@@ -210,12 +225,20 @@ def _weights(channels: int) -> dict[str, np.ndarray]:
     return read_tensors(weights_folder() / "estimators" / f"noise-{COLOURS[channels]}.safetensors")
 
 
-def _regression(channels: int, features: np.ndarray) -> np.ndarray:
-    """Logarithms of noise levels over the reference: three linear layers with ReLU between."""
-    weights, values = _weights(channels), features
+def _regression(channels: int, found: Statistics) -> np.ndarray:
+    """Logarithms of noise levels over the reference, (parts, LEVELS): three linear layers with ReLU between."""
+    weights, values = _weights(channels), found.features
     for layer in (0, 2, 4):
         values = weights[f"{layer}.weight"] @ (np.maximum(values, 0) if layer else values) + weights[f"{layer}.bias"]
-    return np.asarray(values, np.float64)
+    return np.asarray(values, np.float64).reshape(-1, LEVELS)
+
+
+def _levels_of_smoothest(found: Statistics) -> np.ndarray:
+    """As :func:`_regression`, of white noise in the smoothest blocks of the finest level, where no others are."""
+    parts = len(found.shape.factor)
+    quantiles = found.features[: parts * LEVELS * len(QUANTILES)].reshape(parts, LEVELS, -1)
+    smoothest = quantiles[:, :1, QUANTILES.index(QUANTILE)] - 0.5 * np.log(QUANTILE_OF_MEAN)
+    return np.asarray(smoothest - np.log(2) * np.arange(LEVELS))
 
 
 def _sensor_line(blocks: Blocks, typical: float) -> tuple[float, float, float]:

@@ -28,6 +28,7 @@ BINS, MIN_BLOCKS = 16, 40  # of intensity at most, and blocks in each at least
 LARGEST_SHAPE = 4.0  # ratio of a curve's noise level to the typical one, at most
 LEAST_UNCLIPPED = 0.01  # of an image; if less, clipped pixels are looked at too
 FEWEST = 4  # blocks of which quantiles are taken
+LEAST_WHOLE = 0.05  # of the pixels with a value, within whole blocks; with less, holes are scattered over the image
 SMALLEST = 1e-4  # of a noise level, over the contrast: beneath an eighth of a step of 8 bits
 TILE, TILES = 256, 3  # px a side, and tiles a side at most: of a larger image these are looked at
 
@@ -88,6 +89,10 @@ class Statistics(NamedTuple):
         Where the image's luma begins, and what it spans, in image values.
     shape : Shape
         Of the noise over intensity; ``features`` are those of flattened blocks.
+    whole : float
+        Share of the sample around whose pixels a block is usable: neither missing, nor clipped, nor constant.
+    scattered : bool
+        Whether holes are scattered over the image, or a part of it: there the coarser levels have no blocks.
     """
 
     features: np.ndarray
@@ -96,6 +101,8 @@ class Statistics(NamedTuple):
     black: float
     contrast: float
     shape: Shape
+    whole: float
+    scattered: bool
 
     @property
     def smallest(self) -> float:
@@ -135,6 +142,7 @@ def statistics_of(sample: np.ndarray, mask: np.ndarray | None = None) -> Statist
     run_strips(task, len(parts), 1, 1)
     luma = np.concatenate([tile[1] for tile in tiles])
     levels = [_joined([tile[0][level] for tile in tiles]) for level in range(LEVELS)]
+    whole, scattered = float(np.mean([tile[2] for tile in tiles])), any(tile[3] for tile in tiles)
     if luma.size == 0:
         luma = np.zeros(1)
     low, high = np.quantile(luma, (CONTRAST, 1 - CONTRAST))
@@ -156,7 +164,7 @@ def statistics_of(sample: np.ndarray, mask: np.ndarray | None = None) -> Statist
     numbers = [np.log2(blocks.means.size + 1) / 10 - 1 for blocks in levels[::2]]
     relative = np.stack(logs, axis=1) - np.log(reference)
     features = np.concatenate([relative.ravel(), *agreements, [np.log(contrast / reference) - 3, *numbers]])
-    return Statistics(np.clip(features, -10, 10), reference, finest, float(low), contrast, shape)
+    return Statistics(np.clip(features, -10, 10), reference, finest, float(low), contrast, shape, whole, scattered)
 
 
 def intensity_bins(means: np.ndarray) -> list[np.ndarray]:
@@ -219,8 +227,8 @@ def _parts(side: int) -> list[slice]:
     return [slice(start, start + TILE) for start in range(0, side, TILE)]
 
 
-def _tile_blocks(planes: np.ndarray, mask: np.ndarray | None) -> tuple[list[Blocks], np.ndarray]:
-    """Blocks by level, and the luma of valid pixels."""
+def _tile_blocks(planes: np.ndarray, mask: np.ndarray | None) -> tuple[list[Blocks], np.ndarray, float, bool]:
+    """Blocks by level, the luma of valid pixels, the share of pixels in whole blocks, and if holes are scattered."""
     values = to_floats(planes)
     valid = np.isfinite(values).all(0)
     if mask is not None:
@@ -234,6 +242,11 @@ def _tile_blocks(planes: np.ndarray, mask: np.ndarray | None) -> tuple[list[Bloc
     if len(values) == 3:
         values = to_opponent(values[None])[0]
     luma = values[0][valid] + centre
+    whole = float(_whole_blocks(usable).mean())
+    if whole < LEAST_WHOLE * usable.mean():
+        blocks = _scattered_blocks(values, usable)
+        none = Blocks(*(array[..., :0] for array in blocks))
+        return [blocks._replace(means=blocks.means + centre), *[none] * (LEVELS - 1)], luma, whole, True
     levels, finer = [], None
     weight = usable.astype(np.float32)
     for level in range(LEVELS):
@@ -241,7 +254,7 @@ def _tile_blocks(planes: np.ndarray, mask: np.ndarray | None) -> tuple[list[Bloc
         levels.append(blocks._replace(means=blocks.means + centre))
         if level < LEVELS - 1:
             values, weight = halve(values), halve(weight)
-    return levels, luma
+    return levels, luma, whole, False
 
 
 def _whole_blocks(usable: np.ndarray) -> np.ndarray:
@@ -277,6 +290,45 @@ def _blocks(planes: np.ndarray, usable: np.ndarray, finer: np.ndarray | None) ->
     means = uniform_filter(planes[0], side, mode="nearest")[rows, columns][whole]
     same = np.full((len(parts), means.size), np.nan) if finer is None else _halved(finer)[:, rows, columns][:, whole]
     return Blocks(means, around[:, rows, columns][:, whole], same), around
+
+
+def _scattered_blocks(planes: np.ndarray, usable: np.ndarray) -> Blocks:
+    """Blocks of the finest level of an image full of holes, each with as many usable pixels as a whole one has.
+
+    Their variances are those of each pixel's difference from what its usable neighbours in the row, and in the column,
+    let expect: the line between them.
+    """
+    share = max(float(usable.mean()), 1 / usable.size)
+    side = min(round(BLOCK / np.sqrt(share)), *usable.shape)
+    along_rows, columns = _line_powers(planes, usable), _line_powers(planes.swapaxes(1, 2), usable.T).swapaxes(1, 2)
+    power, luma = np.stack([along_rows, columns]), np.where(usable, planes[0], 0)
+    known = np.isfinite(power[:, 0])
+
+    def summed(values: np.ndarray) -> np.ndarray:
+        around = uniform_filter(values.astype(np.float64), side, mode="constant") * side**2
+        return np.asarray(around[side // 2 :: (side + 1) // 2, side // 2 :: (side + 1) // 2])
+
+    number, pairs = summed(usable), summed(known.sum(0))
+    whole = pairs > side**2 * share  # half of two differences for each pixel
+    means = summed(luma)[whole] / number[whole]
+    parts = [power[:, :1], power[:, 1:]] if len(planes) == 3 else [power]
+    variances = [summed(np.nansum(part.mean(1), 0))[whole] / pairs[whole] for part in parts]
+    return Blocks(means, np.stack(variances), np.full((len(parts), means.size), np.nan))
+
+
+def _line_powers(planes: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """Squared differences of pixels from the line between the usable ones before and after, over white noise's; NaN
+    where a pixel isn't usable or the last of its row.
+    """
+    rows, columns = np.nonzero(usable)
+    inside = np.flatnonzero(rows[2:] == rows[:-2]) + 1
+    before, here, after = (columns[inside + step] for step in (-1, 0, 1))
+    weight = (here - before) / (after - before)  # of the pixel after
+    row = rows[inside]
+    difference = planes[:, row, here] - (1 - weight) * planes[:, row, before] - weight * planes[:, row, after]
+    powers = np.full(planes.shape, np.nan)
+    powers[:, row, here] = np.square(difference) / (1 + weight**2 + (1 - weight) ** 2)
+    return powers
 
 
 def _halved(variances: np.ndarray) -> np.ndarray:

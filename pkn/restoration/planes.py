@@ -10,12 +10,12 @@ import numpy as np
 from pkn.filters import AnisotropicUpsampling, Reblur
 from pkn.filters.arrays import WIDE, all_finite, check_mask, native, rounded, to_floats
 from pkn.filters.engine.threads import run_strips
-from pkn.nets import NoiseCurve, Predictor, estimate_sigma
+from pkn.nets import NoiseCurve, Predictor
 from pkn.nets.map_net.predictor import Span
 from pkn.nets.map_net.tiling import Tile, Told, filter_by_tiles
 from pkn.pretrained import find_net
 from pkn.restoration.arguments import check_profile, check_sigma, check_strength, fill_gaps, is_map, warn_of_level
-from pkn.restoration.noise_estimation import profile_of_statistics
+from pkn.restoration.noise_estimation import profile_of_statistics, white_level
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.noise_statistics import sample_of, statistics_of
 
@@ -161,9 +161,8 @@ def told_of(
         warn_of_level(float(given.max()), found.contrast)
         return Told(given[0], span, float(given.mean()))
     elif network.noise == "white":
-        floats = to_floats(sample)[None]
-        level = estimate_sigma(floats if mask is None else fill_gaps(floats, mask[None]))
-        return Told(level, span, float(level[0]))
+        level = white_level(found, sample, mask)
+        return Told(np.array([level], np.float32), span, level)
     else:
         profile = profile_of_statistics(found, len(sample))
     if network.noise == "white":

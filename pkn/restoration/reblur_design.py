@@ -10,6 +10,7 @@ WIDTHS = (0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.4)  # of the Gaussian to reblur with,
 LAGS = (1, 4)  # px; distances of the pixels whose differences the spectrum is fitted to
 FALLOFFS = tuple(1.2 + 0.1 * k for k in range(25))  # photographs have about 2, and up to 3 where they are smooth
 DEFAULT_FALLOFF = 2.0
+LEAST_STRUCTURE = 0.05  # of neighbours' squared differences: correlated noise has less in them than white noise would
 BLUR_RADII = 2  # radius of the blur's own window, as a factor of the filter's radius
 LARGEST = 300.0  # of a coefficient; larger ones would amplify rounding errors
 
@@ -105,11 +106,10 @@ def fit_spectrum(planes: np.ndarray, covariance: np.ndarray, sigma: float) -> Sp
         With contrast 0 if the image has no structure beyond the noise.
     """
     axes = [axis for axis in (1, 2) if planes.shape[axis] > LAGS[1]]
-    near, far = (
-        max(sum(_mean_squared_difference(planes, lag, axis) for axis in axes) - 2 * len(axes) * sigma**2, 0)
-        for lag in LAGS
-    )
-    if near <= 0 or far <= 0:
+    noise = 2 * len(axes) * sigma**2
+    near, far = (sum(_mean_squared_difference(planes, lag, axis) for axis in axes) for lag in LAGS)
+    near, far = max(near - noise, LEAST_STRUCTURE * near), far - noise
+    if far <= 0 or near <= 0:
         return Spectrum(0.0, DEFAULT_FALLOFF)
     power_gain = transfer(covariance, GRID // 2 - 1) ** 2
     gains = [[_difference_gain(lag, axis) * power_gain for axis in axes] for lag in LAGS]

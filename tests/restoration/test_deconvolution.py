@@ -1,8 +1,11 @@
 """Deconvolution with a known, an estimated and a learned blur."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
@@ -94,6 +97,35 @@ def test_missing_pixels_do_not_matter(how):
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
     assert np.isfinite(results[0]).all()
+
+
+@pytest.mark.parametrize("hole", ["scattered", "block"])
+def test_many_missing_pixels_do_not_hide_the_noise(hole):
+    blurred, random = degrade(SHARP, 1.2, 2 / 255), np.random.default_rng(0)
+    mask = random.random(SHARP.shape) > 0.55
+    if hole == "block":
+        mask[:], mask[:, 80:] = False, True
+    out = pkn.deconvolve(blurred, blur=1.2, mask=mask)[mask]
+    assert gain(out, blurred[mask], SHARP[mask]) > 0.3
+    assert out.min() > -0.2
+    assert out.max() < 1.3
+
+
+@pytest.mark.parametrize("quality", [30, 50, 75, 90])
+def test_what_jpeg_left_is_not_sharpened(quality):
+    file, blurred = BytesIO(), gaussian_filter(data.camera() / 255, 1.2)
+    Image.fromarray(np.uint8(blurred * 255 + 0.5)).save(file, "jpeg", quality=quality)
+    compressed, sharp = np.asarray(Image.open(file)), data.camera() / 255
+    for part in (np.s_[:, :], np.s_[3:, 5:]):
+        restored = pkn.deconvolve(compressed[part], blur=1.2, dtype=np.float32)
+        assert gain(restored, compressed[part] / 255, sharp[part]) > 0.8
+
+
+def test_a_noise_level_that_is_too_large_does_not_smooth_all_away():
+    """The smallest differences are then smaller than that noise's, as those of correlated noise are."""
+    blurred = degrade(SHARP, 1.2, 0.003)
+    steps = np.diff(blurred).std() / np.sqrt(2)
+    assert gain(pkn.deconvolve(blurred, blur=1.2, sigma=1.01 * steps), blurred) > -1
 
 
 def test_what_comes_back():

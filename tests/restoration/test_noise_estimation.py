@@ -91,6 +91,27 @@ def test_clipped_constant_and_masked_parts_do_not_count():
     assert pkn.estimate_noise(damaged).at(0.5) == pytest.approx(20 / 255, rel=0.1)
 
 
+@pytest.mark.parametrize("share", [0.05, 0.33, 0.59, 0.85])
+@pytest.mark.parametrize("how", ["scattered", "bar"])
+def test_holes_are_no_pixels_without_noise(how, share):
+    """Masked or not finite, for the default network and for one that knows white noise only."""
+    random, scene = np.random.default_rng(2), data.camera() / 255
+    noisy = (scene + random.normal(0, 15 / 255, scene.shape)).astype(np.float32)
+    mask = random.random(scene.shape) > share if how == "scattered" else np.arange(512)[:, None] >= 512 * share
+    mask = np.broadcast_to(mask, scene.shape)
+    told = pkn.estimate_noise(np.where(mask, noisy, np.nan))
+    assert told.level == pytest.approx(15 / 255, rel=0.35)
+    assert pkn.estimate_noise(np.where(mask, noisy, 7), mask=mask).level == told.level
+    white = pkn.predict_maps(noisy, "bilateral", mask=mask).provenance["sigma"]
+    assert white == pytest.approx(15 / 255, rel=0.35)
+
+
+def test_bars_do_not_count_for_white_noise_either():
+    noisy = data.camera() / 255 + np.random.default_rng(2).normal(0, 15 / 255, (512, 512))
+    noisy[:400] = 0.1
+    assert pkn.predict_maps(noisy, "bilateral").provenance["sigma"] == pytest.approx(15 / 255, rel=0.25)
+
+
 def test_a_constant_has_none_and_few_blocks_are_unsure():
     assert pkn.estimate_noise(np.full((40, 50), 0.3)).level == 0
     noisy = np.random.default_rng(0).normal(0.5, 0.1, (300, 300))
