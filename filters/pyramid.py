@@ -149,7 +149,8 @@ class Pyramid(Filter):
         reach = self.radius
         for level in reversed(range(self.levels - 1)):
             reach = max(self.radius if level >= self.first else 0, 2 * (reach + 1) + 1)
-        return reach
+        # A level's period is rounded up to whole pixels of that level.
+        return reach + (2 ** (self.levels - 1) - 1 if self.border == "wrap" else 0)
 
     def plane_shape(self, name: str) -> tuple[int, ...]:
         return self.single.plane_shape(_stem(name))
@@ -246,12 +247,18 @@ class Pyramid(Filter):
         """The weights by the vjp of one output pixel, on a part of the image around it.
 
         The part begins at a multiple of the coarsest level's pixels, so its levels are parts of the image's levels.
+        Where a window wraps to the far side, the part is the whole image.
         """
         step = 2 ** (self.levels - 1)
         rows, columns = (
             slice(max(at - self.reach, 0) // step * step, at // step * step + self.reach // step * step + 2 * step)
             for at in (row, col)
         )
+        if self.border == "wrap":
+            rows, columns = (
+                part if at >= self.reach and part.stop <= size else slice(0, size)
+                for at, part, size in zip((row, col), (rows, columns), planes.shape[2:], strict=True)
+            )
         cut = {name: self._cut(name, values, rows, columns) for name, values in maps._asdict().items()}
         return operator_row(
             self,

@@ -35,7 +35,10 @@ def denoise_chunks(planes: da.Array, network: Predictor, strength: Any, noise: A
     chunks = [_aligned(sizes, alignment(network), around) for sizes in planes.chunks[-2:]]
     planes = planes.rechunk((*planes.chunks[:-3], -1, *chunks))
     told = _told(planes, network, noise)
-    depth = {axis: around if axis >= planes.ndim - 2 else 0 for axis in range(planes.ndim)}
+    # A whole side needs no halo, and may be smaller than one.
+    depth = dict.fromkeys(range(planes.ndim), 0) | {
+        planes.ndim - 2 + n: around for n, sizes in enumerate(chunks) if len(sizes) > 1
+    }
     return da.map_overlap(
         _denoise_chunk,
         planes,
