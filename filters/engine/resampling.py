@@ -95,7 +95,8 @@ def _add_tap(row, maps, coef, shift, part, ref, acc, i, k, dr, dc, height, unrol
     """Add a tap to column ``i`` of ``acc``: the weighted difference (C) and the weight."""
     channels = len(unrolled) if len(unrolled) > 0 else acc.shape[0] - 1
     e = energy(maps, coef, i, 0, dr, dc - part[i], acc.dtype.type(0))
-    w = exp2(e - shift[i]) * (row[k, channels, i] * height)
+    # Taps that don't count may be nearer than the one that ``shift`` is of: 2^x of them would be infinite.
+    w = exp2(min(e - shift[i], acc.dtype.type(0))) * (row[k, channels, i] * height)
     for c in range(channels):
         acc[c, i] += w * (row[k, c, i] - ref[c, i])
     acc[channels, i] += w

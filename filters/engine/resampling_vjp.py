@@ -39,7 +39,9 @@ def _grad_centres_run(run, row, maps, coef, v_coef, shift, part, ref, k, dr, dc,
             for c in range(channels):
                 d = row[at, c, i] - ref[c, i]
                 v_w = fma(ref[channels + c, i], d - ref[2 * channels + c, i], v_w)
-            w = exp2(energy(maps, coef, i, 0, dr, right, cast(0)) - shift[i]) * (row[at, channels, i] * height)
+            w = exp2(min(energy(maps, coef, i, 0, dr, right, cast(0)) - shift[i], cast(0))) * (
+                row[at, channels, i] * height
+            )
             energy_vjp(maps, v_coef, i, 0, dr, right, cast(0), cast(LN2) * w * v_w)
 
 
@@ -138,7 +140,7 @@ def grad_neighbours(grid, maps, factors, n, y0, y1, row0, row1, mass, shifts, v_
                     dc = cast(k - radius)
                     for i in range(BLOCK):
                         e = energy(maps, coef, i, 0, dr, dc - part[i], cast(0))
-                        w[i] = exp2(e - shift[i]) * (counts[k, i] * height)
+                        w[i] = exp2(min(e - shift[i], cast(0))) * (counts[k, i] * height)
                     for c in range(channels):
                         for i in range(BLOCK):
                             acc[k, c, i] = fma(w[i], g[c, i], acc[k, c, i])

@@ -29,7 +29,7 @@ from pkn.cli._shared import DATA, OUTPUT, require_torch
 @click.option("--resume", is_flag=True, help="Go on from OUT.checkpoint.")
 @click.option("--device", default="cpu", show_default=True)
 def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int | None, **settings: Any) -> None:
-    """Train a network on any folder of images. The same seed and length give the same network."""
+    """Train a network on any folder of images. The same seed, length and threads give the same network."""
     require_torch("training")
     from pkn.filters import FILTERS
     from pkn.io.folders import folder_names, read_folder

@@ -44,6 +44,8 @@ def uninterrupted() -> Iterator[None]:
 class TrainingRun:
     """A run that can be interrupted at any step and resumed, with a result that is bit-identical.
 
+    On the same machine with as many threads: torch sums gradients in an order that depends on their number.
+
     Subclasses define how a step is taken (:meth:`_advance`), when and how the network is checked, and what is written.
     """
 

@@ -26,7 +26,8 @@ LARGEST_GRADIENT = 0.05  # norm at which gradients are clipped; about the typica
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything that determines a run; the same plan gives a bit-identical network on the same machine.
+    """Everything that determines a run; the same plan gives a bit-identical network on the same machine with as
+    many threads (torch sums gradients in an order that depends on their number).
 
     Parameters
     ----------

@@ -531,3 +531,23 @@ def test_what_a_filter_says_about_itself(make):
     assert hash(spec) == hash(make())
     with pytest.raises(AttributeError):
         spec.radius = 3
+
+
+@pytest.mark.parametrize("width", [13.3, 1000.0, 1e15])
+@pytest.mark.parametrize("kind", [AnisotropicUpsampling, ReblurUpsampling])
+def test_narrow_kernels_are_finite_wherever_a_pixel_has_weight(kind, width):
+    """Beside holes, where all weights are divided by the largest, and without."""
+    image = np.random.default_rng(0).random((20, 23), np.float32)
+    mask = np.ones(image.shape, bool)
+    mask[8:12, 8:12] = False
+    maps = dict.fromkeys(kind.ranges, 0.9) | {"kx": width, "ky": width}
+    flt = kind(scale=2)
+    for valid in (None, mask):
+        out, residuals = flt.forward(
+            image[None, None], flt.check_maps((), maps, image[None, None]), None if valid is None else valid[None]
+        )
+        assert np.isfinite(out).all()
+    full = flt.Maps(*(np.full((1, 1, *image.shape), value, np.float32) for value in maps.values()))
+    out, residuals = flt.forward(image[None, None], full, mask[None])
+    v_image, v_maps = flt.vjp(residuals, np.ones_like(out))
+    assert all(np.isfinite(values).all() for values in (v_image, *v_maps))

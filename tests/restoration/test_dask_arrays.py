@@ -32,6 +32,13 @@ def test_bits_of_the_whole(net, chunks):
     np.testing.assert_array_equal(out.compute(scheduler="threads"), pkn.denoise(image, net))
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (7, 300), (79, 40), (16, 16)])
+def test_planes_may_be_smaller_than_a_halo(shape):
+    image = RANDOM.random(shape, np.float32)
+    out = pkn.denoise(da.from_array(image, chunks=(10, 130)))
+    np.testing.assert_array_equal(out.compute(scheduler="threads"), pkn.denoise(image))
+
+
 def test_stacks_and_colour_are_denoised_plane_by_plane():
     stack = (RANDOM.random((3, 180, 3, 200)) * 255).astype(np.uint8)
     options = {"strength": 0.7, "dtype": "same"}

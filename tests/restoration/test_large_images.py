@@ -153,3 +153,12 @@ def test_what_is_no_ome_zarr_is_refused_in_one_line(tmp_path):
     ome(tmp_path / "good.zarr", np.zeros((3, 50, 60), np.uint8), 3, "zyx")
     (tmp_path / "out.zarr").mkdir()
     assert "is a directory" in run(tmp_path / "good.zarr", tmp_path / "out.zarr").output
+
+
+def test_a_large_tiff_is_denoised_by_the_networks_that_images_are(tmp_path):
+    source = tmp_path / "in.tif"
+    tifffile.imwrite(source, (np.random.default_rng(0).random((230, 300)) * 255).astype(np.uint8))
+    result = run(source, tmp_path / "out.tif", "--net", "upsample")
+    assert result.exit_code == 1
+    assert "enlarges" in result.output
+    assert not (tmp_path / "out.tif").exists()
