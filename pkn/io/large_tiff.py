@@ -11,7 +11,7 @@ import tifffile
 from tifffile import PHOTOMETRIC, TiffFile, TiffPage
 
 from pkn.io.image_file import DTYPES, ImageFile
-from pkn.io.tiff import SIGNATURES, check_header, page_tags, quiet_tifffile, resolution_of
+from pkn.io.tiff import SIGNATURES, check_chain, check_header, page_tags, quiet_tifffile, resolution_of
 from pkn.io.tiff_exif import read_exif
 
 LARGE = 2**25  # pixels; pages with more are worked on from file to file
@@ -73,6 +73,7 @@ def open_large(path: Path) -> LargePage | None:
             return None
         file.seek(0)
         with quiet_tifffile(), TiffFile(file) as tif:
+            check_chain(tif)
             page = tif.pages[0]
             if len(tif.pages) != 1 or not isinstance(page, TiffPage) or page.imagewidth * page.imagelength <= LARGE:
                 return None

@@ -14,6 +14,7 @@ from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage, 
 from pkn.io.image_file import DTYPES, Array, ImageFile, Resolution, check_size, to_integers, with_alpha, without_alpha
 from pkn.io.tiff_exif import exif_tags, read_exif
 
+LARGEST_RATIO = 2000  # of pixels to bytes; zlib reaches 1032, and pixels of 1 bit are rare
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _UNITS = {1: "none", 2: "inch", 3: "cm"}
@@ -23,13 +24,13 @@ _UNIT_NUMBERS = {unit: number for number, unit in _UNITS.items()}
 def read_tiff(file: BinaryIO, max_pixels: int) -> ImageFile:
     """Read a TIFF file."""
     with quiet_tifffile(), TiffFile(file) as tif:
-        all_pages = [page for page in tif.pages if isinstance(page, TiffPage)]
-        pages = [page for page in all_pages if not page.is_reduced]
+        check_chain(tif)
+        pages = [page for page in tif.pages if isinstance(page, TiffPage) and not page.is_reduced]
         if not pages:
             raise ValueError("it has no page of full resolution")
-        check_chain(tif, all_pages[-1])
         for page in pages:
             check_header(page, max_pixels, tif.filehandle.size)
+        check_total(pages, max_pixels, tif.filehandle.size)
         decoded = [_pixels(page) for page in pages]
         return ImageFile(
             tuple(pixels for pixels, _ in decoded),
@@ -85,15 +86,26 @@ def quiet_tifffile() -> Iterator[None]:
         logger.removeFilter(drop)
 
 
-def check_chain(tif: TiffFile, last: TiffPage) -> None:
-    """Raise if the last page refers to a further one: tifffile silently ignores that a file ends there."""
-    layout, handle = tif.tiff, tif.filehandle
-    handle.seek(last.offset)
-    (tags,) = struct.unpack(layout.tagnoformat, handle.read(layout.tagnosize))
-    handle.seek(last.offset + layout.tagnosize + tags * layout.tagsize)
-    (following,) = struct.unpack(layout.offsetformat, handle.read(layout.offsetsize))
-    if following:
+def check_chain(tif: TiffFile) -> None:
+    """Raise if a page refers to one that isn't in the file, which tifffile ignores, or that was before, which it follows.
+
+    Called before ``tif.pages`` is counted.
+    """
+    layout, handle, seen = tif.tiff, tif.filehandle, set[int]()
+    handle.seek(8 if tif.is_bigtiff else 4)
+    while offset := _number(handle, layout.offsetformat):
+        if offset in seen:
+            raise ValueError("the file is damaged (its pages form a circle)")
+        seen.add(offset)
+        handle.seek(offset)
+        handle.seek(offset + layout.tagnosize + _number(handle, layout.tagnoformat) * layout.tagsize)
+
+
+def _number(handle: Any, layout: str) -> int:
+    data = handle.read(struct.calcsize(layout))
+    if len(data) < struct.calcsize(layout):
         raise ValueError("the file is cut off or damaged (a page is missing)")
+    return int(struct.unpack(layout, data)[0])
 
 
 def check_header(page: TiffPage, max_pixels: int, file_size: int) -> None:
@@ -110,6 +122,13 @@ def check_header(page: TiffPage, max_pixels: int, file_size: int) -> None:
         raise ValueError(f"its pixels are {came}; expected 1-bit or {', '.join(DTYPES)}")
     if page.samplesperpixel not in _allowed_samples(page):
         raise ValueError(f"it has {page.samplesperpixel} samples a pixel; expected grey or RGB, with or without alpha")
+
+
+def check_total(pages: list[TiffPage], max_pixels: int, file_size: int) -> None:
+    """Raise if the pages together are larger than can come from such a file: several may refer to the same pixels."""
+    total = sum(page.imagewidth * page.imagelength for page in pages)
+    if total > max_pixels and total > LARGEST_RATIO * file_size:
+        raise ValueError(f"its pages have {total} pixels together, {total // file_size} for each byte of the file")
 
 
 def _allowed_samples(page: TiffPage) -> tuple[int, ...]:

@@ -36,8 +36,8 @@ def exif_tags(exif: bytes | None) -> list[Tag]:
 
 def read_exif(file: BinaryIO, tif: TiffFile, page: TiffPage) -> bytes | None:
     """The EXIF block that :func:`exif_tags` stored, or else one built from the tags of the file."""
-    stored = _stored_exif(page.tags.valueof(_PHOTOSHOP, default=b""))
-    if stored is not None:
+    resources = page.tags.valueof(_PHOTOSHOP)
+    if isinstance(resources, bytes) and (stored := _stored_exif(resources)) is not None:
         return stored
     with strict_pillow(), suppress(Exception):  # for damaged tags too; the pixels may be good
         return _exif_of_tags(file, tif, page)

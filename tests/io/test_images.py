@@ -387,6 +387,33 @@ def test_tiff_cut_off_between_two_pages(tmp_path):
             read_image(tmp_path / "cut.tif")
 
 
+@pytest.mark.parametrize("bigtiff", [False, True])
+@pytest.mark.parametrize("number", [1, 3])
+def test_tiff_whose_pages_form_a_circle_is_refused_at_once(tmp_path, bigtiff, number):
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file, bigtiff=bigtiff) as writer:
+        for _ in range(number):
+            writer.write(samples("uint8", (4, 4)), metadata=None, contiguous=False)
+    with tifffile.TiffFile(file) as tif:
+        layout, first, last = tif.tiff, tif.pages[0].offset, tif.pages[-1]
+        end = last.offset + layout.tagnosize + len(last.tags) * layout.tagsize
+    data = bytearray(file.getvalue())
+    struct.pack_into(layout.offsetformat, data, end, first)
+    (tmp_path / "a.tif").write_bytes(data)
+    begin = time.monotonic()
+    with pytest.raises(ValueError, match="circle"):
+        read_image(tmp_path / "a.tif")
+    assert time.monotonic() - begin < 5
+
+
+def test_tiff_with_many_pages_of_the_same_pixels_is_a_bomb(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for _ in range(30):
+            writer.write(np.zeros((8000, 8000), np.uint8), metadata=None, contiguous=False, compression="lzma")
+    with pytest.raises(ValueError, match="for each byte of the file"):
+        read_image(tmp_path / "a.tif")
+
+
 def test_tiff_without_some_of_its_strips(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", samples("uint8", (30, 30)), compression="zlib", rowsperstrip=10)
     with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as tif:
