@@ -87,9 +87,9 @@ def quiet_tifffile() -> Iterator[None]:
 
 
 def check_chain(tif: TiffFile) -> None:
-    """Raise if a page refers to one that isn't in the file, which tifffile ignores, or that was before, which it follows.
+    """Raise if a page refers to one that isn't in the file, which tifffile ignores, or to an earlier one.
 
-    Called before ``tif.pages`` is counted.
+    Called before ``tif.pages`` is counted, which would never end.
     """
     layout, handle, seen = tif.tiff, tif.filehandle, set[int]()
     handle.seek(8 if tif.is_bigtiff else 4)
