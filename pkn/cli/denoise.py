@@ -43,8 +43,9 @@ def command(
     if source.suffix.lower() in SUFFIXES:
         megapixels = _denoise_raw(source, target, net, maps_too, **settings)
     elif source.suffix == ".zarr" or target.suffix == ".zarr":
-        _denoise_zarr(source, target, net, **settings, scheduler=extras["scheduler"])
-    elif not maps_too and (large := _large(source, target, extras["resume"])):
+        limits = {name: extras[name] for name in ("scheduler", "max_pixels")}
+        _denoise_zarr(source, target, net, **settings, **limits)
+    elif not maps_too and (large := _large(source, target, extras["resume"], extras["max_pixels"])):
         from pkn.restoration.large_images import denoise_large
 
         with progress_bar("parts") as callback:
@@ -69,14 +70,14 @@ def _in_words(level: float, fractions: bool, black: float, white: float | None) 
     return f"{255 * level / (1 if white is None else white - black):.1f}/255"
 
 
-def _large(source: Path, target: Path, resume: bool) -> Any:
+def _large(source: Path, target: Path, resume: bool, max_pixels: int | None) -> Any:
     """The source, if it is to be denoised from file to file."""
     if target.suffix.lower() not in (".tif", ".tiff"):
         large = None
     else:
         from pkn.io.large_tiff import open_large
 
-        large = open_large(source) if source.is_file() else None
+        large = open_large(source, max_pixels) if source.is_file() else None
     if resume and large is None:
         raise ValueError("--resume was given; expected a TIFF of more than 33 megapixels, of one page without alpha")
     return large

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,8 +34,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     OSError
         If ``path`` is something else than a plain file (a device, a pipe).
     """
-    target = Path(os.path.realpath(path))
-    _check_target(target, path)
+    target = writable_target(path)
     temporary = target.with_name(f".pkn-{secrets.token_hex(8)}{target.suffix}")
     _create(temporary, path)
     try:
@@ -48,7 +48,49 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
 
 
-def _check_target(target: Path, path: str | os.PathLike[str]) -> None:
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A context in which to fill a temporary folder, which becomes ``path`` on success.
+
+    Parameters
+    ----------
+    path : str or path
+        The folder to make; nothing may be there yet.
+
+    Yields
+    ------
+    Path
+        An empty folder beside ``path`` with the same suffix. If the block raises, it is removed with all in it.
+
+    Raises
+    ------
+    FileExistsError
+        If there is something at ``path``.
+    OSError
+        If the folder can't be made.
+    """
+    target = Path(path)
+    if os.path.lexists(target):
+        raise FileExistsError(f"{str(target)!r} exists; expected a new name")
+    temporary = target.with_name(f".pkn-{secrets.token_hex(8)}{target.suffix}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def writable_target(path: str | os.PathLike[str]) -> Path:
+    """The file that is written for ``path``: itself, or what the symbolic link points to.
+
+    Raises
+    ------
+    OSError
+        As :func:`atomic_path`, if it can't be written or replaced.
+    """
+    target = Path(os.path.realpath(path))
     prefix = f"cannot write {os.fspath(path)!r}:"
     folder = target.parent
     if target.is_dir():
@@ -61,6 +103,7 @@ def _check_target(target: Path, path: str | os.PathLike[str]) -> None:
         raise OSError(f"{prefix} it is not a plain file")
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(f"{prefix} the file is write-protected")
+    return target
 
 
 def _create(temporary: Path, path: str | os.PathLike[str]) -> None:

@@ -1,8 +1,8 @@
 """TIFF pages too large for memory: read by parts, and written by parts into a file that is whole from the start."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -52,22 +52,46 @@ class LargePage:
         return values.astype(self.dtype, copy=False)
 
     def create_like(self, path: Path) -> int:
-        """Make an uncompressed file of this page's size with all its metadata; where its pixels begin."""
+        """Make an uncompressed file of this page's size with all its metadata; where its pixels begin.
+
+        Its whole size is taken on the disk, so that a full disk is told now and not after hours.
+        """
         tags = page_tags(self.like, len(self.shape) == 3)
         size = int(np.prod(self.shape)) * self.dtype.itemsize
         pixels = tifffile.memmap(path, shape=self.shape, dtype=self.dtype, bigtiff=size > 2**31, **tags)
+        with path.open("rb+") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         return int(pixels.offset)
 
-    @contextmanager
-    def mapped(self, path: Path, offset: int) -> Iterator[np.ndarray]:
-        """The pixels of a file that :meth:`create_like` made: written to disk at the end, and let go of."""
-        pixels = np.memmap(path, self.dtype, "r+", offset, self.shape)
-        yield pixels
-        pixels.flush()
+    def write(self, path: Path, offset: int, region: Region, values: np.ndarray) -> None:
+        """Write rows and columns into a file that :meth:`create_like` made, down to the disk.
+
+        Not by mapping the file: where a disk is full or fails, that ends the process.
+        """
+        rows, columns = region
+        pixel = int(np.prod(self.shape[2:])) * self.dtype.itemsize
+        values = np.ascontiguousarray(values, self.dtype)
+        with path.open("rb+", buffering=0) as file:
+            for row, line in zip(range(rows.start, rows.stop), values, strict=True):
+                file.seek(offset + (row * self.shape[1] + columns.start) * pixel)
+                _write_all(file, memoryview(line).cast("B"))
+            os.fsync(file.fileno())
 
 
-def open_large(path: Path) -> LargePage | None:
-    """The file's only page, if it is a plain TIFF of more than ``LARGE`` pixels, grey or RGB without alpha."""
+def _write_all(file: RawIOBase, data: memoryview) -> None:
+    while data.nbytes:
+        data = data[file.write(data) or 0 :]
+
+
+def open_large(path: Path, max_pixels: int | None = None) -> LargePage | None:
+    """The file's only page, if it is a plain TIFF of more than ``LARGE`` pixels, grey or RGB without alpha.
+
+    Raises
+    ------
+    ValueError
+        If it has more than ``max_pixels`` pixels.
+    """
     with path.open("rb") as file:
         if not file.read(4).startswith(SIGNATURES):
             return None
@@ -81,7 +105,7 @@ def open_large(path: Path) -> LargePage | None:
             dtype = np.dtype(page.dtype).newbyteorder("=")
             if not plain or page.samplesperpixel not in (1, 3) or str(dtype) not in DTYPES or page.bitspersample < 8:
                 return None
-            check_header(page, page.imagewidth * page.imagelength, tif.filehandle.size)
+            check_header(page, max_pixels or page.imagewidth * page.imagelength, tif.filehandle.size)
             pixel = np.zeros((1, 1) if page.samplesperpixel == 1 else (1, 1, 3), dtype)
             like = ImageFile(
                 (pixel,), profile=page.iccprofile, exif=read_exif(file, tif, page), resolution=resolution_of(page)

@@ -7,7 +7,7 @@ import zarr
 
 
 def open_ome_zarr(source: Path) -> tuple[zarr.Group, dict[str, Any]]:
-    """The group, and what its metadata say of its first image (versions 0.4 and 0.5)."""
+    """The group, and what its metadata say of its first image (versions 0.1 to 0.5)."""
     try:
         group = zarr.open_group(source, mode="r")
         attributes = dict(group.attrs)
@@ -17,6 +17,12 @@ def open_ome_zarr(source: Path) -> tuple[zarr.Group, dict[str, Any]]:
         return group, dict(described)
     except (KeyError, IndexError, TypeError, FileNotFoundError) as error:
         raise ValueError(f"'{source}' can't be read as an OME-Zarr image ({error!r})") from None
+
+
+def axis_names(multiscale: dict[str, Any], ndim: int) -> list[str]:
+    """Names of the axes: versions 0.1 and 0.2 have none, but an order; 0.3 has names alone."""
+    axes = multiscale.get("axes", "tczyx"[-ndim:])
+    return [str(axis["name"] if isinstance(axis, dict) else axis) for axis in axes]
 
 
 def create_ome_zarr(partial: Path, group: zarr.Group, multiscale: dict[str, Any], array: zarr.Array) -> zarr.Array:

@@ -1,6 +1,5 @@
 """OME-Zarr images from store to store, denoised plane by plane by Dask."""
 
-import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -10,7 +9,9 @@ import dask.array as da
 import zarr
 
 from pkn.filters.arrays import FULL_RANGE, native
-from pkn.io.ome_zarr import create_ome_zarr, open_ome_zarr
+from pkn.io.atomic import atomic_folder
+from pkn.io.image_file import check_size
+from pkn.io.ome_zarr import axis_names, create_ome_zarr, open_ome_zarr
 from pkn.restoration.arguments import known_noise
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.stacks import denoise_dask
@@ -24,6 +25,7 @@ def denoise_zarr(
     strength: Any = 1.0,
     sigma: float | None = None,
     noise: NoiseProfile | None = None,
+    max_pixels: int | None = None,
     scheduler: str | None = None,
     progress: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> da.Array:
@@ -38,6 +40,8 @@ def denoise_zarr(
     source, target : Path
     net, strength, sigma, noise
         As in :func:`pkn.denoise`; ``sigma`` in the image's own values, counts for integers.
+    max_pixels : int, optional
+        Refuse images whose planes have more pixels.
     scheduler : str, optional
         Address of a Dask scheduler; by default this machine's threads. All its workers must see both paths.
     progress : callable, optional
@@ -58,24 +62,20 @@ def denoise_zarr(
     group, multiscale = open_ome_zarr(source)
     first = multiscale["datasets"][0]
     array = group[first["path"]]
-    names = [axis["name"] for axis in multiscale["axes"]]
+    names = axis_names(multiscale, array.ndim)
+    if max_pixels is not None:
+        check_size(array.shape[-1], array.shape[-2], max_pixels)
     if names[-2:] != ["y", "x"]:
         raise ValueError(f"'{source}' has axes {names}; expected y and x to be the last")
-    if target.exists():
-        raise FileExistsError(f"'{target}' exists; expected a new name")
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    with _client(scheduler), progress():
+    with atomic_folder(target) as temporary, _client(scheduler), progress():
         image = da.from_zarr(array)
         level = None if sigma is None else sigma / FULL_RANGE.get(native(image.dtype), 1)
         known = known_noise(level, noise)
         out = denoise_dask(
             image, net, None, range(image.ndim - 2), strength=strength, noise=known, mask=None, dtype="same"
         )
-        result = out.rechunk(array.chunks)
-        written = create_ome_zarr(partial, group, multiscale, array)
-        da.store(result, written, lock=False)
-    partial.rename(target)
+        written = create_ome_zarr(temporary, group, multiscale, array)
+        da.store(out.rechunk(array.chunks), written, lock=False)
     return da.from_zarr(zarr.open_group(target, mode="r")[first["path"]])
 
 

@@ -1,6 +1,8 @@
 """Images larger than memory: TIFF from file to file, OME-Zarr by Dask; bit-identical to the whole, or not there."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ import pkn
 from pkn.cli import main
 from pkn.io import large_tiff
 from pkn.io.images import read_image
+from pkn.pretrained import weights_folder
 from pkn.restoration import large_images
 
 
@@ -99,6 +102,91 @@ def test_a_new_run_forgets_what_an_older_one_did(tmp_path, monkeypatch):
     np.testing.assert_array_equal(tifffile.imread(target), pkn.denoise(tifffile.imread(source), dtype="same"))
 
 
+@pytest.fixture
+def interrupted(tmp_path, monkeypatch):
+    """A source, and a target whose run was interrupted in the third part."""
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    tifffile.imwrite(source, (np.random.default_rng(0).random((230, 300)) * 255).astype(np.uint8))
+    whole, left = large_images.filter_planes, iter(range(2))
+
+    def failing(*arguments):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        whole(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(large_images, "filter_planes", failing)
+        assert run(source, target).exit_code != 0
+    return source, target
+
+
+def test_only_a_whole_run_of_the_same_image_and_weights_is_resumed(interrupted, tmp_path):
+    source, target = interrupted
+    partial = tmp_path / "out.tif.partial"
+    content = partial.read_bytes()
+    partial.write_bytes(content[: len(content) // 2])
+    assert "bytes; expected" in run(source, target, "--resume").output
+    partial.write_bytes(content)
+    other = tifffile.imread(source)
+    other[0, 0] ^= 1
+    tifffile.imwrite(source, other)
+    assert "of another image" in run(source, target, "--resume").output
+    other[0, 0] ^= 1
+    tifffile.imwrite(source, other)
+    weights = tmp_path / "mine.safetensors"
+    weights.write_bytes((weights_folder() / "any-noise-grey.safetensors").read_bytes())
+    assert run(source, target, "--resume", "--net", weights).exit_code == 0  # the same weights under another name
+    np.testing.assert_array_equal(tifffile.imread(target), pkn.denoise(tifffile.imread(source), dtype="same"))
+
+
+@pytest.mark.parametrize("name", ["out.tif.partial", "out.tif.partial.json"])
+def test_a_users_own_file_is_left_alone(tmp_path, name):
+    tifffile.imwrite(tmp_path / "in.tif", np.zeros((100, 100), np.uint8))
+    (tmp_path / name).write_text("{}")
+    result = run(tmp_path / "in.tif", tmp_path / "out.tif")
+    assert result.exit_code == 1
+    assert "no interrupted run left it" in result.output
+    assert (tmp_path / name).read_text() == "{}"
+
+
+def test_a_link_is_followed_and_a_failure_leaves_nothing(tmp_path):
+    image = np.zeros((100, 100), np.float32)
+    tifffile.imwrite(tmp_path / "in.tif", image)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.tif").symlink_to(tmp_path / "folder" / "out.tif")
+    assert run(tmp_path / "in.tif", tmp_path / "link.tif").exit_code == 0
+    assert (tmp_path / "link.tif").is_symlink()
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "folder" / "out.tif"), image)
+    image[99, 99] = np.nan
+    tifffile.imwrite(tmp_path / "in.tif", image)
+    assert "not finite" in run(tmp_path / "in.tif", tmp_path / "new.tif").output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "in.tif", "link.tif"]
+
+
+def test_a_full_disk_is_an_error_before_any_work(tmp_path):
+    """Here the largest size of a file stands for the disk's."""
+    tifffile.imwrite(tmp_path / "in.tif", np.zeros((1000, 1000), np.uint8))
+    program = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))\n"
+        "from pkn.io import large_tiff\n"
+        "from pkn.cli import main\n"
+        "large_tiff.LARGE = 1000\n"
+        "main(sys.argv[1:])\n"
+    )
+    arguments = ["denoise", str(tmp_path / "in.tif"), str(tmp_path / "out.tif"), "--sigma", "0.1"]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
+
+
+def test_more_pixels_than_wanted_are_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "in.tif", np.zeros((100, 100), np.uint8))
+    assert "max_pixels = 9999" in run(tmp_path / "in.tif", tmp_path / "out.tif", "--max-pixels", 9999).output
+
+
 def test_nothing_to_resume_is_said(tmp_path):
     tifffile.imwrite(tmp_path / "in.tif", np.zeros((100, 100), np.uint8))
     result = run(tmp_path / "in.tif", tmp_path / "out.tif", "--resume")
@@ -139,6 +227,30 @@ def test_ome_zarr_is_denoised_plane_by_plane(tmp_path, version):
     assert described["datasets"][0]["coordinateTransformations"][0]["scale"] == [1, 1, 0.5, 0.25]
     assert len(described["datasets"]) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.zarr", "out.zarr"]
+
+
+@pytest.mark.parametrize("axes", [None, ["c", "y", "x"]], ids=["0.1", "0.3"])
+def test_older_versions_of_ome_zarr_are_read(tmp_path, axes):
+    stack = (np.random.default_rng(0).random((2, 40, 50)) * 4000).astype(np.uint16)
+    described = {"datasets": [{"path": "0"}], "version": "0.1" if axes is None else "0.3"}
+    described |= {} if axes is None else {"axes": axes}
+    zarr.create_group(tmp_path / "in.zarr", zarr_format=2, attributes={"multiscales": [described]}).create_array(
+        "0", data=stack
+    )
+    assert run(tmp_path / "in.zarr", tmp_path / "out.zarr", "--max-pixels", 2000).exit_code == 0
+    group = zarr.open_group(tmp_path / "out.zarr", mode="r")
+    np.testing.assert_array_equal(group["0"][1], pkn.denoise(stack[1], dtype="same"))
+    assert group.attrs["multiscales"] == [described]
+    assert "max_pixels = 1999" in run(tmp_path / "in.zarr", tmp_path / "b.zarr", "--max-pixels", 1999).output
+
+
+def test_a_failure_leaves_no_zarr_and_a_users_folder_is_left_alone(tmp_path):
+    stack = np.zeros((2, 40, 50), np.float32)
+    stack[1, 0, 0] = np.nan
+    ome(tmp_path / "in.zarr", stack, 3, "zyx")
+    (tmp_path / "out.zarr.partial").mkdir()
+    assert "not finite" in run(tmp_path / "in.zarr", tmp_path / "out.zarr").output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.zarr", "out.zarr.partial"]
 
 
 def test_what_is_no_ome_zarr_is_refused_in_one_line(tmp_path):
