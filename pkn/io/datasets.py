@@ -1,7 +1,6 @@
 """Sets of many small images, from a folder, a zip or an npz file, to train generative models on."""
 
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,10 +10,13 @@ import numpy as np
 from PIL import Image
 
 from pkn.io.folders import SUFFIXES
+from pkn.io.npz import DAMAGE, read_npz
 from pkn.io.pillow import strict_pillow
 
 HELD_OUT = 10  # every tenth image is kept for evaluation if a set has no test images of its own
 LARGEST_SIDE = 4096
+LARGEST_ENTRY, LARGEST_SET = 2**28, 2**34  # bytes of a file in a zip, and of an array
+PILLOW_FORMATS = ("PNG", "JPEG", "TIFF")  # Pillow would run Ghostscript for a PostScript file of any name
 MODES = {1: "L", 3: "RGB"}
 
 
@@ -101,11 +103,11 @@ def read_set(path: str | Path, *, channels: int = 3, size: int | None = None) ->
     skipped = 0
     for name, content in _files(path):
         try:
-            with strict_pillow(), Image.open(BytesIO(content)) as image:
+            with strict_pillow(), Image.open(BytesIO(content), formats=PILLOW_FORMATS) as image:
                 if max(image.size) > LARGEST_SIDE:
                     raise ValueError(f"{name} has {image.size} pixels")
                 images_read.append(_as_array(image.convert(MODES[channels]), size))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except (*DAMAGE, Image.DecompressionBombError):
             skipped += 1
             continue
         if images_read[-1].shape != images_read[0].shape:
@@ -138,15 +140,15 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
         raise ValueError(f"'{path}' is another kind of file; expected a folder, zip or npz file of images")
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except DAMAGE as error:
         raise ValueError(f"cannot read '{path}' as a zip file: {error}") from None
     with archive:
-        for name in sorted(archive.namelist()):
-            if Path(name).suffix.lower() in SUFFIXES:
+        for info in sorted(archive.infolist(), key=lambda info: info.filename):
+            if Path(info.filename).suffix.lower() in SUFFIXES:
                 try:
-                    yield name, archive.read(name)
-                except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError):
-                    yield name, b""  # damaged or encrypted: counted as skipped, since no decoder reads empty content
+                    yield info.filename, archive.read(info) if info.file_size <= LARGEST_ENTRY else b""
+                except DAMAGE:
+                    yield info.filename, b""  # counted as skipped, since no decoder reads empty content
 
 
 def _as_array(image: Image.Image, size: int | None) -> np.ndarray:
@@ -205,8 +207,4 @@ def _read_array(path: Path, name: str) -> np.ndarray | None:
     if path.suffix != ".npz":
         path.open("rb").close()  # raises FileNotFoundError for a missing file
         raise ValueError(f"'{path}' is another kind of file; expected an .npz file")
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return file[name] if name in file.files else None
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"cannot read '{path}' as a set of images: {error}") from None
+    return read_npz(path, [name], LARGEST_SET).get(name)

@@ -11,6 +11,8 @@ import numpy as np
 
 from pkn.filters import FILTERS, Filter, MapRange, absolute_weights
 from pkn.io.atomic import atomic_path
+from pkn.io.npz import LARGEST, read_npz
+from pkn.nets.weights import LARGEST_SETTING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -272,16 +274,21 @@ def _write_tiff(path: Path, header: str, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
+    arrays = read_npz(path)
     return json.loads(str(arrays.pop("header"))), arrays
 
 
 def _read_tiff(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     import tifffile
 
-    with tifffile.TiffFile(path) as stored:
+    from pkn.io.tiff import check_chain, quiet_tifffile
+
+    with quiet_tifffile(), tifffile.TiffFile(path) as stored:
+        check_chain(stored)
         header = json.loads(stored.pages[0].description)  # type: ignore[union-attr]
+        size = sum(page.nbytes for page in stored.pages)
+        if size > LARGEST:
+            raise ValueError(f"its maps have {size} bytes, more than {LARGEST}")
         pages = iter([page.asarray() for page in stored.pages])
     flt = _filter_of(header)
     arrays = {}
@@ -294,4 +301,7 @@ def _read_tiff(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def _filter_of(header: dict[str, Any]) -> Filter:
     settings = dict(header["filter"])
+    numbers = [value for value in settings.values() if not isinstance(value, str | list)]
+    if not all(value <= LARGEST_SETTING for value in numbers):
+        raise ValueError(f"settings are {numbers}; expected at most {LARGEST_SETTING}")
     return {kind.__name__: kind for kind in FILTERS}[settings.pop("name")](**settings)

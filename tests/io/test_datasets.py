@@ -4,8 +4,9 @@ import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
+from pkn.io import datasets
 from pkn.io.datasets import read_set
 
 
@@ -63,6 +64,25 @@ def test_a_zip_with_flipped_bytes(tmp_path, compression):
     assert (len(read_set(path).images), read_set(path).skipped) == (2, 1)
 
 
+def test_a_document_named_as_an_image_is_left_out(tmp_path, monkeypatch):
+    """Pillow would hand it to Ghostscript."""
+    folder = write_folder(tmp_path / "images", pictures(2))
+    Image.fromarray(pictures(1)[0]).save(tmp_path / "a.eps")
+    (folder / "002.png").write_bytes((tmp_path / "a.eps").read_bytes())
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *arguments, **settings: pytest.fail("was run"))
+    assert read_set(folder).skipped == 1
+
+
+def test_large_entries_of_a_zip_are_left_out(tmp_path, monkeypatch):
+    images = pictures(3)
+    images[1] = 0  # whose file is the smallest
+    path = as_zip(write_folder(tmp_path / "images", images), tmp_path / "images.zip")
+    with zipfile.ZipFile(path) as archive:
+        smallest = min(info.file_size for info in archive.infolist())
+    monkeypatch.setattr(datasets, "LARGEST_ENTRY", smallest)
+    assert read_set(path).skipped == 2
+
+
 def test_several_sizes(tmp_path):
     folder = write_folder(tmp_path / "images", [pictures(1)[0], pictures(1, (8, 12))[0]])
     with pytest.raises(ValueError, match=r"several sizes: '001.png' has 8 x 12 pixels, those before it 8 x 8; exp"):
@@ -107,7 +127,7 @@ def empty(folder):
             "expected a folder, zip or npz file",
         ),
         ("other.npz", lambda path: np.savez(path, x=1), ValueError, "it has no array train_images"),
-        ("cut.npz", lambda path: path.write_bytes(b"PK\3\4 cut off"), ValueError, "cannot read .* as a set of images"),
+        ("cut.npz", lambda path: path.write_bytes(b"PK\3\4 cut off"), ValueError, "cannot read .* as an npz file"),
         (
             "wide.npz",
             lambda path: np.savez(path, train_images=np.zeros((2, 8, 12), np.uint8)),

@@ -1,5 +1,6 @@
 """Parameter maps: a mapping that can be edited, saved, applied with bit-identical results without torch, and drawn."""
 
+import json
 import subprocess
 import sys
 
@@ -9,6 +10,8 @@ from matplotlib.image import imread
 
 from pkn import ParameterMaps
 from pkn.filters import Bilateral, FreeKernel
+from pkn.io import npz
+from pkn.restoration import parameter_maps
 
 SIZE = (12, 17)
 
@@ -129,6 +132,21 @@ def test_a_pickle_in_npz_is_refused(tmp_path):
     np.savez(tmp_path / "x.npz", header=np.array("{}"), sigma_space=np.array([{}], object))
     with pytest.raises(ValueError, match="cannot read"):
         ParameterMaps.load(tmp_path / "x.npz")
+
+
+def test_bombs_are_refused(tmp_path, maps, monkeypatch):
+    for name in ("x.npz", "x.tif"):
+        maps.save(tmp_path / name)
+    header = json.loads(maps._header())
+    header["filter"]["radius"] = 10**9
+    np.savez(tmp_path / "radius.npz", header=np.array(json.dumps(header)), **maps.values_by_name)
+    with pytest.raises(ValueError, match="expected at most 1024"):
+        ParameterMaps.load(tmp_path / "radius.npz")
+    monkeypatch.setattr(parameter_maps, "LARGEST", 1000)
+    monkeypatch.setattr(npz.read_npz, "__defaults__", (None, 1000))
+    for name in ("x.npz", "x.tif"):
+        with pytest.raises(ValueError, match="bytes, more than 1000"):
+            ParameterMaps.load(tmp_path / name)
 
 
 def test_an_unknown_suffix_leaves_nothing(tmp_path, maps):
