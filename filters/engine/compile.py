@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numba
 import numpy as np
 from numba import carray, types
 from numba.core import cgutils
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic, overload
 
 STACK_ROWS = 16  # rows of a block that fit: 3 * 4 channels + 1, and some to spare
@@ -23,11 +25,11 @@ def _cache_folder() -> str | None:
     """Return a folder named by the digest of all sources: Numba's own key covers only the kernel's own file."""
     sources = sorted(Path(__file__).parents[1].rglob("*.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base, "pkn", digest)
     try:
+        base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(base, "pkn", digest)
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
+    except (OSError, RuntimeError):  # a container's user may have no home; elsewhere others might write too
         return None
     return str(folder) if os.access(folder, os.W_OK) else None
 
@@ -35,13 +37,32 @@ def _cache_folder() -> str | None:
 _CACHE_FOLDER = _cache_folder()
 
 
+class _KernelCache(FunctionCache):
+    """Numba's cache on disk, except that a damaged file or a full disk costs compiling, not the result."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # unpickling a cut file raises nearly any type
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile on the first call: serial, without the GIL, cached on disk if it is writable; x / 0 is NaN or inf."""
-    previous, numba.config.CACHE_DIR = numba.config.CACHE_DIR, _CACHE_FOLDER or ""
-    try:
-        return numba.njit(nogil=True, cache=_CACHE_FOLDER is not None, no_cfunc_wrapper=True, **SEMANTICS)(function)
-    finally:
-        numba.config.CACHE_DIR = previous
+    compiled = numba.njit(nogil=True, no_cfunc_wrapper=True, **SEMANTICS)(function)
+    if _CACHE_FOLDER is not None:
+        previous, numba.config.CACHE_DIR = numba.config.CACHE_DIR, _CACHE_FOLDER
+        try:
+            compiled._cache = _KernelCache(function)  # as enable_caching() does
+        finally:
+            numba.config.CACHE_DIR = previous
+    return compiled
 
 
 # LLVM inlines helpers and registered functions; with Numba's own `inline="always"` compiling takes three times longer.
