@@ -37,7 +37,7 @@ def _cache_folder() -> str | None:
 _CACHE_FOLDER = _cache_folder()
 
 
-class _KernelCache(FunctionCache):
+class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
     """Numba's cache on disk, except that a damaged file or a full disk costs compiling, not the result."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:

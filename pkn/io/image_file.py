@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pkn.filters.arrays import rounded
+from pkn.io.tiff_notes import TiffNotes
 
 Array = NDArray[Any]
 Resolution = tuple[float, float, str]
 
-DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
+DTYPES = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float16", "float32", "float64")
 UNITS = ("inch", "cm", "none")
 EXIF_PREFIX = b"Exif\0\0"
 
@@ -26,7 +27,7 @@ class ImageFile:
     ----------
     pages : sequence of array
         One array for each page, of shape (H, W) for grey or (H, W, 3) for RGB (the same kind for all pages), with the
-        dtype of the file: uint8, uint16, float16, float32 or float64. Only TIFF has several pages.
+        dtype of the file: one of ``DTYPES``. Only TIFF has several pages.
     alpha : sequence of array or None, optional
         The opacity of each page, of shape (H, W) and the page's dtype, or None. Colours are not premultiplied by it.
         By default it is None for all pages.
@@ -39,6 +40,8 @@ class ImageFile:
         ``(x, y, unit)``: pixels per ``"inch"`` or ``"cm"``; with the unit ``"none"`` only the ratio has a meaning.
     png_colour : sequence of (bytes, bytes)
         The colour chunks of PNG (gAMA, cHRM, sRGB, cICP) as ``(name, data)``. They are kept from PNG to PNG.
+    tiff_notes : TiffNotes, optional
+        What a TIFF file says of its pages (OME-XML, ImageJ's notes). Kept from TIFF to TIFF.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class ImageFile:
     exif: bytes | None = None
     resolution: Resolution | None = None
     png_colour: tuple[tuple[bytes, bytes], ...] = ()
+    tiff_notes: TiffNotes | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pages", tuple(self.pages))
@@ -179,11 +183,18 @@ def to_integers(values: Array, dtype: type[np.unsignedinteger[Any]]) -> Array:
     -------
     array of the same shape
         Of ``dtype``; but uint8 stays uint8.
+
+    Raises
+    ------
+    ValueError
+        For other integers, whose full range isn't known.
     """
     if values.dtype.kind == "f":
         return rounded(values.astype(np.float64), np.dtype(dtype))
     if values.dtype == np.uint16 and dtype is np.uint8:
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 257 is 65535 / 255
+    if values.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"image has dtype {values.dtype}; expected uint8, uint16 or floats, or a .tif or .npy path")
     return values
 
 

@@ -11,8 +11,9 @@ import tifffile
 from tifffile import PHOTOMETRIC, TiffFile, TiffPage
 
 from pkn.io.image_file import DTYPES, ImageFile
-from pkn.io.tiff import SIGNATURES, check_chain, check_header, page_tags, quiet_tifffile, resolution_of
+from pkn.io.tiff import SIGNATURES, byteorder_of, check_chain, check_header, page_tags, quiet_tifffile, resolution_of
 from pkn.io.tiff_exif import read_exif
+from pkn.io.tiff_notes import read_notes
 
 LARGE = 2**25  # pixels; pages with more are worked on from file to file
 
@@ -56,9 +57,12 @@ class LargePage:
 
         Its whole size is taken on the disk, so that a full disk is told now and not after hours.
         """
-        tags = page_tags(self.like, len(self.shape) == 3)
-        size = int(np.prod(self.shape)) * self.dtype.itemsize
-        pixels = tifffile.memmap(path, shape=self.shape, dtype=self.dtype, bigtiff=size > 2**31, **tags)
+        tags = page_tags(self.like, len(self.shape) == 3, self.shape[:2])
+        settings = {
+            "bigtiff": int(np.prod(self.shape)) * self.dtype.itemsize > 2**31,
+            "byteorder": byteorder_of(self.like),
+        }
+        pixels = tifffile.memmap(path, shape=self.shape, dtype=self.dtype, **settings, **tags)
         with path.open("rb+") as file:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
@@ -71,7 +75,7 @@ class LargePage:
         """
         rows, columns = region
         pixel = int(np.prod(self.shape[2:])) * self.dtype.itemsize
-        values = np.ascontiguousarray(values, self.dtype)
+        values = np.ascontiguousarray(values, self.dtype.newbyteorder(byteorder_of(self.like)))
         with path.open("rb+", buffering=0) as file:
             for row, line in zip(range(rows.start, rows.stop), values, strict=True):
                 file.seek(offset + (row * self.shape[1] + columns.start) * pixel)
@@ -108,6 +112,10 @@ def open_large(path: Path, max_pixels: int | None = None) -> LargePage | None:
             check_header(page, max_pixels or page.imagewidth * page.imagelength, tif.filehandle.size)
             pixel = np.zeros((1, 1) if page.samplesperpixel == 1 else (1, 1, 3), dtype)
             like = ImageFile(
-                (pixel,), profile=page.iccprofile, exif=read_exif(file, tif, page), resolution=resolution_of(page)
+                (pixel,),
+                profile=page.iccprofile,
+                exif=read_exif(file, tif, page),
+                resolution=resolution_of(page),
+                tiff_notes=read_notes(tif, page),
             )
             return LargePage(path, tuple(page.shape), dtype, like)

@@ -13,6 +13,7 @@ from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage, 
 
 from pkn.io.image_file import DTYPES, Array, ImageFile, Resolution, check_size, to_integers, with_alpha, without_alpha
 from pkn.io.tiff_exif import exif_tags, read_exif
+from pkn.io.tiff_notes import planes_of, read_notes
 
 LARGEST_RATIO = 2000  # of pixels to bytes; zlib reaches 1032, and pixels of 1 bit are rare
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -31,35 +32,56 @@ def read_tiff(file: BinaryIO, max_pixels: int) -> ImageFile:
         for page in pages:
             check_header(page, max_pixels, tif.filehandle.size)
         check_total(pages, max_pixels, tif.filehandle.size)
-        decoded = [_pixels(page) for page in pages]
+        further = planes_of(tif, pages)
+        if further is not None:
+            check_size(
+                pages[0].imagewidth,
+                len(further) * pages[0].imagelength,
+                max(max_pixels, LARGEST_RATIO * tif.filehandle.size),
+            )
+        decoded = [_pixels(page) for page in pages] if further is None else [(plane, None) for plane in further]
         return ImageFile(
             tuple(pixels for pixels, _ in decoded),
             tuple(alpha for _, alpha in decoded),
             profile=pages[0].iccprofile,
             exif=read_exif(file, tif, pages[0]),
             resolution=resolution_of(pages[0]),
+            tiff_notes=read_notes(tif, pages[0]),
         )
 
 
 def write_tiff(path: Path, image: ImageFile) -> None:
     """Write a TIFF file."""
     size = sum(page.nbytes for page in image.pages)
-    with TiffWriter(path, bigtiff=size > 2**30) as writer:  # TIFF ends at 2**32 bytes; alpha may double the size
-        for pixels, alpha in zip(image.pages, image.alpha, strict=True):
+    # TIFF ends at 2**32 bytes; alpha may double the size.
+    with TiffWriter(path, bigtiff=size > 2**30, byteorder=byteorder_of(image)) as writer:
+        for number, (pixels, alpha) in enumerate(zip(image.pages, image.alpha, strict=True)):
             writer.write(
                 with_alpha(pixels, alpha),
                 extrasamples=None if alpha is None else ["unassalpha"],
                 compression="zlib",
                 predictor=True,
                 contiguous=False,
-                **page_tags(image, pixels.ndim == 3 or alpha is not None),
+                **page_tags(image, pixels.ndim == 3 or alpha is not None, None if number else pixels.shape[:2]),
             )
 
 
-def page_tags(image: ImageFile, several_samples: bool) -> dict[str, Any]:
-    """Arguments of ``TiffWriter.write`` that describe a page, except for those about its samples."""
+def byteorder_of(image: ImageFile) -> Any:
+    """The byte order of the file that the image came from, in which its tags are; the machine's if there are none."""
+    return image.tiff_notes.byteorder if image.tiff_notes and image.tiff_notes.tags else "="
+
+
+def page_tags(image: ImageFile, several_samples: bool, size: tuple[int, ...] | None) -> dict[str, Any]:
+    """Arguments of ``TiffWriter.write`` that describe a page, except for those about its samples.
+
+    ``size`` (H, W) is that of the first page, which has the notes on all; None for the others.
+    """
     x, y, unit = image.resolution or (1, 1, "none")
+    notes: dict[str, Any] = {"extratags": []}
+    if image.tiff_notes and size:
+        notes = image.tiff_notes.fitted(size, image.pages[0].dtype).page_tags()
     return {
+        **notes,
         "photometric": "minisblack" if image.channel_axis is None else "rgb",
         "planarconfig": "contig" if several_samples else None,
         "metadata": None,
@@ -67,7 +89,7 @@ def page_tags(image: ImageFile, several_samples: bool) -> dict[str, Any]:
         "resolution": (x, y),
         "resolutionunit": _UNIT_NUMBERS[unit],
         "iccprofile": image.profile,
-        "extratags": exif_tags(image.exif),
+        "extratags": [*notes["extratags"], *exif_tags(image.exif)],
     }
 
 
@@ -136,7 +158,7 @@ def _allowed_samples(page: TiffPage) -> tuple[int, ...]:
     kind = page.photometric
     if kind == PHOTOMETRIC.RGB or (kind == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG):
         return 3, 4  # tifffile decodes YCbCr in JPEG to RGB
-    if kind == PHOTOMETRIC.MINISBLACK or (kind == PHOTOMETRIC.MINISWHITE and str(page.dtype)[:5] != "float"):
+    if kind == PHOTOMETRIC.MINISBLACK or (kind == PHOTOMETRIC.MINISWHITE and str(page.dtype)[0] in "ub"):
         return 1, 2
     if kind == PHOTOMETRIC.PALETTE and page.colormap is not None:
         return (1,)
