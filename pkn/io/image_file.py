@@ -42,6 +42,8 @@ class ImageFile:
         The colour chunks of PNG (gAMA, cHRM, sRGB, cICP) as ``(name, data)``. They are kept from PNG to PNG.
     tiff_notes : TiffNotes, optional
         What a TIFF file says of its pages (OME-XML, ImageJ's notes). Kept from TIFF to TIFF.
+    fits_header : str, optional
+        The header of a FITS image. Kept from FITS to FITS.
 
     Raises
     ------
@@ -67,6 +69,7 @@ class ImageFile:
     resolution: Resolution | None = None
     png_colour: tuple[tuple[bytes, bytes], ...] = ()
     tiff_notes: TiffNotes | None = None
+    fits_header: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pages", tuple(self.pages))

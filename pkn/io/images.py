@@ -5,28 +5,32 @@ Bit depth, alpha, ICC profile, EXIF and resolution are kept from file to file. W
 """
 
 import os
-from pathlib import Path
+import warnings
 from typing import BinaryIO
 
 from pkn.filters.arrays import check_whole_number
-from pkn.io import jpeg, png, tiff
 from pkn.io.atomic import atomic_path
+from pkn.io.formats import FORMATS, SUFFIXES, format_of
 from pkn.io.image_file import DTYPES, ImageFile
 from pkn.io.png import encode_png
 
-__all__ = ["DEFAULT_MAX_PIXELS", "DTYPES", "FORMATS", "ImageFile", "encode_png", "read_image", "write_image"]
+__all__ = ["DEFAULT_MAX_PIXELS", "DTYPES", "SUFFIXES", "ImageFile", "encode_png", "read_image", "write_image"]
 
 DEFAULT_MAX_PIXELS = 2**29
 HIGHEST_QUALITY = 100
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"}
+SIGNATURE_SIZE = 32  # bytes, from which a format is recognised
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageFile:
-    """Read a PNG, JPEG or TIFF file; the format is recognised by its first bytes, not by the file's name.
+    """Read an image file; the format is recognised by its first bytes, not by the file's name.
+
+    PNG, JPEG, TIFF (OME-TIFF and ImageJ's too), WebP, AVIF, JPEG 2000, BMP, GIF, PGM and PPM, NPY, and FITS (the extra
+    ``astro``); docs/files.md says what each holds.
 
     Palette images become RGB, images of 1 bit become grey images of 8 bits, and grey of 2 or 4 bits is scaled to 8
     bits. A transparent palette entry or colour becomes alpha. In TIFF, min-is-white is inverted, premultiplied alpha is
-    divided out, and reduced copies (thumbnails) are left out.
+    divided out, and reduced copies (thumbnails) are left out. CMYK JPEGs become sRGB. Values of 10 or 12 bits become
+    fractions of the full range of 16.
 
     Parameters
     ----------
@@ -77,27 +81,29 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PI
 def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int = 95) -> None:
     """Write an image file in the format of the path's suffix. If writing fails, no partial file is left.
 
-    TIFF holds every dtype. PNG holds 8 and 16 bits: floats are converted to 16 bits of the range [0, 1], clipped, with
-    NaN as 0. JPEG holds 8 bits: floats are converted to 8 bits in the same way, and 16 bits are rounded to 8. ICC
-    profile, EXIF and resolution are written in all three. TIFF carries EXIF unchanged in a Photoshop resource block,
-    and its orientation also as a TIFF tag.
+    TIFF and NPY hold every dtype. PNG, JPEG 2000 and PPM hold 8 and 16 bits, AVIF 8 and 12: floats are converted to 16
+    bits of the range [0, 1], clipped, with NaN as 0. JPEG, WebP, BMP and GIF hold 8 bits: floats are converted in the
+    same way, and 16 bits are rounded to 8. ICC profile, EXIF and resolution are written where the format has a place
+    for them, else a warning names what is lost (docs/files.md has a table). TIFF carries EXIF unchanged in a Photoshop
+    resource block, and its orientation also as a TIFF tag.
 
     Parameters
     ----------
     path : str or path
-        The file: .png, .jpg, .jpeg, .tif or .tiff, in lower or upper case.
+        The file: its suffix is one of ``SUFFIXES``, in lower or upper case.
     image : ImageFile
         What to write.
     quality : int
-        JPEG quality, 1 to 100. The colours of a JPEG file are not subsampled.
+        Quality of JPEG, and of AVIF of 8 bits, 1 to 100; colours are not subsampled. All other formats are written
+        without loss.
 
     Raises
     ------
     TypeError
         If ``image`` is not an ImageFile.
     ValueError
-        If the suffix is another; ``quality`` is not a whole number from 1 to 100; alpha is to be written to JPEG or
-        several pages to PNG or JPEG; or the image or its EXIF block is larger than the format allows.
+        If the suffix is another; ``quality`` is not a whole number from 1 to 100; the format can't hold the image's
+        alpha, pages, colours or dtype; or the image or its EXIF block is larger than the format allows.
     OSError
         If the file can't be written (see :func:`pkn.io.atomic.atomic_path`).
 
@@ -115,28 +121,22 @@ def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int 
     """
     if not isinstance(image, ImageFile):
         raise TypeError(f"image is {type(image).__name__}; expected an ImageFile")
-    suffix = Path(path).suffix
-    if suffix.lower() not in FORMATS:
-        raise ValueError(f"path is {os.fspath(path)!r} with the suffix {suffix!r}; expected {', '.join(FORMATS)}")
+    chosen = format_of(path)
     if check_whole_number("quality", quality) > HIGHEST_QUALITY:
         raise ValueError(f"quality is {quality}; expected a whole number from 1 to {HIGHEST_QUALITY}")
+    lost = [name for name in ("profile", "exif", "resolution") if getattr(image, name) and name not in chosen.keeps]
+    if lost:
+        warnings.warn(
+            f"{chosen.name} can't hold the image's {', '.join(lost)}; a .png or .tif path would", stacklevel=2
+        )
     with atomic_path(path) as temporary:
-        match FORMATS[suffix.lower()]:
-            case "PNG":
-                png.write_png(temporary, image)
-            case "JPEG":
-                jpeg.write_jpeg(temporary, image, int(quality))
-            case "TIFF":
-                tiff.write_tiff(temporary, image)
+        chosen.write(temporary, image, int(quality))
 
 
 def _read(file: BinaryIO, max_pixels: int) -> ImageFile:
-    start = file.read(8)
+    start = file.read(SIGNATURE_SIZE)
     file.seek(0)
-    if start.startswith(png.SIGNATURE):
-        return png.read_png(file, max_pixels)
-    if start.startswith(jpeg.SIGNATURE):
-        return jpeg.read_jpeg(file, max_pixels)
-    if start.startswith(tiff.SIGNATURES):
-        return tiff.read_tiff(file, max_pixels)
-    raise ValueError("it is not a PNG, JPEG or TIFF file")
+    for each in FORMATS:
+        if each.recognises(start):
+            return each.read(file, max_pixels)
+    raise ValueError(f"it is no {', '.join(each.name for each in FORMATS[:-1])} or {FORMATS[-1].name} file")

@@ -1,11 +1,12 @@
 """Reading and writing JPEG with Pillow."""
 
 import io
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.JpegImagePlugin import JpegImageFile
 
 from pkn.io.image_file import EXIF_PREFIX, ImageFile, Resolution, check_one_page, check_size, to_integers
@@ -25,18 +26,31 @@ def read_jpeg(file: BinaryIO, max_pixels: int) -> ImageFile:
         # Image.open has its own limit on pixels, which would be checked before ours.
         picture = JpegImageFile(file)
         check_size(*picture.size, max_pixels)
-        if picture.mode not in ("L", "RGB"):
-            raise ValueError(f"it is a {picture.mode} JPEG; expected grey or RGB")
+        if picture.mode not in ("L", "RGB", "CMYK"):
+            raise ValueError(f"it is a {picture.mode} JPEG; expected grey, RGB or CMYK")
         picture.load()
     info = picture.info
+    printed = picture.mode == "CMYK"
     unit = _UNITS.get(info.get("jfif_unit", 0))
     x, y = info.get("jfif_density", (0, 0))
     return ImageFile(
-        (np.array(picture),),
-        profile=info.get("icc_profile"),
+        (np.array(_of_screens(picture) if printed else picture),),
+        profile=None if printed else info.get("icc_profile"),
         exif=info.get("exif"),
         resolution=(float(x), float(y), unit) if unit and min(x, y) > 0 else None,
     )
+
+
+def _of_screens(printed: Image.Image) -> Image.Image:
+    """A CMYK image in sRGB, by its own profile if it has a good one."""
+    profile = printed.info.get("icc_profile")
+    with suppress(ImageCms.PyCMSError, OSError):
+        if profile:
+            source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(printed, source, target, outputMode="RGB")
+            assert converted is not None
+            return converted
+    return printed.convert("RGB")
 
 
 def write_jpeg(path: Path, image: ImageFile, quality: int) -> None:

@@ -4,7 +4,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -66,13 +66,13 @@ def read_npz(path: Path, names: Sequence[str] | None = None, largest: int = LARG
                 arrays = {}
                 for name, info in wanted.items():
                     with archive.open(info) as member:
-                        arrays[name] = _array(member, info.file_size)
+                        arrays[name] = read_member(member, info.file_size)
                 return arrays
         except DAMAGE as error:
             raise ValueError(f"cannot read '{path}' as an npz file: {error or type(error).__name__}") from None
 
 
-def _array(member: Any, size: int) -> np.ndarray:
+def read_member(member: IO[bytes], size: int) -> np.ndarray:
     """The array in a member of ``size`` bytes; its header is checked before memory is taken for it."""
     version = npy.read_magic(member)
     shape, _, dtype = _header(member, version)
@@ -84,5 +84,5 @@ def _array(member: Any, size: int) -> np.ndarray:
     return np.asarray(npy.read_array(member, allow_pickle=False))
 
 
-def _header(member: BinaryIO, version: tuple[int, int]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(member: IO[bytes], version: tuple[int, int]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     return npy.read_array_header_1_0(member) if version == (1, 0) else npy.read_array_header_2_0(member)

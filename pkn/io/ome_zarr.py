@@ -1,40 +1,78 @@
-"""OME-Zarr: images of any size, with time, depth and channels, and the names of their axes."""
+"""Zarr: plain arrays, and OME-Zarr images of any size, with time, depth and channels, and the names of their axes."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import zarr
 
 
-def open_ome_zarr(source: Path) -> tuple[zarr.Group, dict[str, Any]]:
-    """The group, and what its metadata say of its first image (versions 0.1 to 0.5)."""
+@dataclass(frozen=True)
+class ZarrImage:
+    """A Zarr image.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        Of a plain array, itself; of an OME-Zarr image, its full resolution.
+    group : zarr.Group or None
+        Of an OME-Zarr image.
+    multiscale : dict
+        What the group's metadata say of its first image (versions 0.1 to 0.5).
+    """
+
+    array: zarr.Array
+    group: zarr.Group | None
+    multiscale: dict[str, Any]
+
+    @property
+    def axes(self) -> list[str]:
+        """Names of the axes: versions 0.1 and 0.2 have none, but an order, as plain arrays; 0.3 has names alone."""
+        axes = self.multiscale.get("axes", "tczyx"[-self.array.ndim :])
+        return [str(axis["name"] if isinstance(axis, dict) else axis) for axis in axes]
+
+    @property
+    def path(self) -> str:
+        """Of the array in its store."""
+        return "" if self.group is None else str(self.multiscale["datasets"][0]["path"])
+
+    def create_like(self, target: Path) -> zarr.Array:
+        """Make a store with all metadata, of one resolution, and its empty array."""
+        array, version = self.array, self.array.metadata.zarr_format
+        options: dict[str, Any] = {"shape": array.shape, "dtype": array.dtype, "chunks": array.chunks}
+        if version == 3:
+            options["dimension_names"] = array.metadata.dimension_names
+        if self.group is None:
+            return zarr.create_array(
+                target, zarr_format=version, overwrite=True, attributes=dict(array.attrs), **options
+            )
+        described = {**self.multiscale, "datasets": self.multiscale["datasets"][:1]}
+        attributes = dict(self.group.attrs)
+        if "ome" in attributes:
+            attributes["ome"] = {**attributes["ome"], "multiscales": [described]}
+        else:
+            attributes["multiscales"] = [described]
+        new = zarr.create_group(target, zarr_format=version, attributes=attributes)
+        return new.create_array(self.path, **options)
+
+
+def open_zarr(source: Path) -> ZarrImage:
+    """Open a plain array, or an OME-Zarr image.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
     try:
-        group = zarr.open_group(source, mode="r")
-        attributes = dict(group.attrs)
+        found = zarr.open(source, mode="r")
+        if isinstance(found, zarr.Array):
+            return ZarrImage(found, None, {})
+        attributes = dict(found.attrs)
         described = attributes.get("ome", attributes)["multiscales"][0]
-        if not isinstance(group[described["datasets"][0]["path"]], zarr.Array):
+        array = found[described["datasets"][0]["path"]]
+        if not isinstance(array, zarr.Array):
             raise TypeError("its first dataset is no array")
-        return group, dict(described)
-    except (KeyError, IndexError, TypeError, FileNotFoundError) as error:
-        raise ValueError(f"'{source}' can't be read as an OME-Zarr image ({error!r})") from None
-
-
-def axis_names(multiscale: dict[str, Any], ndim: int) -> list[str]:
-    """Names of the axes: versions 0.1 and 0.2 have none, but an order; 0.3 has names alone."""
-    axes = multiscale.get("axes", "tczyx"[-ndim:])
-    return [str(axis["name"] if isinstance(axis, dict) else axis) for axis in axes]
-
-
-def create_ome_zarr(partial: Path, group: zarr.Group, multiscale: dict[str, Any], array: zarr.Array) -> zarr.Array:
-    """The new group, of one resolution, and its empty array."""
-    first = multiscale["datasets"][0]
-    described = {**multiscale, "datasets": [first]}
-    attributes = dict(group.attrs)
-    if "ome" in attributes:
-        attributes["ome"] = {**attributes["ome"], "multiscales": [described]}
-    else:
-        attributes["multiscales"] = [described]
-    version = group.metadata.zarr_format
-    new = zarr.create_group(partial, zarr_format=version, attributes=attributes)
-    options: dict[str, Any] = {"dimension_names": array.metadata.dimension_names} if version == 3 else {}
-    return new.create_array(first["path"], shape=array.shape, dtype=array.dtype, chunks=array.chunks, **options)
+        return ZarrImage(array, found, dict(described))
+    except (KeyError, IndexError, TypeError, ValueError, FileNotFoundError) as error:
+        raise ValueError(f"'{source}' can't be read as a Zarr array or an OME-Zarr image ({error!r})") from None

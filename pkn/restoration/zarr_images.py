@@ -1,4 +1,4 @@
-"""OME-Zarr images from store to store, denoised plane by plane by Dask."""
+"""Zarr arrays and OME-Zarr images from store to store, denoised plane by plane by Dask."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import dask.array as da
-import zarr
 
 from pkn.filters.arrays import FULL_RANGE, native
 from pkn.io.atomic import atomic_folder
 from pkn.io.image_file import check_size
-from pkn.io.ome_zarr import axis_names, create_ome_zarr, open_ome_zarr
+from pkn.io.ome_zarr import open_zarr
 from pkn.restoration.arguments import known_noise
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.stacks import denoise_dask
@@ -29,7 +28,7 @@ def denoise_zarr(
     scheduler: str | None = None,
     progress: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> da.Array:
-    """Denoise the full resolution of the OME-Zarr image ``source`` into a new one, ``target``.
+    """Denoise a plain array, or the full resolution of an OME-Zarr image, into a new one, ``target``.
 
     All axes but y and x are looped over (channels too: in microscopy they're different pictures). Axes, units and scale
     are kept, as are chunks, dtype and Zarr version; coarser resolutions aren't written. The result is written beside
@@ -55,18 +54,16 @@ def denoise_zarr(
     Raises
     ------
     ValueError
-        If ``source`` isn't an OME-Zarr image.
+        If ``source`` is neither an array nor an OME-Zarr image, or y and x aren't its last axes.
     FileExistsError
         If there is something at ``target``.
     """
-    group, multiscale = open_ome_zarr(source)
-    first = multiscale["datasets"][0]
-    array = group[first["path"]]
-    names = axis_names(multiscale, array.ndim)
-    if max_pixels is not None:
-        check_size(array.shape[-1], array.shape[-2], max_pixels)
+    opened = open_zarr(source)
+    array, names = opened.array, opened.axes
     if names[-2:] != ["y", "x"]:
         raise ValueError(f"'{source}' has axes {names}; expected y and x to be the last")
+    if max_pixels is not None:
+        check_size(array.shape[-1], array.shape[-2], max_pixels)
     with atomic_folder(target) as temporary, _client(scheduler), progress():
         image = da.from_zarr(array)
         level = None if sigma is None else sigma / FULL_RANGE.get(native(image.dtype), 1)
@@ -74,9 +71,8 @@ def denoise_zarr(
         out = denoise_dask(
             image, net, None, range(image.ndim - 2), strength=strength, noise=known, mask=None, dtype="same"
         )
-        written = create_ome_zarr(temporary, group, multiscale, array)
-        da.store(out.rechunk(array.chunks), written, lock=False)
-    return da.from_zarr(zarr.open_group(target, mode="r")[first["path"]])
+        da.store(out.rechunk(array.chunks), opened.create_like(temporary), lock=False)
+    return da.from_zarr(target, component=opened.path or None)
 
 
 def _client(scheduler: str | None) -> AbstractContextManager[Any]:

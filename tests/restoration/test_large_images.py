@@ -253,11 +253,22 @@ def test_a_failure_leaves_no_zarr_and_a_users_folder_is_left_alone(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.zarr", "out.zarr.partial"]
 
 
+@pytest.mark.parametrize("version", [2, 3])
+def test_plain_arrays_are_denoised_plane_by_plane(tmp_path, version):
+    stack = (np.random.default_rng(0).random((2, 40, 50)) * 4000).astype(np.uint16)
+    array = zarr.create_array(tmp_path / "in.zarr", data=stack, chunks=(1, 20, 50), zarr_format=version)
+    array.attrs["sample"] = "cells"
+    assert run(tmp_path / "in.zarr", tmp_path / "out.zarr").exit_code == 0
+    after = zarr.open(tmp_path / "out.zarr", mode="r")
+    np.testing.assert_array_equal(after[1], pkn.denoise(stack[1], dtype="same"))
+    assert (after.attrs["sample"], after.chunks, after.metadata.zarr_format) == ("cells", (1, 20, 50), version)
+
+
 def test_what_is_no_ome_zarr_is_refused_in_one_line(tmp_path):
     zarr.create_group(tmp_path / "in.zarr")
     result = run(tmp_path / "in.zarr", tmp_path / "out.zarr")
     assert result.exit_code == 1
-    assert "can't be read as an OME-Zarr image" in result.output
+    assert "can't be read as a Zarr array or an OME-Zarr image" in result.output
     assert not (tmp_path / "out.zarr").exists()
     assert "both to end in .zarr" in run(tmp_path / "in.zarr", tmp_path / "out.tif").output
     ome(tmp_path / "flat.zarr", np.zeros((3, 50, 60), np.uint8), 3, "yxc")
