@@ -8,12 +8,28 @@ Item = TypeVar("Item")
 Callback = Callable[..., None]
 
 
+_BARS: list[Any] = []  # the one that is shown
+
+
+@contextmanager
+def _only(bar: Any) -> Iterator[None]:
+    _BARS.append(bar)
+    try:
+        yield
+    finally:
+        _BARS.pop()
+
+
 @contextmanager
 def progress_bar(what: str = "", note: Callable[[Mapping[str, Any]], str | None] | None = None) -> Iterator[Callback]:
     """A bar on standard error, moved by ``callback(done, total, info)``.
 
     ``info["what"]`` or the number ``info["step"]`` is its text; ``note(info)`` may give a line to keep above the bar.
+    Within another bar there is none.
     """
+    if _BARS:
+        yield lambda done, total, info=None: None
+        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -31,7 +47,7 @@ def progress_bar(what: str = "", note: Callable[[Mapping[str, Any]], str | None]
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=note is None) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=note is None) as bar, _only(bar):
         task = bar.add_task(what, total=1.0)
 
         def callback(done: float, total: float, info: Mapping[str, Any] | None = None) -> None:

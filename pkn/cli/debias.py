@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from pkn.cli._image_files import read, restore_file
-from pkn.cli._shared import IMAGE, MAX_PIXELS, OUTPUT, net_options
+from pkn.cli._many_files import image_files, say
+from pkn.cli._shared import MAX_PIXELS, net_options
 
 
 @click.command("debias")
-@click.argument("source", type=IMAGE, metavar="IN")
-@click.argument("target", type=OUTPUT, metavar="OUT")
+@image_files()
 @net_options
 @click.option("--steps", type=click.IntRange(min=0), help="Of the iteration; chosen by Stein's estimate by default.")
 @click.option("--rate", default=0.5, show_default=True, help="Of a step, above 0, at most 1.")
@@ -24,7 +24,7 @@ def command(source: Path, target: Path, max_pixels: int | None, **settings: Any)
     if any(alpha is not None and not alpha.all() for alpha in image.alpha):
         raise ValueError(f"'{source}' has transparent pixels; expected an opaque image")
     done = restore_file(image, source, target, partial(_debias_page, **settings))
-    click.echo(f"{target}: {done.megapixels:.2f} MP in {done.seconds:.2f} s, network {settings['net']}")
+    say(target, f"{done.megapixels:.2f} MP in {done.seconds:.2f} s, network {settings['net']}")
 
 
 def _debias_page(

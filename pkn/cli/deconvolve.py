@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from pkn.cli._image_files import read, restore_file
-from pkn.cli._shared import IMAGE, MAPS, MAX_PIXELS, OUTPUT, REPORT
+from pkn.cli._many_files import image_files, say
+from pkn.cli._shared import MAPS, MAX_PIXELS, REPORT
 
 
 class _Blur(click.ParamType):  # type: ignore[type-arg]
@@ -30,8 +31,7 @@ class _Blur(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command("deconvolve")
-@click.argument("source", type=IMAGE, metavar="IN")
-@click.argument("target", type=OUTPUT, metavar="OUT")
+@image_files()
 @click.option(
     "--blur",
     type=_Blur(),
@@ -58,7 +58,7 @@ def command(
     image = read(source, max_pixels)
     done = restore_file(image, source, target, partial(_deconvolve_page, **settings), maps_folder, page)
     level = done.maps[0].provenance["sigma"] * 255
-    click.echo(f"{target}: {done.megapixels:.2f} MP in {done.seconds:.2f} s, noise level {level:.1f}/255")
+    say(target, f"{done.megapixels:.2f} MP in {done.seconds:.2f} s, noise level {level:.1f}/255")
 
 
 def _deconvolve_page(pixels: Any, blur: Any, net: str, mask: Any, **settings: Any) -> tuple[Any, Any]:

@@ -8,15 +8,13 @@ from typing import Any
 import click
 
 from pkn.cli._image_files import read, restore_file
+from pkn.cli._many_files import image_files, say
 from pkn.cli._progress import progress_bar
-from pkn.cli._shared import MAPS, MAX_PIXELS, OUTPUT, REPORT, net_options, require_rawpy
-
-SOURCE = click.Path(exists=True, path_type=Path)
+from pkn.cli._shared import MAPS, MAX_PIXELS, REPORT, net_options, require_rawpy
 
 
 @click.command("denoise")
-@click.argument("source", type=SOURCE, metavar="IN")
-@click.argument("target", type=OUTPUT, metavar="OUT")
+@image_files(raw_and_zarr=True)
 @net_options
 @MAPS
 @REPORT
@@ -60,7 +58,7 @@ def command(
     seconds = time.perf_counter() - begin
     what = "" if megapixels is None else f"{megapixels:.2f} MP in "
     found = "" if level is None else f", noise level {_in_words(level, fractions, extras['black'], extras['white'])}"
-    click.echo(f"{target}: {what}{seconds:.2f} s{found}, network {net}")
+    say(target, f"{what}{seconds:.2f} s{found}, network {net}")
 
 
 def _in_words(level: float, fractions: bool, black: float, white: float | None) -> str:

@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from pkn.cli._image_files import read
+from pkn.cli._many_files import image_files, say
 from pkn.cli._progress import with_progress
-from pkn.cli._shared import IMAGE, MAX_PIXELS, OUTPUT
+from pkn.cli._shared import MAX_PIXELS
 
 
 @click.command("upsample")
-@click.argument("source", type=IMAGE, metavar="IN")
-@click.argument("target", type=OUTPUT, metavar="OUT")
+@image_files()
 @click.option("--scale", default=2.0, show_default=True, help="1 to 8, fractions too.")
 @click.option("--net", default="upsample", show_default=True, help="Bundled name or .safetensors file.")
 @click.option("--strength", default=1.0, show_default=True, help="More smooths more; 0 is the nearest neighbour.")
@@ -38,4 +38,4 @@ def command(source: Path, target: Path, scale: float, max_pixels: int | None, **
     seconds = time.perf_counter() - begin
     write_image(target, replace(image, pages=tuple(pages), alpha=()))
     height, width = pages[0].shape[:2]
-    click.echo(f"{target}: {width} x {height} px in {seconds:.2f} s, network {options['net']}")
+    say(target, f"{width} x {height} px in {seconds:.2f} s, network {options['net']}")

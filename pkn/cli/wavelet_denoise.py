@@ -6,12 +6,12 @@ from typing import Any
 import click
 
 from pkn.cli._image_files import read, restore_file
-from pkn.cli._shared import FOLDER, IMAGE, MAX_PIXELS, MODEL_FOLDER, OUTPUT, require_torch
+from pkn.cli._many_files import image_files, say
+from pkn.cli._shared import FOLDER, MAX_PIXELS, MODEL_FOLDER, require_torch
 
 
 @click.command("wavelet-denoise")
-@click.argument("source", type=IMAGE, metavar="IN")
-@click.argument("target", type=OUTPUT, metavar="OUT")
+@image_files()
 @MODEL_FOLDER
 @click.option("--maps", "maps_folder", type=FOLDER, help="Write each band's maps there, of a grey image's first page.")
 @MAX_PIXELS
@@ -36,4 +36,4 @@ def command(source: Path, target: Path, weights: Path, maps_folder: Path | None,
     done = restore_file(image, source, target, restore)
     if maps_folder:
         write_bands(predict_bands(image.pages[0], model), maps_folder)
-    click.echo(f"{target}: {done.megapixels:.2f} MP in {done.seconds:.2f} s")
+    say(target, f"{done.megapixels:.2f} MP in {done.seconds:.2f} s")

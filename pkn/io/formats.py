@@ -50,6 +50,7 @@ def _of_pillow(name: str) -> Callable[[BinaryIO, int], ImageFile]:
     return partial(pillow_formats.read_with_pillow, file_format=name)
 
 
+SIGNATURE_SIZE = 32  # bytes, from which a format is recognised
 ALL = frozenset({"profile", "exif", "resolution"})
 FORMATS = (
     Format("PNG", (".png",), _begins(png.SIGNATURE), png.read_png, lambda p, i, q: png.write_png(p, i), ALL),
@@ -89,6 +90,35 @@ FORMATS = (
     ),
 )
 SUFFIXES = tuple(suffix for each in FORMATS for suffix in each.suffixes)
+
+
+def format_of_start(start: bytes) -> Format:
+    """The format of a file that begins with these bytes, ``SIGNATURE_SIZE`` or all.
+
+    Raises
+    ------
+    ValueError
+        If it is of none.
+    """
+    for each in FORMATS:
+        if each.recognises(start):
+            return each
+    raise ValueError(f"it is no {', '.join(each.name for each in FORMATS[:-1])} or {FORMATS[-1].name} file")
+
+
+def format_of_file(path: str | os.PathLike[str]) -> Format:
+    """The format of a file by its content.
+
+    Raises
+    ------
+    ValueError
+        If it is of none.
+    """
+    with open(path, "rb") as file:
+        try:
+            return format_of_start(file.read(SIGNATURE_SIZE))
+        except ValueError as error:
+            raise ValueError(f"cannot read {os.fspath(path)!r} as an image: {error}") from None
 
 
 def format_of(path: str | os.PathLike[str]) -> Format:

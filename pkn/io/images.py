@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from pkn.filters.arrays import check_whole_number
 from pkn.io.atomic import atomic_path
-from pkn.io.formats import FORMATS, SUFFIXES, format_of
+from pkn.io.formats import SIGNATURE_SIZE, SUFFIXES, format_of, format_of_start
 from pkn.io.image_file import DTYPES, ImageFile
 from pkn.io.png import encode_png
 
@@ -18,7 +18,6 @@ __all__ = ["DEFAULT_MAX_PIXELS", "DTYPES", "SUFFIXES", "ImageFile", "encode_png"
 
 DEFAULT_MAX_PIXELS = 2**29
 HIGHEST_QUALITY = 100
-SIGNATURE_SIZE = 32  # bytes, from which a format is recognised
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ImageFile:
@@ -136,7 +135,4 @@ def write_image(path: str | os.PathLike[str], image: ImageFile, *, quality: int 
 def _read(file: BinaryIO, max_pixels: int) -> ImageFile:
     start = file.read(SIGNATURE_SIZE)
     file.seek(0)
-    for each in FORMATS:
-        if each.recognises(start):
-            return each.read(file, max_pixels)
-    raise ValueError(f"it is no {', '.join(each.name for each in FORMATS[:-1])} or {FORMATS[-1].name} file")
+    return format_of_start(start).read(file, max_pixels)

@@ -35,7 +35,7 @@ def test_debias_is_the_library(run, tmp_path, noisy):
     maps = pkn.predict_maps(image, net="isotropic-gaussian")
     wanted = pkn.debias(maps.apply(image), maps, steps=3)
     np.testing.assert_array_equal(read_image(tmp_path / "out.tif").pages[0], wanted)
-    assert run("debias", noisy, tmp_path / "out.tif").exit_code == 0  # as many steps as pay
+    assert run("debias", noisy, tmp_path / "out2.tif").exit_code == 0  # as many steps as pay
 
 
 def test_noise_is_printed(run, noisy):

@@ -275,7 +275,7 @@ def test_what_is_no_ome_zarr_is_refused_in_one_line(tmp_path):
     assert "expected y and x to be the last" in run(tmp_path / "flat.zarr", tmp_path / "out.zarr").output
     ome(tmp_path / "good.zarr", np.zeros((3, 50, 60), np.uint8), 3, "zyx")
     (tmp_path / "out.zarr").mkdir()
-    assert "is a directory" in run(tmp_path / "good.zarr", tmp_path / "out.zarr").output
+    assert "exists" in run(tmp_path / "good.zarr", tmp_path / "out.zarr").output
 
 
 def test_a_large_tiff_is_denoised_by_the_networks_that_images_are(tmp_path):
