@@ -23,7 +23,7 @@ FLOORS = [
     {"training"},
     {"evaluation"},
     {"cli"},
-    {""},  # the face: pkn/__init__.py
+    {"", "__main__"},  # the face: pkn/__init__.py, and python -m pkn
 ]
 ENGINE = [  # floors inside filters; what is not named stands above them
     {"engine.compile"},

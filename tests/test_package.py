@@ -35,7 +35,7 @@ def files():
 
 def test_the_wheel_holds_all_of_pkn_and_no_other_top_level_name(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {name.split("/")[0] for name in names} == {"pkn", f"pkn-{wheel.name.split('-')[1]}.dist-info"}
+    assert {name.split("/")[0] for name in names} == {"pkn", f"procedural_kernels-{wheel.name.split('-')[1]}.dist-info"}
     assert files() | {"pkn/py.typed"} <= names
 
 

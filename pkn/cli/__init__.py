@@ -6,6 +6,21 @@ from typing import Any
 
 import click
 
+from pkn.version import __version__
+
+# The rest is for research: training, evaluation and sampling.
+FOR_IMAGES = (
+    "denoise",
+    "upsample",
+    "deconvolve",
+    "debias",
+    "predict-maps",
+    "maps",
+    "estimate-noise",
+    "wavelet-denoise",
+    "nets",
+)
+
 
 class _Commands(click.Group):
     """Errors that a user can mend are one line and exit code 1; click's own usage errors are 2; the rest are bugs."""
@@ -18,9 +33,19 @@ class _Commands(click.Group):
                 raise
             raise click.ClickException(str(error)) from error
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        names = self.list_commands(ctx)
+        groups = {
+            "Images": [name for name in FOR_IMAGES if name in names],
+            "Research": [name for name in names if name not in FOR_IMAGES],
+        }
+        for title, group in groups.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=1000)) for name in group])
+
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="pkn")
+@click.version_option(__version__, prog_name="pkn")
 def main() -> None:
     """Classical image filters made smart: networks set their parameters pixel by pixel."""
 

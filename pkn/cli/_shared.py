@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from pkn.version import missing
+
 IMAGE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -62,19 +64,19 @@ def _to_profile(context: Any, option: Any, path: Path | None) -> Any:
 def require_torch(purpose: str) -> None:
     """One clear error where torch is needed and isn't there."""
     if not find_spec("torch"):
-        raise ValueError(f"torch isn't installed; expected it for {purpose}: pip install 'pkn[train]'")
+        raise ValueError(missing("torch", purpose, "train"))
 
 
 def require_skimage() -> None:
     """One clear error where scikit-image is needed and isn't there."""
     if not find_spec("skimage"):
-        raise ValueError("scikit-image isn't installed; expected it for SSIM: pip install 'pkn[evaluate]'")
+        raise ValueError(missing("scikit-image", "SSIM", "evaluate"))
 
 
 def require_rawpy() -> None:
     """One clear error where rawpy is needed and isn't there."""
     if not find_spec("rawpy"):
-        raise ValueError("rawpy isn't installed; expected it for raw files: pip install 'pkn[raw]'")
+        raise ValueError(missing("rawpy", "raw files", "raw"))
 
 
 def table_console() -> Any:

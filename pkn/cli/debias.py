@@ -19,7 +19,7 @@ from pkn.cli._shared import MAX_PIXELS, net_options
 @click.option("--rng", default=0, show_default=True, help="Seed of the estimate's probe.")
 @MAX_PIXELS
 def command(source: Path, target: Path, max_pixels: int | None, **settings: Any) -> None:
-    """Denoise the image file IN, give back the contrast that smoothing took, and write it to OUT."""
+    """Denoise image files into OUT, and give back the contrast that smoothing took."""
     image = read(source, max_pixels)
     if any(alpha is not None and not alpha.all() for alpha in image.alpha):
         raise ValueError(f"'{source}' has transparent pixels; expected an opaque image")

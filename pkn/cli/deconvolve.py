@@ -51,7 +51,7 @@ def command(
     page: Path | None,
     **settings: Any,
 ) -> None:
-    """Sharpen the mildly blurred image file IN and write it to OUT (PNG, JPEG or TIFF).
+    """Sharpen mildly blurred image files, or all in a folder, into OUT.
 
     Bit depth, alpha, colour profile and pages are kept where OUT's format can hold them.
     """

@@ -11,6 +11,7 @@ from pkn.cli._image_files import read, restore_file
 from pkn.cli._many_files import image_files, say
 from pkn.cli._progress import progress_bar
 from pkn.cli._shared import MAPS, MAX_PIXELS, REPORT, net_options, require_rawpy
+from pkn.version import missing
 
 
 @click.command("denoise")
@@ -26,7 +27,7 @@ from pkn.cli._shared import MAPS, MAX_PIXELS, REPORT, net_options, require_rawpy
 def command(
     source: Path, target: Path, net: str, strength: Any, sigma: float | None, noise: Any, **extras: Any
 ) -> None:
-    """Denoise the image file IN and write it to OUT (PNG, JPEG, TIFF or OME-Zarr).
+    """Denoise image files, or all in a folder, into OUT: a file, or a folder for several.
 
     Bit depth, alpha, colour profile and pages are kept where OUT's format can hold them. A TIFF too large for memory
     goes from file to file, in parts. Of a Zarr image each plane is denoised by itself. Of a camera's raw file the
@@ -85,7 +86,7 @@ def _denoise_zarr(source: Path, target: Path, net: str, **settings: Any) -> None
     from importlib.util import find_spec
 
     if not (find_spec("zarr") and find_spec("dask")):
-        raise ValueError("Zarr and Dask aren't installed; expected them for Zarr images: pip install 'pkn[zarr]'")
+        raise ValueError(missing("zarr or dask", "Zarr images", "zarr"))
     if source.suffix != target.suffix:
         raise ValueError(f"IN is '{source}' and OUT '{target}'; expected both to end in .zarr, or none")
     from dask.diagnostics import ProgressBar

@@ -21,7 +21,7 @@ from pkn.cli._shared import MAX_PIXELS
 @click.option("--sigma", type=float, help="Noise level as a fraction of full range; estimated by default.")
 @MAX_PIXELS
 def command(source: Path, target: Path, scale: float, max_pixels: int | None, **options: Any) -> None:
-    """Enlarge the image file IN, denoise it on the way, and write it to OUT (PNG, JPEG or TIFF)."""
+    """Enlarge image files, or all in a folder, into OUT, and denoise them on the way."""
     import numpy as np
 
     from pkn.io.images import write_image

@@ -16,7 +16,7 @@ from pkn.cli._shared import FOLDER, MAX_PIXELS, MODEL_FOLDER, require_torch
 @click.option("--maps", "maps_folder", type=FOLDER, help="Write each band's maps there, of a grey image's first page.")
 @MAX_PIXELS
 def command(source: Path, target: Path, weights: Path, maps_folder: Path | None, max_pixels: int | None) -> None:
-    """Denoise the image file IN, coarse to fine, and write it to OUT (PNG, JPEG or TIFF).
+    """Denoise image files into OUT, coarse to fine, by a multi-scale model.
 
     The model is one of pkn train-wavelet, or the published one. Bit depth, alpha, colour profile and pages are kept
     where OUT's format can hold them; what is wholly transparent stays, but isn't hidden from its neighbours.

@@ -14,6 +14,7 @@ from pkn.evaluation.classifier import accuracy, train_classifier
 from pkn.io.datasets import ImageSet, read_labels
 from pkn.nets.models.squeezenet import load_squeezenet
 from pkn.sampling.batching import Callback, silent
+from pkn.version import missing
 
 BATCH = 250
 Embed = Callable[[Tensor], np.ndarray]
@@ -92,7 +93,7 @@ def inception_features(weights: Path) -> FeatureSpace:
         If torch-fidelity isn't installed, or can't read the file.
     """
     if not find_spec("torch_fidelity"):
-        raise ValueError("torch-fidelity isn't installed; expected it for FID: pip install 'pkn[fid]'")
+        raise ValueError(missing("torch-fidelity", "FID", "fid"))
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     try:

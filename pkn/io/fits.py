@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pkn.io.image_file import ImageFile, check_size
+from pkn.version import missing
 
 SIGNATURE = b"SIMPLE  ="
 DIMENSIONS = (2, 3)
@@ -46,7 +47,7 @@ def write_fits(path: Path, image: ImageFile, quality: int) -> None:
 
 def _astropy() -> Any:
     if not find_spec("astropy"):
-        raise ValueError("astropy isn't installed; expected it for FITS: pip install 'procedural-kernels[astro]'")
+        raise ValueError(missing("astropy", "FITS files", "astro"))
     from astropy.io import fits
 
     return fits

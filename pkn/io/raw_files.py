@@ -12,6 +12,7 @@ from pkn.io.atomic import atomic_path
 from pkn.io.image_file import ImageFile
 from pkn.io.images import write_image
 from pkn.io.tiff import quiet_tifffile
+from pkn.version import missing
 
 SUFFIXES = (".dng", ".3fr", ".arw", ".cr2", ".cr3", ".nef", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw")
 DEVELOPED = (".dng", ".tif", ".tiff")
@@ -116,7 +117,7 @@ def check_developed(path: str | os.PathLike[str]) -> None:
 
 def _open(path: str | os.PathLike[str]) -> Any:
     if find_spec("rawpy") is None:
-        raise ImportError("rawpy isn't installed; expected it for raw files: pip install 'pkn[raw]'")
+        raise ImportError(missing("rawpy", "raw files", "raw"))
     import rawpy
 
     if not os.path.exists(path):

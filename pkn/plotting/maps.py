@@ -153,9 +153,10 @@ def curve_figure(curve: Sequence[tuple[int, float, float]]) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure in the format of the path's suffix; a failure leaves no partial file."""
+    """Write a figure in the format of the path's suffix, PNG without one; a failure leaves no partial file."""
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+        # With a format given, Matplotlib doesn't add a suffix to the name.
+        figure.savefig(temporary, format=path.suffix[1:] or "png", dpi=110)
 
 
 def plot_sheet(pictures: dict[str, np.ndarray], maps: NamedMaps, names: Sequence[str] = ()) -> Figure:

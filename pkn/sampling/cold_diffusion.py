@@ -202,7 +202,11 @@ def start(
     shape = (n, settings.channels, settings.size, settings.size)
     terminal_size, terminal = model.degradation.terminal_size(settings.size), model.terminal_distribution
     if terminal_size is None or (terminal_size and terminal is None):
-        raise ValueError(f"{model.degradation} leaves too much of an image at T to make one from nothing")
+        kind = type(model.degradation).__name__
+        raise ValueError(
+            f"model is of a {kind} that leaves too much of an image at its last step to begin from nothing; expected"
+            " images to degrade (--data), or a model of a degradation that leaves a mean or noise"
+        )
     base = torch.zeros(shape) if terminal is None else terminal.draw(n, settings.size, generator)
     degrade = model.degradation.sample(base, generator)
     x = degrade(base, model.degradation.steps) if terminal is None else base  # a grid is a state at T already

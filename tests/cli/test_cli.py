@@ -1,15 +1,19 @@
 """The command line: files in, files out, exit codes that scripts can trust, nothing half-written."""
 
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from skimage import data
+from sources import ROOT
 
 import pkn
+from pkn.cli import main
 from pkn.io.images import ImageFile, read_image, write_image
+from pkn.pretrained import bundled_names, weights_folder
 
 
 @pytest.fixture
@@ -131,3 +135,36 @@ def test_the_command_is_installed(tmp_path, colour):
     command = os.path.join(os.path.dirname(sys.executable), "pkn")
     subprocess.run([command, "denoise", colour, tmp_path / "out.jpg"], check=True, capture_output=True)
     assert read_image(tmp_path / "out.jpg").pages[0].shape == (70, 90, 3)
+
+
+def test_help_has_all_commands_in_two_groups_and_whole_lines(run):
+    text = run("--help").output
+    images, research = text.split("Images:")[1].split("Research:")
+    assert "denoise" in images
+    assert "train-sampler" in research
+    assert "..." not in images + research
+    assert all(f"\n  {name} " in text for name in main.commands)
+
+
+def test_python_m_pkn_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "pkn", "--version"], capture_output=True, text=True)
+    assert done.stdout == f"pkn, version {pkn.__version__}\n"
+
+
+def test_all_bundled_models_are_listed(run):
+    text = run("nets").output
+    bundled = [path.stem for kind in ("samplers", "cold") for path in (weights_folder() / kind).glob("*.safetensors")]
+    assert len(bundled) >= 4
+    assert all(f" {name} " in text for name in [*bundled, *bundled_names()])
+
+
+def test_names_without_a_suffix_are_kept(run, tmp_path, colour):
+    assert run("estimate-noise", colour, "--save", tmp_path / "a", "--plot", tmp_path / "b").exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "in.png"]
+    assert (tmp_path / "b").read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_message_advises_another_project(run):
+    """The index's `pkn` isn't this library."""
+    for path in [*(ROOT / "pkn").rglob("*.py"), ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        assert not re.search(r"pip install ['\"]?pkn\b", path.read_text()), path

@@ -96,7 +96,7 @@ def test_fid_is_taken_through_torch_fidelity(tmp_path, monkeypatch, data):
 
 @pytest.mark.skipif(importlib.util.find_spec("torch_fidelity") is not None, reason="torch-fidelity is installed")
 def test_fid_says_what_it_needs(tmp_path, data):
-    with pytest.raises(ValueError, match=r"torch-fidelity isn't installed; .* pip install 'pkn\[fid\]'"):
+    with pytest.raises(ValueError, match=r"torch-fidelity isn't installed; .* pip install 'procedural-kernels\[fid\]'"):
         find_features(str(tmp_path / "inception.pth"), data, ImageSet(bars()[0]))
 
 

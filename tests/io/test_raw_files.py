@@ -77,5 +77,5 @@ def test_what_is_no_raw_file(tmp_path):
 
 def test_without_rawpy(monkeypatch, tmp_path):
     monkeypatch.setattr("pkn.io.raw_files.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install 'pkn\[raw\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'procedural-kernels\[raw\]'"):
         read_raw(tmp_path / "a.dng")

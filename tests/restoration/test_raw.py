@@ -124,4 +124,4 @@ def test_command_without_rawpy_says_what_to_install(run, tmp_path, monkeypatch):
     (tmp_path / "in.dng").touch()
     monkeypatch.setattr("pkn.cli._shared.find_spec", lambda name: None)
     result = run("denoise", tmp_path / "in.dng", tmp_path / "out.tif")
-    assert (result.exit_code, "pip install 'pkn[raw]'" in result.output) == (1, True)
+    assert (result.exit_code, "pip install 'procedural-kernels[raw]'" in result.output) == (1, True)
