@@ -37,10 +37,30 @@ def _cache_folder() -> str | None:
 _CACHE_FOLDER = _cache_folder()
 
 
+# Called before a kernel is compiled; and processes that compile the kernels of a module, which are waited for.
+on_compiling: list[Callable[[], None]] = []
+awaited: dict[str, Any] = {}
+
+
+def cache_is_cold() -> bool:
+    """Whether there is a place for compiled kernels with nothing in it yet."""
+    return _CACHE_FOLDER is not None and not any(Path(_CACHE_FOLDER).rglob("*.nbi"))
+
+
 class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
     """Numba's cache on disk, except that a damaged file or a full disk costs compiling, not the result."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        found, process = self._found(sig, target_context), awaited.get(self._py_func.__module__)
+        if found is None and process is not None:
+            process.wait()
+            found = self._found(sig, target_context)
+        if found is None:
+            for listener in on_compiling:
+                listener()
+        return found
+
+    def _found(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)
         except Exception:  # unpickling a cut file raises nearly any type

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from pkn.cli._first_use import announce_compiling
 from pkn.cli._progress import progress_bar
 
 STANDARD = "-"  # input or output
@@ -50,6 +51,7 @@ def image_files(*, raw_and_zarr: bool = False) -> Callable[[Callable[..., None]]
             overwrite: bool,
             **settings: Any,
         ) -> None:
+            announce_compiling()
             with _standard_streams(sources, target, suffix) as (sources, target):
                 images_in = partial(_images_in, raw_and_zarr=raw_and_zarr, recursive=recursive)
                 jobs = _jobs(sources, target, suffix, images_in)

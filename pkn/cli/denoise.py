@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pkn.cli._first_use import compile_beside
 from pkn.cli._image_files import read, restore_file
 from pkn.cli._many_files import image_files, say
 from pkn.cli._progress import progress_bar
@@ -115,6 +116,7 @@ def _denoise_page(
     """Maps, if they are wanted, and result."""
     from pkn.restoration.denoising import denoise, predict_maps
 
+    compile_beside(net, 1 if channel_axis is None else 3)
     settings |= {"channel_axis": channel_axis, "mask": mask}
     if not maps_too:
         return None, denoise(pixels, net, dtype="same", **settings)
