@@ -10,7 +10,27 @@ import click
 from pkn.version import missing
 
 IMAGE = click.Path(exists=True, dir_okay=False, path_type=Path)
-OUTPUT = click.Path(dir_okay=False, path_type=Path)
+
+
+class _Output(click.Path):
+    """A file to write, which is checked at once, not after the work."""
+
+    def __init__(self, picture: bool = False) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+        self.picture = picture
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        from pkn.io.atomic import writable_target
+        from pkn.io.formats import format_of
+
+        path = Path(str(super().convert(value, param, ctx)))
+        if self.picture:
+            format_of(path)
+        writable_target(path)
+        return path
+
+
+OUTPUT, PICTURE = _Output(), _Output(picture=True)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 TABLE_WIDTH = 160
 FEATURES_HELP = "Fréchet distances by: classifier (trained now), .npz of SqueezeNet 1.1, .pth of FID's Inception."

@@ -6,12 +6,12 @@ from typing import Any
 import click
 
 from pkn.cli._progress import progress_bar
-from pkn.cli._shared import FOLDER, OUTPUT, require_torch
+from pkn.cli._shared import FOLDER, OUTPUT, PICTURE, require_torch
 
 
 @click.command("sample")
 @click.argument("model")
-@click.argument("out", type=OUTPUT)
+@click.argument("out", type=PICTURE)
 @click.option("--n", "-n", default=16, show_default=True, help="Number of images.")
 @click.option("--steps", default=16, show_default=True, help="Steps of the sampler.")
 @click.option("--rng", default=0, show_default=True, help="Seed.")

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pkn.cli._progress import progress_bar
-from pkn.cli._shared import OUTPUT, require_torch
+from pkn.cli._shared import PICTURE, require_torch
 from pkn.cli._training import IMAGES
 
 COLUMNS = 12  # of a strip
@@ -14,7 +14,7 @@ COLUMNS = 12  # of a strip
 
 @click.command("sample-cold")
 @click.argument("model")
-@click.argument("out", type=OUTPUT)
+@click.argument("out", type=PICTURE)
 @click.option("--n", "-n", type=click.IntRange(min=1), default=36, show_default=True, help="Number of images.")
 @click.option(
     "--data", type=IMAGES, help="Degrade and restore test images of this set, rather than start from nothing."

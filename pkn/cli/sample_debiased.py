@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pkn.cli._shared import OUTPUT, require_torch
+from pkn.cli._shared import PICTURE, require_torch
 from pkn.cli._training import IMAGES
 
 PER_ROW = 3  # samples, each beside what it came from
@@ -12,7 +12,7 @@ PER_ROW = 3  # samples, each beside what it came from
 
 @click.command("sample-debiased")
 @click.argument("model")
-@click.argument("out", type=OUTPUT)
+@click.argument("out", type=PICTURE)
 @click.option("--data", type=IMAGES, required=True, help="What the model was trained on: folder, zip or npz.")
 @click.option("--alpha", default=1.0, show_default=True, help="Bandwidth; images are in [-1, 1].")
 @click.option("--levels", type=(float, float), default=(0.8, 1.2), show_default=True, help="Noise levels of stage 2.")

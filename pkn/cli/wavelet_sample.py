@@ -6,12 +6,12 @@ from typing import Any
 import click
 
 from pkn.cli._progress import progress_bar
-from pkn.cli._shared import OUTPUT, require_torch
+from pkn.cli._shared import PICTURE, require_torch
 from pkn.cli._wavelet_sampling import find_model, sampling_options
 
 
 @click.command("wavelet-sample")
-@click.argument("out", type=OUTPUT)
+@click.argument("out", type=PICTURE)
 @sampling_options
 @click.option("--size", default=160, show_default=True, help="Side of the images, px.")
 @click.option("--fixed", is_flag=True, help="Steps of the low-pass stay 0.01 (published); slow.")

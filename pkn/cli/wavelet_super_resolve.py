@@ -7,13 +7,13 @@ import click
 
 from pkn.cli._image_files import read
 from pkn.cli._progress import progress_bar
-from pkn.cli._shared import IMAGE, MAX_PIXELS, OUTPUT, require_torch
+from pkn.cli._shared import IMAGE, MAX_PIXELS, PICTURE, require_torch
 from pkn.cli._wavelet_sampling import find_model, sampling_options
 
 
 @click.command("wavelet-super-resolve")
 @click.argument("source", type=IMAGE, metavar="IN")
-@click.argument("out", type=OUTPUT)
+@click.argument("out", type=PICTURE)
 @sampling_options
 @click.option("--levels", default=2, show_default=True, help="Doublings, up to the model's scales.")
 @click.option("--mean", is_flag=True, help="Write the samples' mean, which is nearest in squared error.")

@@ -77,6 +77,15 @@ def test_strength_0_and_report(run, tmp_path, colour):
     assert "https://" not in page
 
 
+@pytest.mark.parametrize("command", ["sample", "sample-cold", "wavelet-sample", "wavelet-super-resolve"])
+@pytest.mark.parametrize(("name", "message"), [("x.xyz", "with the suffix"), ("no/x.png", "does not exist")])
+def test_names_are_checked_before_any_work(run, tmp_path, colour, command, name, message):
+    first = {"sample": "cats", "sample-cold": "mnist-blur", "wavelet-super-resolve": colour}
+    result = run(command, *([first[command]] if command in first else []), tmp_path / name)
+    assert message in result.output
+    assert result.exit_code == 1
+
+
 def test_nets_are_listed(run):
     result = run("nets")
     assert result.exit_code == 0
