@@ -5,6 +5,7 @@ above the noise depends on the image. White noise's variance falls by four from 
 compressed noise less, and texture's hardly at all: together the quantiles of all levels say what is noise.
 """
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +31,7 @@ LEAST_UNCLIPPED = 0.01  # of an image; if less, clipped pixels are looked at too
 FEWEST = 4  # blocks of which quantiles are taken
 LEAST_WHOLE = 0.05  # of the pixels with a value, within whole blocks; with less, holes are scattered over the image
 SMALLEST = 1e-4  # of a noise level, over the contrast: beneath an eighth of a step of 8 bits
+GREATEST_VALUE, LEAST_VALUE = 1e14, 1e-12  # largest magnitude of an image: its differences, squared, fit into float32
 TILE, TILES = 256, 3  # px a side, and tiles a side at most: of a larger image these are looked at
 
 
@@ -130,7 +132,13 @@ def statistics_of(sample: np.ndarray, mask: np.ndarray | None = None) -> Statist
     """Statistics of a sample (C, H, W), grey or RGB, as :func:`sample_of` gives it.
 
     Pixels that aren't finite or in ``mask`` (H, W) don't count.
+
+    Raises
+    ------
+    ValueError
+        For values whose squares single precision can't hold.
     """
+    _check_magnitude(sample, mask)
     parts = _tiles(sample.shape[1:])
     tiles: list[Any] = [None] * len(parts)
 
@@ -165,6 +173,24 @@ def statistics_of(sample: np.ndarray, mask: np.ndarray | None = None) -> Statist
     relative = np.stack(logs, axis=1) - np.log(reference)
     features = np.concatenate([relative.ravel(), *agreements, [np.log(contrast / reference) - 3, *numbers]])
     return Statistics(np.clip(features, -10, 10), reference, finest, float(low), contrast, shape, whole, scattered)
+
+
+def _check_magnitude(sample: np.ndarray, mask: np.ndarray | None) -> None:
+    """Raise for values beyond what squared differences in float32 allow, and warn below."""
+    if sample.dtype.kind != "f":
+        return
+    seen = np.isfinite(sample) if mask is None else np.isfinite(sample) & mask
+    largest = float(np.max(np.abs(sample), where=seen, initial=0))
+    if largest > GREATEST_VALUE:
+        raise ValueError(
+            f"image has values up to {largest:.3g}; expected at most {GREATEST_VALUE:g}: give it in another unit"
+        )
+    if 0 < largest < LEAST_VALUE:
+        warnings.warn(
+            f"image has values of {largest:.3g} at most, whose differences get lost; expected {LEAST_VALUE:g} or more:"
+            " give it in another unit",
+            stacklevel=2,
+        )
 
 
 def intensity_bins(means: np.ndarray) -> list[np.ndarray]:

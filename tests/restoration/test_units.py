@@ -1,6 +1,7 @@
 """Units don't matter: any scale and offset, any dtype that instruments write, with the noise estimated."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ PHOTO = data.astronaut()[:80, 180:270] / 255 + np.random.default_rng(1).normal(0
 
 
 @pytest.mark.parametrize("net", NETS)
-@pytest.mark.parametrize(("scale", "offset"), [(1e-6, 0.0), (0.01, -3.0), (300.0, 100.0), (1e6, -2e7)])
+@pytest.mark.parametrize(
+    ("scale", "offset"), [(1e-12, 0.0), (1e12, 0.0), (1e-6, 0.0), (0.01, -3.0), (300.0, 100.0), (1e6, -2e7)]
+)
 def test_every_network_is_equivariant(net, scale, offset):
     first, second = (pkn.predict_maps(image, net).apply(image) for image in (NOISY, scale * NOISY + offset))
     np.testing.assert_allclose(second, scale * first + offset, rtol=0, atol=scale * 3e-6)
@@ -129,3 +132,24 @@ def test_ordinary_images_of_any_size_are_fine(size, kind):
     for out in (pkn.denoise(image), pkn.denoise(np.stack([image] * 3, -1), channel_axis=-1)):
         assert np.isfinite(out).all()
     assert pkn.estimate_noise(image).uncertainty > 0
+
+
+@pytest.mark.parametrize("scale", [2e-12, 1e12])
+@pytest.mark.parametrize("verb", [pkn.upsample, pkn.deconvolve, partial(pkn.deconvolve, blur=1.0)])
+def test_other_verbs_hold_over_the_range_that_is_promised(verb, scale):
+    image = np.random.default_rng(0).random((40, 50))
+    np.testing.assert_allclose(verb(image * scale) / scale, verb(image), rtol=1e-4, atol=1e-5)
+
+
+def test_values_beyond_the_range_are_named():
+    """And what is masked may have any."""
+    image = np.random.default_rng(0).random((40, 50))
+    for verb in (pkn.denoise, pkn.estimate_noise, pkn.upsample, pkn.deconvolve):
+        with pytest.raises(ValueError, match="image has values up to 1e\\+20; expected at most 1e\\+14"):
+            verb(image / image.max() * 1e20)
+        with pytest.warns(UserWarning, match="expected 1e-12 or more"):
+            verb(image * 1e-20)
+    mask = np.ones(image.shape, bool)
+    mask[:10] = False
+    assert np.isfinite(pkn.denoise(np.where(mask, image, 1e30), mask=mask)[mask]).all()
+    assert pkn.denoise(image * 0).max() == 0
