@@ -3,7 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: demo test check-slow lint bench clean
+.PHONY: demo test check-slow attack bench clean
+MINUTES ?= 10
+SEED ?= 0
 
 demo: $(VENV)/.installed
 	$(RUN)/python examples/demo.py demo
@@ -16,6 +18,9 @@ test: $(VENV)/.installed
 
 check-slow: $(VENV)/.installed
 	$(RUN)/python -m pytest -m slow
+
+attack: $(VENV)/.installed
+	$(RUN)/python -m attack --minutes $(MINUTES) --seed $(SEED)
 
 bench: $(VENV)/.installed
 	$(RUN)/python -m benchmarks

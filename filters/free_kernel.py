@@ -94,7 +94,8 @@ class FreeKernel(Filter):
     Parameters
     ----------
     normalization : {"softmax", "tanh"}
-        "softmax": positive weights that sum to 1. "tanh": signed weights that are not normalised, as kernel-predicting
+        "softmax": positive weights that sum to 1; those less than 2^-126 of the window's largest are 0, even if that is
+        of a missing pixel. "tanh": signed weights that are not normalised, as kernel-predicting
         samplers need them: the output may leave the range of the input.
 
     Raises

@@ -9,7 +9,7 @@ from pkn.filters.pyramid import Part
 NOISES = ("white", "profile")
 SIGMA_FLOOR = 2 / 255  # image values; added to the noise level, so that the scale of the inputs has a lower bound
 FEATURE_SIDE = 5  # px; side of the kernels of the linear features that a guide consists of
-LUMA_CHROMA_WIDTH, RGB_PYRAMID_WIDTH, WIDTH = 21, 20, 24  # chosen so that a network has fewer than 20,000 parameters
+LUMA_CHROMA_WIDTH, RGB_PYRAMID_WIDTH, WIDTH = 22, 20, 24  # chosen so that a network has fewer than 20,000 parameters
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Architecture:
     down : {2, 4}
         The network works at 1 / down of the image's resolution.
     width : int
-        Channels of its convolutions; 0 for the default, which is 24, or about 20 for pyramids of RGB images.
+        Channels of its convolutions; 0 for the default, which is 24, or 20 to 22 for pyramids of RGB images.
     depth : int
         Number of 3 x 3 convolutions.
     noise : {"white", "profile"}

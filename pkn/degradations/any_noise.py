@@ -15,7 +15,7 @@ from pkn.degradations.sample import Sample
 from pkn.nets import NoiseCurve
 
 KINDS = ("white", "camera", "counts")
-SHARES = (0.5, 0.35, 0.15)
+SHARES = (0.7, 0.2, 0.1)
 NOISE_FREE = 0.05  # of white noise levels
 REGULARIZATION = 1 / 255  # of noise levels, so that no baseline error is 0
 ERROR_POWER = 1.4  # a network's squared error for white noise of a noise level sigma is about sigma^1.4

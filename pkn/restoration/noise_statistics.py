@@ -163,7 +163,7 @@ def statistics_of(sample: np.ndarray, mask: np.ndarray | None = None) -> Statist
     logs = []
     for level, blocks in enumerate(levels):
         if blocks.means.size >= FEWEST:
-            power = np.maximum(blocks.variances, (smallest / 2**level) ** 2)
+            power = np.maximum(blocks.variances.astype(np.float64), (smallest / 2**level) ** 2)
             logs.append(0.5 * np.log(np.quantile(power, QUANTILES, axis=1).T))
         else:  # as of white noise
             logs.append(logs[-1] - np.log(2) if logs else np.full((len(levels[0].variances), 5), np.log(smallest)))
@@ -207,7 +207,7 @@ def _shape_of(blocks: Blocks, luma: np.ndarray, smallest: float) -> Shape:
     members = intensity_bins(means)
     x = np.array([means[indices].mean() for indices in members])
     low = np.stack([np.quantile(variances[:, indices], QUANTILE, axis=1) for indices in members], axis=1)
-    low = np.sqrt(np.maximum(low, smallest**2 / 16))
+    low = np.sqrt(np.maximum(low.astype(np.float64), smallest**2 / 16))
     logs = np.log(low)
     if len(x) > 2:  # neighbours agree
         padded = np.pad(logs, [(0, 0), (1, 1)], mode="edge")
