@@ -17,7 +17,7 @@ from attack.calls import one_call
 from attack.writers import Writers
 
 PATIENCE = 20.0  # seconds for a damaged file
-SHARES = {"calls": 0.5, "files": 0.35, "killed": 0.1, "full": 0.05}  # of the time
+SHARES = {"calls": 0.6, "files": 0.2, "killed": 0.12, "full": 0.08}  # of the time
 SHOWN = 20  # failures
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 import pkn
 from pkn.io.datasets import read_set
 from pkn.io.images import SUFFIXES, ImageFile, read_image, write_image
+from pkn.io.large_tiff import open_large
 from pkn.nets import load_predictor
 from pkn.pretrained import weights_folder
 from pkn.restoration.noise_profile import NoiseProfile
@@ -61,6 +62,7 @@ def corpus() -> list[tuple[str, bytes, Callable[[Path], Any]]]:
 
 
 def _read(path: Path) -> Any:
+    open_large(path)
     return read_image(path, max_pixels=MAX_PIXELS)
 
 

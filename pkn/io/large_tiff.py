@@ -10,8 +10,17 @@ import numpy as np
 import tifffile
 from tifffile import PHOTOMETRIC, TiffFile, TiffPage
 
-from pkn.io.image_file import DTYPES, ImageFile
-from pkn.io.tiff import SIGNATURES, byteorder_of, check_chain, check_header, page_tags, quiet_tifffile, resolution_of
+from pkn.io.image_file import DTYPES, ImageFile, check_size
+from pkn.io.tiff import (
+    SIGNATURES,
+    byteorder_of,
+    check_chain,
+    check_header,
+    page_tags,
+    quiet_tifffile,
+    resolution_of,
+    sizes_of,
+)
 from pkn.io.tiff_exif import read_exif
 from pkn.io.tiff_notes import read_notes
 
@@ -95,7 +104,21 @@ def open_large(path: Path, max_pixels: int | None = None) -> LargePage | None:
     ------
     ValueError
         If it has more than ``max_pixels`` pixels.
+    OSError
+        If it can't be read.
     """
+    try:
+        found = _large_page(path)
+    except Exception as error:  # a damaged file makes tifffile raise nearly any type; read_image says what it has
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        return None
+    if found and max_pixels:
+        check_size(found.shape[1], found.shape[0], max_pixels)
+    return found
+
+
+def _large_page(path: Path) -> LargePage | None:
     with path.open("rb") as file:
         if not file.read(4).startswith(SIGNATURES):
             return None
@@ -103,13 +126,16 @@ def open_large(path: Path, max_pixels: int | None = None) -> LargePage | None:
         with quiet_tifffile(), TiffFile(file) as tif:
             check_chain(tif)
             page = tif.pages[0]
-            if len(tif.pages) != 1 or not isinstance(page, TiffPage) or page.imagewidth * page.imagelength <= LARGE:
+            if len(tif.pages) != 1 or not isinstance(page, TiffPage):
+                return None
+            width, length = sizes_of(page)
+            if width * length <= LARGE:
                 return None
             plain = page.photometric in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB) and page.planarconfig == 1
             dtype = np.dtype(page.dtype).newbyteorder("=")
             if not plain or page.samplesperpixel not in (1, 3) or str(dtype) not in DTYPES or page.bitspersample < 8:
                 return None
-            check_header(page, max_pixels or page.imagewidth * page.imagelength, tif.filehandle.size)
+            check_header(page, width * length, tif.filehandle.size)
             pixel = np.zeros((1, 1) if page.samplesperpixel == 1 else (1, 1, 3), dtype)
             like = ImageFile(
                 (pixel,),

@@ -132,7 +132,7 @@ def _number(handle: Any, layout: str) -> int:
 
 def check_header(page: TiffPage, max_pixels: int, file_size: int) -> None:
     """Raise, before decoding, if a page is too large, not all in its file, or of a kind that isn't supported."""
-    check_size(page.imagewidth, page.imagelength, max_pixels)
+    check_size(*sizes_of(page), max_pixels)
     check_size(page.tilewidth, page.tilelength, max_pixels)
     parts = list(zip(page.dataoffsets, page.databytecounts, strict=False))
     if len(parts) < math.prod(page.chunked) or any(size == 0 or start + size > file_size for start, size in parts):
@@ -144,6 +144,14 @@ def check_header(page: TiffPage, max_pixels: int, file_size: int) -> None:
         raise ValueError(f"its pixels are {came}; expected 1-bit or {', '.join(DTYPES)}")
     if page.samplesperpixel not in _allowed_samples(page):
         raise ValueError(f"it has {page.samplesperpixel} samples a pixel; expected grey or RGB, with or without alpha")
+
+
+def sizes_of(page: TiffPage) -> tuple[int, int]:
+    """Width and length of a page, which damaged tags may have made something else than numbers."""
+    sizes = page.imagewidth, page.imagelength, page.tilewidth, page.tilelength
+    if not all(isinstance(size, int) for size in sizes):
+        raise ValueError(f"the file is damaged (its sizes are {sizes})")
+    return page.imagewidth, page.imagelength
 
 
 def check_total(pages: list[TiffPage], max_pixels: int, file_size: int) -> None:

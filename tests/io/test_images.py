@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from PIL import ImageFile as PillowFile
 
-from pkn.io import tiff
+from pkn.io import large_tiff, tiff
 from pkn.io.images import DTYPES, ImageFile, encode_png, read_image, write_image
 
 SUFFIXES_OF = {"uint8": (".png", ".tif"), "uint16": (".png", ".tiff")}
@@ -405,6 +405,17 @@ def test_tiff_whose_pages_form_a_circle_is_refused_at_once(tmp_path, bigtiff, nu
     with pytest.raises(ValueError, match="circle"):
         read_image(tmp_path / "a.tif")
     assert time.monotonic() - begin < 5
+
+
+def test_tiff_whose_width_is_two_numbers_is_damaged(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", samples("uint8", (4, 4)), metadata=None, byteorder="<")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    at = data.index(struct.pack("<H", 256), 8)
+    data[at : at + 12] = struct.pack("<HHII", 256, 4, 2, 16)
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(ValueError, match="its sizes are"):
+        read_image(tmp_path / "a.tif")
+    assert large_tiff.open_large(tmp_path / "a.tif") is None
 
 
 def test_tiff_with_many_pages_of_the_same_pixels_is_a_bomb(tmp_path, monkeypatch):
