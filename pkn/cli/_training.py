@@ -64,8 +64,6 @@ def check_weights_name(out: Path) -> None:
     """Early, before the work."""
     if out.suffix != ".safetensors":
         raise ValueError(f"--out is '{out}'; expected a name that ends in .safetensors")
-    if not out.absolute().parent.is_dir():
-        raise ValueError(f"--out is '{out}', whose folder doesn't exist; expected one that does")
 
 
 def read_images(given: dict[str, Any]) -> Any:

@@ -40,9 +40,6 @@ def command(
     """
     from pkn.io.atomic import atomic_path
 
-    for given in (csv_file, markdown):
-        if given and not given.resolve().parent.is_dir():
-            raise FileNotFoundError(f"'{given}' can't be written; its folder doesn't exist")
     require_skimage()
 
     from pkn.evaluation.benchmark import ALL, EvaluationPlan, evaluate

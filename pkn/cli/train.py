@@ -38,8 +38,6 @@ def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int 
 
     if out.suffix != ".safetensors":
         raise ValueError(f"--out is '{out}'; expected a name that ends in .safetensors")
-    if not out.parent.is_dir():
-        raise FileNotFoundError(f"--out is '{out}'; its folder doesn't exist")
     channels = 3 if settings["rgb"] else 1
     options = {name: settings[name] for name in ("radius", "patch_radius") if settings[name] is not None}
     kind = {kind.__name__: kind for kind in FILTERS}[_filter_named(filter_name)]

@@ -130,7 +130,7 @@ def test_networks_of_a_task_are_those_trained_for_it():
         (["--net", "bilateral", "--noise", "a"], "--noise is 'a'"),
         (["--net", "bilateral", "--task", "paint"], "task is 'paint'"),
         (["--net", "bilateral", "--global"], "global_settings is True with task 'denoise' and train None; expected"),
-        (["--net", "bilateral", "--csv", "/nowhere/x.csv"], "folder doesn't exist"),
+        (["--net", "bilateral", "--csv", "/nowhere/x.csv"], "does not exist"),
         (["--net", "bilateral", "--rgb"], "no RGB image"),
     ],
 )

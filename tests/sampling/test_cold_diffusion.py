@@ -253,7 +253,7 @@ def test_animorphosis_is_between_two_sets(run, tmp_path, data, tiny):
         (("train-cold", "--degradation", "blur", "--set", "side=4"), "side is 4; expected an odd whole number"),
         (("train-cold", "--degradation", "blur", "--floor", "0"), "regularization is 0.0; expected a number above 0"),
         (("train-cold", "--degradation", "blur", "--device", "gpu"), "--device is 'gpu', which can't be used"),
-        (("train-cold", "--degradation", "blur", "--out", "NOWHERE"), "whose folder doesn't exist"),
+        (("train-cold", "--degradation", "blur", "--out", "NOWHERE"), "does not exist"),
         (("sample-cold", "mnist-blurr", "OUT"), "did you mean 'mnist-blur'"),
     ],
 )
