@@ -64,7 +64,7 @@ class Predictor:
         ]
         trunk = range(1, 2 * architecture.depth - 1, 2)
         self._trunk = [
-            (_padded(_taps(weights[f"trunk.{i}.weight"]), 1), _padded(weights[f"trunk.{i}.bias"])) for i in trunk
+            (_padded(_taps(weights[f"trunk.{i}.weight"])), _padded(weights[f"trunk.{i}.bias"])) for i in trunk
         ]
         self._heads = [
             (_padded(weights[f"heads.{level}.weight"][:, :, 0, 0], 1), weights[f"heads.{level}.bias"])
@@ -190,7 +190,7 @@ class Predictor:
                 for layer, (weight, bias) in enumerate(self._trunk, 2):
                     tiles.reverse()
                     fill(bias, tiles[0])
-                    convolve(tiles[1], weight, layer, rows - layer, *place, *size, UNROLLED, tiles[0])
+                    convolve(tiles[1][: self.architecture.width], weight, layer, rows - layer, *place, *size, UNROLLED, tiles[0])
                 combine(tiles[0], *self._heads[level], depth, UNROLLED, start, x, raw)
                 if level:
                     inner = tiles[0][:, depth : rows - depth, depth : depth + size[1] - x][..., : columns - 2 * depth]
