@@ -190,7 +190,8 @@ class Predictor:
                 for layer, (weight, bias) in enumerate(self._trunk, 2):
                     tiles.reverse()
                     fill(bias, tiles[0])
-                    convolve(tiles[1][: self.architecture.width], weight, layer, rows - layer, *place, *size, UNROLLED, tiles[0])
+                    source = tiles[1][: self.architecture.width]  # what is beyond is padding
+                    convolve(source, weight, layer, rows - layer, *place, *size, UNROLLED, tiles[0])
                 combine(tiles[0], *self._heads[level], depth, UNROLLED, start, x, raw)
                 if level:
                     inner = tiles[0][:, depth : rows - depth, depth : depth + size[1] - x][..., : columns - 2 * depth]
