@@ -9,7 +9,7 @@ level 1 on, and the image's own is blended in where it has detail.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -73,7 +73,7 @@ class LumaChromaPyramid(Filter):
         for name in ("features", "levels"):
             object.__setattr__(self, name, getattr(self.parts[0].pyramid, name))  # checked there
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The pyramids of luma and chroma."""
         settings = self.radius, self.border, self.features

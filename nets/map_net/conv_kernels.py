@@ -58,35 +58,43 @@ def begin(bias, slope, noise, coarser, y0, x0, tile):
     """
     channels, rows, columns = tile.shape
     height, width = coarser.shape[1:]
-    quarter = tile.dtype.type(0.25)
+    cast = tile.dtype.type
+    quarter = cast(0.25)
     line = np.empty(columns // 2 + 3, tile.dtype)  # a row of coarser, beginning one pixel left of the tile
-    for o in range(channels):
-        for r in range(rows):
+    wide = np.zeros(columns + 2, tile.dtype)  # the row enlarged, from an even column on
+    enlarged = wide[x0 & 1 :]
+    levels = np.empty((noise.shape[0], columns), noise.dtype)
+    for r in range(rows):
+        for k in range(noise.shape[0]):
+            here = noise[k, min(max(y0 + r, 0), noise.shape[1] - 1)]
+            for j in range(columns):
+                levels[k, j] = here[min(max(x0 + j, 0), here.size - 1)]
+        y, x = (y0 + r) >> 1, (x0 >> 1) - 1
+        for o in range(channels):
+            if height:
+                near = coarser[o, min(max(y, 0), height - 1)]
+                far = coarser[o, min(max(y + 2 * ((y0 + r) & 1) - 1, 0), height - 1)]
+                first, last = min(max(-x, 0), line.size), max(min(line.size, width - x), 0)
+                inner_near, inner_far = near[max(x, 0) :], far[max(x, 0) :]
+                for i in range(last - first):
+                    line[first + i] = inner_near[i] + quarter * (inner_far[i] - inner_near[i])
+                for i in range(first):
+                    line[i] = near[0] + quarter * (far[0] - near[0])
+                for i in range(last, line.size):
+                    line[i] = near[width - 1] + quarter * (far[width - 1] - near[width - 1])
+                for i in range(wide.size // 2):
+                    middle = line[i + 1]
+                    wide[2 * i] = middle + quarter * (line[i] - middle)
+                    wide[2 * i + 1] = middle + quarter * (line[i + 2] - middle)
             target = tile[o, r]
-            target[:] = bias[o]
+            for j in range(columns):
+                target[j] = bias[o]
             for k in range(noise.shape[0]):
-                here = noise[k, min(max(y0 + r, 0), noise.shape[1] - 1)]
-                if here.size == 1:
-                    target[:] += slope[o, k] * here[0]
-                else:
-                    for j in range(columns):
-                        target[j] += slope[o, k] * here[min(max(x0 + j, 0), here.size - 1)]
-            if height == 0:
-                continue
-            y, x = (y0 + r) >> 1, (x0 >> 1) - 1
-            near = coarser[o, min(max(y, 0), height - 1)]
-            far = coarser[o, min(max(y + 2 * ((y0 + r) & 1) - 1, 0), height - 1)]
-            for i in range(line.size):
-                at = min(max(x + i, 0), width - 1)
-                line[i] = near[at] + quarter * (far[at] - near[at])
-            even, odd = target[x0 & 1 :: 2], target[1 - (x0 & 1) :: 2]
-            skip = x0 & 1  # the first odd column then comes before the first even one
-            left, middle, after = line[skip:], line[1 + skip :], line[2:]
-            for i in range(even.size):
-                even[i] += middle[i] + quarter * (left[i] - middle[i])
-            middle = line[1:]
-            for i in range(odd.size):
-                odd[i] += middle[i] + quarter * (after[i] - middle[i])
+                factor, level = slope[o, k], levels[k]
+                for j in range(columns):
+                    target[j] += factor * level[j]
+            for j in range(columns):
+                target[j] += enlarged[j]
 
 
 @kernel

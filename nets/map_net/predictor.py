@@ -245,9 +245,10 @@ def image_of(flt: Filter, planes: list[np.ndarray]) -> np.ndarray:
 
 
 def _tile_columns(width: int, margins: int) -> int:
-    """Return the columns of a tile with margins, in whole blocks, for the fewest tiles of about the same size."""
-    tiles = -(-width // (TILE[1] - margins))
-    return -(-(-(-width // tiles) + margins) // BLOCK) * BLOCK
+    """Return the columns of a tile with margins, in whole blocks: of all numbers of tiles, the one with least work."""
+    fewest = -(-width // (TILE[1] - margins))
+    rounded = [-(-(-(-width // tiles) + margins) // BLOCK) * BLOCK for tiles in range(fewest, 2 * fewest + 1)]
+    return min(rounded, key=lambda columns: -(-width // (columns - margins)) * columns)
 
 
 def _stacked(maps: list[np.ndarray]) -> np.ndarray:

@@ -96,8 +96,7 @@ def _filter_level(
     margin = _rounded_up(_own_halo(predictor), step)
     folded = tuple(-(-side // down) for side in size)
     kept = np.empty((predictor.width, *folded) if level else (predictor.width, 0, 0), np.float32)
-    side = TILE if predictor.channels > 1 else _rounded_up(TILE * 4 // 3, step)
-    for part in tiles(size, side):
+    for part in tiles(size, TILE, step):
         wide = widened(part, margin, size)
         planes = read(wide)
         crop = _scaled_part(features, wide, 2 * down)
@@ -177,11 +176,12 @@ def _rounded_up(number: int, step: int) -> int:
     return -(-number // step) * step
 
 
-def tiles(size: tuple[int, int], side: int) -> Iterator[Tile]:
-    """Yield the tiles of an image, row by row."""
-    for top in range(0, size[0], side):
-        for left in range(0, size[1], side):
-            yield slice(top, min(top + side, size[0])), slice(left, min(left + side, size[1]))
+def tiles(size: tuple[int, int], side: int, step: int = 1) -> Iterator[Tile]:
+    """Yield the tiles of an image, row by row: at most about ``side`` a side, all alike, from multiples of ``step``."""
+    height, width = (_rounded_up(-(-each // -(-each // side)), step) for each in size)
+    for top in range(0, size[0], height):
+        for left in range(0, size[1], width):
+            yield slice(top, min(top + height, size[0])), slice(left, min(left + width, size[1]))
 
 
 def widened(part: Tile, margin: int, size: tuple[int, int]) -> Tile:
@@ -204,7 +204,7 @@ def _scaled(part: Tile, factor: int) -> Tile:
 
 def _halved(read: Read, size: tuple[int, int], half: tuple[int, int], channels: int) -> np.ndarray:
     out = np.empty((channels, *half), np.float32)
-    for part in tiles(size, TILE):
+    for part in tiles(size, TILE, 2):
         rows, columns = (slice(each.start // 2, -(-each.stop // 2)) for each in part)
         out[:, rows, columns] = halve(read(part))
     return out
