@@ -14,7 +14,7 @@ from pkn.filters.engine.pyramid_levels import halve, level_size
 from pkn.nets.map_net.architecture import FEATURE_SIDE
 from pkn.nets.map_net.predictor import WHOLE, Predictor, Span, image_of, planes_of
 
-TILE = 1024  # px a side, for RGB; smaller tiles cost more for their margins, twice the side takes four times the memory
+TILE = 1024  # px a side; smaller tiles cost more for their margins, twice the side takes four times the memory
 
 Tile = tuple[slice, slice]
 Read = Callable[[Tile], np.ndarray]
@@ -176,7 +176,7 @@ def _rounded_up(number: int, step: int) -> int:
     return -(-number // step) * step
 
 
-def tiles(size: tuple[int, int], side: int, step: int = 1) -> Iterator[Tile]:
+def tiles(size: tuple[int, int], side: int, step: int) -> Iterator[Tile]:
     """Yield the tiles of an image, row by row: at most about ``side`` a side, all alike, from multiples of ``step``."""
     height, width = (_rounded_up(-(-each // -(-each // side)), step) for each in size)
     for top in range(0, size[0], height):

@@ -17,7 +17,7 @@ from pkn.filters.arrays import all_finite, planar
 from pkn.io.atomic import atomic_path, writable_target
 from pkn.io.large_tiff import LargePage
 from pkn.nets import Predictor
-from pkn.nets.map_net.tiling import Told, halo, tiles, widened
+from pkn.nets.map_net.tiling import Told, alignment, halo, tiles, widened
 from pkn.restoration.arguments import check_strength, known_noise
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.noise_statistics import sampled_axes
@@ -90,7 +90,7 @@ def _denoise_parts(
     callback: Callable[[float, float, Mapping[str, Any]], None],
 ) -> None:
     axis, size = source.like.channel_axis, (source.shape[0], source.shape[1])
-    parts, around = list(tiles(size, PART)), halo(network)
+    parts, around = list(tiles(size, PART, alignment(network))), halo(network)
     done, offset = begun
     for number in range(done, len(parts)):
         callback(number, len(parts), {})
