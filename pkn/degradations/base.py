@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pkn.degradations.mixtures import Degrade
 from pkn.filters.arrays import check_whole_number
+from pkn.io.folders import GREY
 
 
 class Degradation(Protocol):
@@ -84,6 +85,13 @@ def interpolate_rows(table: Tensor, t: Any) -> Tensor:
 def to_column(t: Any, like: Tensor) -> Tensor:
     """Times as a tensor (1 or N, 1, 1, 1) with the dtype and device of ``like``."""
     return torch.as_tensor(t, dtype=like.dtype, device=like.device).reshape(-1, 1, 1, 1)
+
+
+def to_grey(images: Tensor, luma: bool) -> Tensor:
+    """Grey versions (N, 1, H, W) of images (N, C, H, W): luma (ITU-R BT.601) for RGB, or the mean of the channels."""
+    if not luma or images.shape[1] != 3:
+        return images.mean(1, keepdim=True)
+    return (images * torch.from_numpy(GREY).to(images)[:, None, None]).sum(1, keepdim=True)
 
 
 def times(steps: int, number: int | None = None) -> Sequence[float]:

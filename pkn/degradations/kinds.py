@@ -6,19 +6,18 @@ shape, and times t, a number or a tensor (N,), whole or not.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from pkn.degradations.base import Degradation, check, interpolate_rows, is_positive, to_column
+from pkn.degradations.base import Degradation, check, is_positive, to_column, to_grey
 from pkn.degradations.blur import Blur
+from pkn.degradations.inpainting import Inpainting
 from pkn.degradations.mixing import Animorphosis, Noise
 from pkn.degradations.mixtures import Degrade
 from pkn.degradations.snow import Snow
-from pkn.io.folders import GREY
+from pkn.degradations.super_resolution import SuperResolution
 
 __all__ = [
     "Animorphosis",
@@ -34,142 +33,20 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Inpainting(Degradation):
-    """Multiplication by masks 1 - G, one after another, with Gaussians G of height 1 that grow wider.
-
-    Parameters
-    ----------
-    start : float
-        Standard deviation in pixels of the first Gaussian, above 0.
-    growth : float
-        By how many pixels the standard deviation grows with each step, at least 0.
-    steps : int
-        T.
-    centred : bool
-        Whether the Gaussians are in the centre of the image, or at a random position.
-    coloured : bool
-        Whether the image is replaced by a random constant colour, or by 0.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is not as described.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from pkn.degradations.kinds import Inpainting
-    >>> images = torch.ones(1, 1, 16, 16)
-    >>> degrade = Inpainting(start=1.0, growth=0.5, steps=8, centred=True).sample(images, torch.Generator())
-    >>> [round(float(degrade(images, t).mean()), 2) for t in (0, 4, 8)]
-    [1.0, 0.8, 0.34]
-    """
-
-    start: float = 1.0
-    growth: float = 0.1
-    steps: int = 50
-    centred: bool = False
-    coloured: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check("start", self.start, is_positive(self.start), "a number above 0")
-        check("growth", self.growth, self.growth == 0 or is_positive(self.growth), "a number of at least 0")
-
-    def terminal_size(self, size: int) -> int | None:
-        return 0 if self.coloured else None
-
-    def sample(self, images: Tensor, generator: torch.Generator) -> Degrade:
-        number, channels, height, width = images.shape
-        masks = _masks(self, height, width).to(images)
-        centres = torch.stack([torch.randint(side, (number,), generator=generator) for side in (height, width)])
-        if self.centred:
-            centres = torch.tensor([[height // 2], [width // 2]]).expand(2, number)
-        colours = 2 * torch.rand(number, channels, 1, 1, generator=generator) - 1
-        colours = colours.to(images) * self.coloured
-        rows, columns = (
-            (side + torch.arange(side) - centre[:, None]).to(images.device)
-            for side, centre in zip((height, width), centres, strict=True)
-        )
-
-        def degrade(x: Tensor, t: Any) -> Tensor:
-            mask = interpolate_rows(masks, t).expand(number, -1, -1)
-            index = torch.arange(number, device=x.device)[:, None, None]
-            mask = mask[index, rows[:, :, None], columns[:, None, :]][:, None]
-            return x * mask + colours * (1 - mask)
-
-        return degrade
-
-
-@lru_cache(maxsize=16)
-def _masks(inpainting: Inpainting, height: int, width: int) -> Tensor:
-    """Masks (T + 1, 2 height, 2 width) of Gaussians in the centre, to be cut out around any position."""
-    r, c = (torch.arange(-side, side, dtype=torch.float64) for side in (height, width))
-    squares = r[:, None] ** 2 + c**2
-    masks = [torch.ones_like(squares)]
-    for step in range(inpainting.steps):
-        masks.append(masks[-1] * -torch.expm1(-squares / (2 * (inpainting.start + step * inpainting.growth) ** 2)))
-    return torch.stack(masks)
-
-
-@dataclass(frozen=True)
-class SuperResolution(Degradation):
-    """Replacement of pixels by the mean of a square around them, whose side doubles with each step.
-
-    Where squares don't fit into the image, they are rectangles that are nearly square.
-
-    Parameters
-    ----------
-    steps : int
-        T; the squares' last side is 2^T pixels.
-
-    Raises
-    ------
-    ValueError
-        If ``steps`` is not a whole number of at least 1.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from pkn.degradations.kinds import SuperResolution
-    >>> ramp = torch.linspace(-0.75, 0.75, 4).expand(1, 1, 4, 4)
-    >>> degrade = SuperResolution(steps=2).sample(ramp, torch.Generator())
-    >>> degrade(ramp, 1)[0, 0, 0].tolist(), degrade(ramp, 2)[0, 0, 0].tolist()
-    ([-0.5, -0.5, 0.5, 0.5], [0.0, 0.0, 0.0, 0.0])
-    """
-
-    steps: int = 3
-
-    def terminal_size(self, size: int) -> int | None:
-        return max(1, size >> self.steps)
-
-    def sample(self, images: Tensor, generator: torch.Generator) -> Degrade:
-        def degrade(x: Tensor, t: Any) -> Tensor:
-            resolutions = [x]
-            for step in range(1, self.steps + 1):
-                size = max(1, x.shape[2] // 2**step), max(1, x.shape[3] // 2**step)
-                means = F.adaptive_avg_pool2d(x, size)
-                resolutions.append(F.interpolate(means, x.shape[2:], mode="nearest"))
-            weights = interpolate_rows(torch.eye(self.steps + 1, dtype=x.dtype, device=x.device), t)
-            pairs = zip(resolutions, weights.T, strict=True)
-            return torch.stack([weight[:, None, None, None] * image for image, weight in pairs]).sum(0)
-
-        return degrade
-
-
-@dataclass(frozen=True)
 class Desaturation(Degradation):
-    """Linear interpolation between an image and its grey version (ITU-R BT.601 luma for RGB).
+    """Linear interpolation between an image and its grey version.
 
     Parameters
     ----------
     steps : int
         T.
+    grey : {"luma", "mean"}
+        What grey is for RGB: luma (ITU-R BT.601), or the mean of the channels, as in the code of Bansal et al.
 
     Raises
     ------
     ValueError
-        If ``steps`` is not a whole number of at least 1.
+        If ``steps`` is not a whole number of at least 1, or there is no such grey.
 
     Examples
     --------
@@ -182,14 +59,15 @@ class Desaturation(Degradation):
     """
 
     steps: int = 20
+    grey: str = "luma"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check("grey", self.grey, self.grey in ("luma", "mean"), "luma or mean")
 
     def sample(self, images: Tensor, generator: torch.Generator) -> Degrade:
-        channels = images.shape[1]
-        weights = torch.from_numpy(GREY).to(images) if channels == 3 else images.new_full((channels,), 1 / channels)
-
         def degrade(x: Tensor, t: Any) -> Tensor:
-            grey = (x * weights[:, None, None]).sum(1, keepdim=True)
-            return torch.lerp(x, grey.expand_as(x), to_column(t, x) / self.steps)
+            return torch.lerp(x, to_grey(x, self.grey == "luma").expand_as(x), to_column(t, x) / self.steps)
 
         return degrade
 
