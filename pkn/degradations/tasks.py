@@ -13,11 +13,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pkn.degradations.any_noise import ERROR_POWER, AnyNoise
-from pkn.degradations.operations import add_white_noise, gaussian_blur, halve, to_column
+from pkn.degradations.operations import NARROWEST, add_white_noise, gaussian_blur, halve, to_column
 from pkn.degradations.sample import Sample
 
 REGULARIZATION = 2 / 255  # of noise levels, so that no baseline error is 0
 BLUR_RADIUS = 8  # pixels
+SHARP = 0.2  # share of the images that aren't blurred
 
 
 class Denoise:
@@ -45,15 +46,21 @@ class Denoise:
 
 
 class Deblur:
-    """A Gaussian blur of 0.3 to 2.5 px along and across a random direction, then white noise of up to 6/255."""
+    """A Gaussian blur of 0.3 to 2.5 px along and across a random direction, then white noise of up to 6/255.
+
+    A fifth of the images are left sharp, so that a network learns to recognise them.
+    """
 
     checks: ClassVar[dict[str, dict[str, float]]] = {
-        f"{blur:g} px": {"along": blur, "across": blur, "angle": 0.0, "sigma": 2 / 255} for blur in (0.8, 1.5, 2.5)
+        f"{blur:g} px": {"along": blur, "across": blur, "angle": 0.0, "sigma": 2 / 255}
+        for blur in (NARROWEST, 0.8, 1.5, 2.5)
     }
 
     def draw(self, random: np.random.Generator, number: int) -> dict[str, np.ndarray]:
         along, across = (random.uniform(0.3, 2.5, number).astype(np.float32) for _ in range(2))
         across = np.where(random.random(number) < 1 / 2, along, across)
+        sharp = random.random(number) < SHARP
+        along, across = (np.where(sharp, np.float32(NARROWEST), width) for width in (along, across))
         angle, sigma = random.uniform(0, np.pi, number), random.uniform(0, 6 / 255, number)
         return {"along": along, "across": across, "angle": angle.astype(np.float32), "sigma": sigma.astype(np.float32)}
 

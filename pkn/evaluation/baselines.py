@@ -11,6 +11,8 @@ import numpy as np
 
 from pkn.evaluation.metrics import GroundTruth, Method, axis_of
 from pkn.restoration.deconvolution import deconvolve
+from pkn.restoration.denoising import denoise
+from pkn.restoration.upsampling import upsample
 
 BORDER = 20  # px, mirrored around an image for methods that take what lies outside for 0
 
@@ -34,13 +36,20 @@ def denoisers() -> dict[str, list[Method]]:
 
 
 def upsamplers() -> dict[str, list[Method]]:
-    """Interpolations of OpenCV to twice the size; none if it isn't installed."""
-    if not find_spec("cv2"):
-        return {}
-    import cv2
+    """``pkn.upsample`` in one step, also after ``pkn.denoise``; interpolations of OpenCV, one after that too."""
+    methods = {
+        "one step": [Method("one step", lambda given, truth: _in_one_step(given))],
+        "denoised": [Method("denoised, one step", lambda given, truth: _in_one_step(_denoised(given)))],
+    }
+    if find_spec("cv2"):
+        import cv2
 
-    kinds = {"Lanczos": cv2.INTER_LANCZOS4, "bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}
-    return {name: [Method(f"{name} (OpenCV)", partial(_resized, kind=kind))] for name, kind in kinds.items()}
+        kinds = {"Lanczos": cv2.INTER_LANCZOS4, "bicubic": cv2.INTER_CUBIC, "bilinear": cv2.INTER_LINEAR}
+        for name, kind in kinds.items():
+            methods[name] = [Method(f"{name} (OpenCV)", partial(_resized, kind=kind))]
+        name = "denoised, bicubic"
+        methods[name] = [Method(name, lambda given, truth: _resized(_denoised(given), truth, cv2.INTER_CUBIC))]
+    return methods
 
 
 def deconvolvers() -> dict[str, list[Method]]:
@@ -61,6 +70,14 @@ def deconvolvers() -> dict[str, list[Method]]:
             for a, b in pairs
         ]
     return methods
+
+
+def _denoised(given: np.ndarray) -> np.ndarray:
+    return np.asarray(denoise(given, channel_axis=axis_of(given)))
+
+
+def _in_one_step(given: np.ndarray) -> np.ndarray:
+    return upsample(given, denoiser=None, channel_axis=axis_of(given))
 
 
 def _wavelet(given: np.ndarray, truth: GroundTruth) -> np.ndarray:

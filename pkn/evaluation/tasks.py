@@ -71,7 +71,8 @@ def make_task(task: str, noise: tuple[float, ...] = NOISE_LEVELS) -> Task:
         ]
         return Task(cases, denoise, baselines.denoisers())
     if task == "upsample":
-        cases = [Case(f"x2, noise {level}", level / 255, partial(_halve, sigma=level / 255), 2) for level in (0, 10)]
+        levels = (0, 5, 10, 25, 50)
+        cases = [Case(f"x2, noise {level}", level / 255, partial(_halve, sigma=level / 255), 2) for level in levels]
         return Task(cases, partial(upsample, scale=2), baselines.upsamplers())
     if task == "deconvolve":
         return Task([Case("blurred", 0.0, _blur)], deconvolve, baselines.deconvolvers())

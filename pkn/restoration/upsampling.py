@@ -1,4 +1,4 @@
-"""Upsampling by anisotropic Gaussians, whose shape a network predicts for every pixel."""
+"""Upsampling by anisotropic Gaussians, whose shape a network predicts for every pixel, of an image partly denoised."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,12 +6,20 @@ from typing import Any
 import numpy as np
 
 from pkn.filters import AnisotropicUpsampling
-from pkn.filters.arrays import check_dtype
+from pkn.filters.arrays import check_dtype, check_image, planar, target_dtype
 from pkn.filters.upsampling import check_scale
+from pkn.pretrained import find_net
+from pkn.restoration.arguments import known_noise
+from pkn.restoration.denoising import DEFAULT_NET as DENOISER
 from pkn.restoration.denoising import predict_maps
+from pkn.restoration.first_stage import Shares, partly_denoised
+from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.parameter_maps import ParameterMaps
 
 DEFAULT_NET = "upsample"
+# On photographs of train/bsds432 with white noise of 1 to 50/255 this is within 0.05 dB of the best shares and levels
+# found for each noise level by itself.
+SHARES = Shares(half=6 / 255, left=10 / 255)
 
 
 def upsample(
@@ -21,14 +29,18 @@ def upsample(
     scale: Any = 2,
     strength: Any = 1.0,
     sigma: Any = None,
+    noise: NoiseProfile | None = None,
+    denoiser: Any = DENOISER,
     channel_axis: int | None = None,
     mask: Any = None,
     dtype: Any = None,
 ) -> np.ndarray:
-    """Enlarge an image, and denoise it in the same step.
+    """Enlarge an image, and denoise it.
 
-    The result is bit-identical to ``upsampling_maps(image, net, scale=scale, ...).apply(image, ...)``, with
-    :func:`pkn.restoration.upsampling.upsampling_maps`. Coordinates are those of the pixels' centres, as for
+    The more noise, the more of it is taken before (:func:`pkn.restoration.first_stage.partly_denoised`), and the less
+    is left to the kernels that enlarge: the result is bit-identical to
+    ``upsampling_maps(given, net, scale=scale, sigma=left, ...).apply(given, ...)`` with ``given, left =
+    partly_denoised(image, SHARES, ...)``. Coordinates are those of the pixels' centres, as for
     ``skimage.transform.rescale`` and ``cv2.resize``.
 
     Parameters
@@ -42,8 +54,12 @@ def upsample(
         trained at 2; a kernel's shape, in input pixels, serves any scale.
     strength : float or array of shape (H, W)
         1 is what the network predicts, larger values smooth more, and 0 is nearest-neighbour interpolation.
-    sigma, channel_axis, mask, dtype
-        As in :func:`pkn.denoise`.
+    denoiser : str, path or MapNet, optional
+        The network that takes noise before. None leaves all to the kernels that enlarge, which know white noise alone:
+        a single filter, whose maps are ``upsampling_maps(image, ...)``.
+    sigma, noise, channel_axis, mask, dtype
+        As in :func:`pkn.denoise`. Where neither ``sigma`` nor ``noise`` is given, noise counts as white in how much of
+        it is taken before: give a camera's, ``noise=pkn.estimate_noise(image, ...)``.
 
     Returns
     -------
@@ -68,10 +84,15 @@ def upsample(
     True
     """
     check_dtype(dtype)
-    maps = upsampling_maps(
-        image, net, scale=scale, strength=strength, sigma=sigma, channel_axis=channel_axis, mask=mask
-    )
-    return maps.apply(image, mask=mask, dtype=dtype)
+    check_scale(scale)
+    _filter_of(net, image, channel_axis)  # before the work
+    options = {"strength": strength, "channel_axis": channel_axis, "mask": mask}
+    own = target_dtype(dtype, np.asarray(image).dtype)
+    given, left = image, known_noise(sigma, noise)
+    if denoiser is not None:
+        given, left = partly_denoised(image, SHARES, denoiser, sigma=sigma, noise=noise, **options)
+    known = {"noise" if isinstance(left, NoiseProfile) else "sigma": left}
+    return upsampling_maps(given, net, scale=scale, **known, **options).apply(given, mask=mask, dtype=own)
 
 
 def upsampling_maps(image: Any, net: Any = DEFAULT_NET, *, scale: Any = 2, **options: Any) -> ParameterMaps:
@@ -89,8 +110,15 @@ def upsampling_maps(image: Any, net: Any = DEFAULT_NET, *, scale: Any = 2, **opt
         Naming the argument, what came, and what is expected.
     """
     scale = check_scale(scale)
+    flt = _filter_of(net, image, options.get("channel_axis"))
     maps = predict_maps(image, net, **options)
-    if not isinstance(maps.filter, AnisotropicUpsampling):
-        name = type(maps.filter).__name__
+    return ParameterMaps(replace(flt, scale=scale), dict(maps), maps.channel_axis, maps.provenance)
+
+
+def _filter_of(net: Any, image: Any, channel_axis: int | None) -> AnisotropicUpsampling:
+    """The filter of a network for the image, if it enlarges it."""
+    flt = find_net(net, planar(check_image(image, channel_axis), channel_axis).shape[0]).filter
+    if not isinstance(flt, AnisotropicUpsampling):
+        name = type(flt).__name__
         raise ValueError(f"net is {net!r}, of the filter {name}; expected a network of AnisotropicUpsampling")
-    return ParameterMaps(replace(maps.filter, scale=scale), dict(maps), maps.channel_axis, maps.provenance)
+    return flt

@@ -13,7 +13,7 @@ import pkn
 from pkn.filters import IsotropicGaussian, Reblur
 from pkn.io.images import ImageFile, read_image, write_image
 from pkn.nets import MapNet
-from pkn.restoration.deconvolution import _suppress_halo, reblur_maps
+from pkn.restoration.deconvolution import _suppress_halo, prepared, reblur_maps
 from pkn.restoration.parameter_maps import weight_facts
 
 SHARP = data.camera()[100:260, 150:330] / np.float32(255)
@@ -144,9 +144,11 @@ def test_strength_and_maps():
     blurred = degrade(SHARP, 1.2, 0.01)
     np.testing.assert_array_equal(pkn.deconvolve(blurred, blur=1.2, strength=0), blurred)
     np.testing.assert_array_equal(pkn.deconvolve(blurred, blur=1.2, strength=0, alpha=2), blurred)
-    full = pkn.deconvolve(blurred, blur=1.2)
+    near = pkn.deconvolve(blurred, blur=1.2, strength=0.5)
+    assert np.std(near - blurred) < np.std(pkn.deconvolve(blurred, blur=1.2) - blurred)
+    full = pkn.deconvolve(blurred, blur=1.2, denoiser=None)
     part = np.linspace(0, 1, SHARP.shape[1], dtype=np.float32) * np.ones(SHARP.shape, np.float32)
-    mixed = pkn.deconvolve(blurred, blur=1.2, strength=part)
+    mixed = pkn.deconvolve(blurred, blur=1.2, strength=part, denoiser=None)
     np.testing.assert_allclose(mixed, blurred + part * (full - blurred), rtol=0, atol=1e-5)
     maps = reblur_maps(blurred, 1.2)
     np.testing.assert_array_equal(maps.apply(blurred), full)
@@ -162,9 +164,28 @@ def test_a_network_sets_the_maps():
     torch.manual_seed(0)
     net = MapNet(Reblur(2), 1, width=4, depth=1)
     blurred = degrade(SHARP, 1.2, 0.01)
-    out = pkn.deconvolve(blurred, net, strength=0.5, sigma=0.01)
+    out = pkn.deconvolve(blurred, net, strength=0.5, sigma=0.01, denoiser=None)
     np.testing.assert_array_equal(out, pkn.predict_maps(blurred, net, strength=0.5, sigma=0.01).apply(blurred))
     assert np.abs(out - blurred).max() > 1e-3
+
+
+@pytest.mark.parametrize("blur", [None, 1.2, "estimate"])
+@pytest.mark.parametrize("options", [{}, {"sigma": 0.02}, {"strength": 0.7}], ids=str)
+def test_two_steps_are_the_two_that_the_docs_name(blur, options):
+    blurred = degrade(SHARP, 1.2, 0.02)
+    given, left = prepared(blurred, blur, **options)
+    rest = {"strength": options.get("strength", 1.0), "sigma": left}
+    maps = reblur_maps(given, blur, **rest) if blur else pkn.predict_maps(given, "reblur", **rest)
+    np.testing.assert_array_equal(pkn.deconvolve(blurred, blur=blur, **options), maps.apply(given))
+
+
+@pytest.mark.parametrize("blur", [None, 1.2, "estimate"])
+@pytest.mark.parametrize(("noise", "better"), [(2, -0.1), (5, 0.2), (20, 1.0)])
+def test_noise_is_taken_before_sharpening(blur, noise, better):
+    sharp = data.camera()[100:300, 100:300] / 255
+    blurred = gaussian_filter(sharp, 1.2) + noise / 255 * np.random.default_rng(0).standard_normal(sharp.shape)
+    ours, alone = (gain(pkn.deconvolve(blurred, blur=blur, **how), blurred, sharp) for how in ({}, {"denoiser": None}))
+    assert ours > alone + better - 0.3 * (blur is not None)
 
 
 BAD = [

@@ -14,6 +14,8 @@ from pkn.filters import AnisotropicGaussian, AnisotropicUpsampling, Reblur, Rebl
 from pkn.filters.engine.borders import MODES
 from pkn.nets import MapNet, apply_filter
 from pkn.nets.autograd import reference
+from pkn.restoration.first_stage import partly_denoised
+from pkn.restoration.upsampling import SHARES, upsampling_maps
 
 SCALES = [1, 2, 3, 1.5, 2.7, (1, 3), (2.5, 1.25), 8]
 NARROW, WIDE = {"kx": 3.0, "ky": 3.0, "rho": 0.0}, {"kx": 0.6, "ky": 0.6, "rho": 0.0}
@@ -181,6 +183,54 @@ def test_bundled_network_beats_interpolation_on_a_noisy_photograph():
     ours, theirs = pkn.upsample(noisy), cv2.resize(noisy, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     errors = [np.mean((out - clean) ** 2) for out in (ours, theirs)]
     assert 10 * np.log10(errors[1] / errors[0]) > 1.5
+
+
+def noisy_photograph(level):
+    clean = data.camera()[100:400, 100:400] / np.float32(255)
+    small = clean.reshape(150, 2, 150, 2).mean((1, 3))
+    return clean, small + np.float32(level / 255) * np.random.default_rng(0).standard_normal(small.shape, np.float32)
+
+
+@pytest.mark.parametrize("options", [{}, {"sigma": 0.1}, {"strength": 0.5, "sigma": 0.04}], ids=str)
+def test_two_steps_are_the_two_that_the_docs_name(options):
+    _, noisy = noisy_photograph(20)
+    given, left = partly_denoised(noisy, SHARES, **options)
+    maps = upsampling_maps(given, sigma=left, strength=options.get("strength", 1.0))
+    np.testing.assert_array_equal(pkn.upsample(noisy, **options), maps.apply(given))
+    np.testing.assert_array_equal(pkn.upsample(noisy, denoiser=None), upsampling_maps(noisy).apply(noisy))
+
+
+@pytest.mark.parametrize(("level", "gain", "loss"), [(0, 0, 0.3), (5, 0, 0.05), (25, 0.3, 0), (50, 5, 0)])
+def test_best_at_every_noise_level(level, gain, loss):
+    """Beside one step alone, and denoising before either bicubic interpolation or that one step."""
+    clean, noisy = noisy_photograph(level)
+    denoised = pkn.denoise(noisy)
+
+    def psnr(out):
+        return -10 * np.log10(np.mean((out - clean) ** 2))
+
+    ours, one = psnr(pkn.upsample(noisy)), psnr(pkn.upsample(noisy, denoiser=None))
+    bicubic = psnr(cv2.resize(denoised, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
+    assert ours >= one + gain - loss
+    assert ours >= max(bicubic, psnr(pkn.upsample(denoised, denoiser=None))) - max(loss, 0)
+
+
+def test_strength_0_is_the_nearest_neighbour_whatever_the_noise():
+    _, noisy = noisy_photograph(25)
+    np.testing.assert_allclose(pkn.upsample(noisy, strength=0), np.kron(noisy, np.ones((2, 2))), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float64])
+def test_a_noise_map_and_a_mask_go_through_both_steps(kind):
+    _, noisy = noisy_photograph(25)
+    image = noisy if kind == np.float64 else (noisy.clip(0, 1) * np.iinfo(kind).max).astype(kind)
+    mask = np.ones(image.shape, bool)
+    mask[20:60, 30:50] = False
+    out = pkn.upsample(image.astype(kind), sigma=np.full(image.shape, 25 / 255), mask=mask, dtype="same")
+    assert out.dtype == kind
+    damaged = np.where(mask, image, image.max()).astype(kind)
+    again = pkn.upsample(damaged, sigma=np.full(image.shape, 25 / 255), mask=mask, dtype="same")
+    np.testing.assert_array_equal(out, again)
 
 
 def test_command(tmp_path):
