@@ -41,7 +41,7 @@ class Design(NamedTuple):
 
 
 def wiener_design(
-    covariance: np.ndarray, sigma: float, spectrum: Spectrum, radius: int, likely: Sequence[float] = (1.0,)
+    covariance: np.ndarray, sigma: float, spectrum: Spectrum, radius: int, likely: Sequence[np.ndarray] = ()
 ) -> Design:
     """The reblur p(K) with the least mean squared error E |p(K) (H x + n) - x|^2.
 
@@ -60,15 +60,15 @@ def wiener_design(
         Of the image; see :func:`fit_spectrum`.
     radius : int
         Of K's window in pixels.
-    likely : sequence of float
-        Factors of the blur's width, for a blur that isn't known exactly: the mean of their errors is minimised.
+    likely : sequence of arrays of shape (2, 2)
+        Covariances that a blur which isn't known exactly may have: the mean of their errors is minimised.
 
     Returns
     -------
     Design
     """
     signal = spectrum.power()
-    blurs = [transfer(factor**2 * covariance, BLUR_RADII * radius) for factor in likely]
+    blurs = [transfer(each, BLUR_RADII * radius) for each in likely or (covariance,)]
     weight = 1 / len(blurs) ** 0.5
     target = np.concatenate(
         [np.sqrt(signal) * (1 - h) * weight for h in blurs] + [np.full_like(signal, -sigma)]

@@ -1,6 +1,4 @@
-"""Estimates of blur agree with the published model, and with the blur that was applied."""
-
-import math
+"""Estimates of blur agree with the blur that was applied."""
 
 import numpy as np
 import pytest
@@ -20,22 +18,33 @@ def disc(size=160, radius=50):
     return np.clip(radius - np.hypot(rows, columns) + 0.5, 0, 1)
 
 
-def published(blur):
-    """The published model, sigma^2 = c^2 / f^2 - b^2, at an ideal edge: f is a Gaussian's integral over two pixels."""
-    f = 0.5 * math.erf(1 / (blur * math.sqrt(2)))
-    return math.sqrt(0.352**2 / f**2 - 0.768**2)
+@pytest.mark.parametrize("contrast", [1.0, 0.02])
+@pytest.mark.parametrize("blur", [0.5, 1.0, 2.0, 3.0])
+def test_blur_is_estimated_whatever_the_contrast(blur, contrast):
+    estimated = np.sqrt(np.linalg.eigvalsh(pkn.estimate_blur(contrast * gaussian_filter(disc(), blur))))
+    np.testing.assert_allclose(estimated, blur, rtol=0.04 if blur >= 1 else 0.2)  # half a pixel is undersampled
 
 
-@pytest.mark.parametrize("blur", [1.0, 2.0, 3.0])
-def test_blur_is_estimated(blur):
-    estimated = np.sqrt(np.linalg.eigvalsh(pkn.estimate_blur(gaussian_filter(disc(), blur))))
-    np.testing.assert_allclose(estimated, published(math.sqrt(blur**2 + 1 / 12)), rtol=0.08)
-
-
+@pytest.mark.parametrize("picture", ["camera", "moon", "coins"])
 @pytest.mark.parametrize("blur", [0.8, 1.5, 2.5])
-def test_blur_of_a_photograph_is_estimated_roughly(blur):
-    estimated = np.sqrt(np.linalg.eigvalsh(pkn.estimate_blur(degrade(data.camera() / np.float32(255), blur, 3 / 255))))
-    np.testing.assert_allclose(estimated, blur, rtol=0.4)
+def test_blur_of_a_photograph_is_estimated_roughly(picture, blur):
+    """The moon is soft itself, and of little contrast."""
+    sharp = getattr(data, picture)() / np.float32(255)
+    own, estimated = (np.linalg.eigvalsh(pkn.estimate_blur(degrade(sharp, b, 1 / 255))) for b in (0, blur))
+    np.testing.assert_allclose(np.sqrt(estimated), np.sqrt(blur**2 + own), rtol=0.25)
+
+
+@pytest.mark.parametrize("picture", ["camera", "astronaut"])
+def test_sharp_photographs_are_recognised(picture):
+    sharp = getattr(data, picture)() / 255
+    covariance = pkn.estimate_blur(sharp, channel_axis=-1 if sharp.ndim == 3 else None)
+    assert np.sqrt(np.linalg.eigvalsh(covariance)).max() < 0.65
+
+
+@pytest.mark.parametrize("noise", [3, 10])
+def test_noise_does_not_look_sharp(noise):
+    noisy = degrade(data.camera() / np.float32(255), 1.5, noise / 255)
+    assert 0.9 < np.sqrt(np.linalg.eigvalsh(pkn.estimate_blur(noisy))).min() < 1.7
 
 
 @pytest.mark.parametrize("angle", [0, 30, 60, 90, 120, 150])
@@ -46,7 +55,7 @@ def test_the_direction_of_blur_is_estimated(angle):
     waves = np.stack(np.meshgrid(f, f, indexing="ij"), -1)
     h = np.exp(-2 * np.pi**2 * np.einsum("...i,ij,...j", waves, covariance, waves))
     variances, axes = np.linalg.eigh(pkn.estimate_blur(np.fft.ifft2(np.fft.fft2(disc()) * h).real))
-    np.testing.assert_allclose(np.sqrt(variances), [published(1), published(3)], rtol=0.15)
+    np.testing.assert_allclose(np.sqrt(variances), [1, 3], rtol=0.1)
     assert abs(axes[:, 1] @ axis) > np.cos(np.radians(8))
 
 
@@ -64,6 +73,6 @@ def test_estimates_ignore_what_is_missing():
     damaged, mask = image.copy(), np.ones(image.shape, bool)
     damaged[2, 3] = np.nan
     damaged[-5:, -5:], mask[-5:, -5:] = np.random.default_rng(0).random((5, 5)) * 9, False
-    np.testing.assert_array_equal(pkn.estimate_blur(damaged, mask=mask), expected)
+    np.testing.assert_allclose(pkn.estimate_blur(damaged, mask=mask), expected, rtol=0.02, atol=0.03)
     colour = np.stack([image] * 3)
     np.testing.assert_allclose(pkn.estimate_blur(colour, channel_axis=0), expected, rtol=1e-6)
