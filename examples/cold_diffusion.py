@@ -23,15 +23,15 @@ NUMBER = 6
 
 
 def enlarged(digit: np.ndarray) -> np.ndarray:
-    """An 8 x 8 digit, 0 ... 16, as MNIST has them: 20 x 20 in a dark frame of 4."""
-    image = Image.fromarray((digit * 255 / 16).astype(np.uint8)).resize((20, 20), Image.Resampling.BICUBIC)
-    return np.pad(np.asarray(image), 4)[..., None]
+    """An 8 x 8 digit, 0 ... 16, as the network knows them: 22 x 22 in a dark frame of 5."""
+    image = Image.fromarray((digit * 255 / 16).astype(np.uint8)).resize((22, 22), Image.Resampling.BICUBIC)
+    return np.pad(np.asarray(image), 5)[..., None]
 
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else "cold")
 folder.mkdir(exist_ok=True)
 if len(sys.argv) > 2:
-    test = read_set(sys.argv[2], channels=1).held_out
+    test = read_set(sys.argv[2], channels=1, size=32).held_out
     digits = test[:: len(test) // NUMBER][:NUMBER]
 else:
     digits = np.stack([enlarged(digit) for digit in load_digits().images[:NUMBER]])

@@ -1,5 +1,6 @@
 """What the commands share that sample wavelet models."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ OPTIONS = (
     click.option("--n", "-n", default=16, show_default=True, help="Number of images."),
     click.option("--field", default=13, show_default=True, help="Receptive field of details' networks, px."),
     click.option("--rng", default=0, show_default=True, help="Seed."),
-    click.option("--half", is_flag=True, help="Compute the networks in bfloat16."),
+    click.option(
+        "--beta", type=click.FloatRange(0, 1), help="Of details: 1 adds no noise, 0 all of it; 0.1 by default."
+    ),
+    click.option("--stop", type=click.FloatRange(0), help="Noise over details' deviation to stop at; 0.01 by default."),
+    click.option("--notebook", is_flag=True, help="Details as in the authors' notebook: --beta 1 --stop 0.05."),
+    click.option("--half", is_flag=True, help="Compute the networks in bfloat16, but for the finest scale."),
     click.option(
         "--threads", type=click.IntRange(min=1), default=2, show_default=True, help="Batches at a time, a core each."
     ),
@@ -24,6 +30,14 @@ def sampling_options(function: Any) -> Any:
     for option in reversed(OPTIONS):
         function = option(function)
     return function
+
+
+def details_of(beta: float | None, stop: float | None, notebook: bool) -> Any:
+    """Settings of the details."""
+    from pkn.wavelets.sampling import DETAILS, NOTEBOOK_DETAILS
+
+    given: dict[str, Any] = {name: value for name, value in (("beta", beta), ("sigma_last", stop)) if value is not None}
+    return replace(NOTEBOOK_DETAILS if notebook else DETAILS, **given)
 
 
 def find_model(weights: Path, field: int) -> Any:

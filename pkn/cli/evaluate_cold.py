@@ -1,6 +1,7 @@
 """``pkn evaluate-cold``."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ COLUMNS = ["", "Fréchet distance", "SSIM", "RMSE"]
 @click.option("--steps", type=COUNT, help="Of the sampler; by default as many as the degradation has.")
 @click.option("--threads", type=COUNT, default=2, show_default=True, help="Batches at a time, each on one core.")
 @click.option("--half", is_flag=True, help="Compute in bfloat16 where that is safe.")
+@click.option("--eight-bits", is_flag=True, help="Round degraded images to 256 values, as files hold them.")
 @click.option("--generate", is_flag=True, help="Rather draw N images from nothing, with and without broken symmetry.")
 def command(models: tuple[str, ...], data: Path, others: Path | None, features: str, n: int, **given: Any) -> None:
     """Measure cold restorers on images that they never saw: test images if DATA has any, or every tenth.
@@ -50,8 +52,9 @@ def command(models: tuple[str, ...], data: Path, others: Path | None, features: 
         model = replace(find_cold_model(name, others), half=given["half"])
         if _shape(model) != (size, channels):
             raise ValueError(f"'{name}' is for images of {_shape(model)} px and channels; expected {(size, channels)}")
-        measure = generation_scores if given["generate"] else scores
-        rows = measure(model, chosen, space, steps=given["steps"], threads=given["threads"])
+        options = {"steps": given["steps"], "threads": given["threads"]}
+        measure = generation_scores if given["generate"] else partial(scores, eight_bits=given["eight_bits"])
+        rows: Any = measure(model, chosen, space, **options)
         print_table(Path(name).stem, COLUMNS[:2] if given["generate"] else COLUMNS, rows)
 
 

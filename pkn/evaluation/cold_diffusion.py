@@ -28,7 +28,13 @@ class Score(NamedTuple):
 
 
 def scores(
-    model: ColdModel, images: np.ndarray, embed: Embed, *, steps: int | None = None, threads: int = 1
+    model: ColdModel,
+    images: np.ndarray,
+    embed: Embed,
+    *,
+    steps: int | None = None,
+    threads: int = 1,
+    eight_bits: bool = False,
 ) -> Iterator[Score]:
     """Scores of images (N, H, W, C), uint8: degraded, restored directly, by Algorithm 2, by Algorithm 1, ..."""
     clean = to_tensor(images)
@@ -39,7 +45,7 @@ def scores(
     ways[f"Algorithm 1, {steps} steps"] = ("algorithm_1", steps)
     if hasattr(model.degradation, "mixture"):
         ways["noise estimated"] = ("estimated", steps)
-    restored = restorations(model, clean, list(ways.values()), threads=threads)
+    restored = restorations(model, clean, list(ways.values()), threads=threads, eight_bits=eight_bits)
     truth = to_pictures(clean)
     for way, result in zip(["degraded", *ways], restored, strict=True):
         clipped = result.clamp(-1, 1)

@@ -101,6 +101,7 @@ def restorations(
     *,
     rng: int = 0,
     threads: int = 1,
+    eight_bits: bool = False,
 ) -> list[Tensor]:
     """Degrade images to T and restore them.
 
@@ -115,6 +116,8 @@ def restorations(
         Seed of the degradation.
     threads : int
         Batches at a time.
+    eight_bits : bool
+        Whether the images at T are rounded to 256 values, as image files hold them.
 
     Returns
     -------
@@ -126,6 +129,7 @@ def restorations(
     def process(number: int, batch: Tensor) -> list[Tensor]:
         degrade = model.degradation.sample(batch, batch_generator(rng, number))
         x = degrade(batch, model.degradation.steps)
+        x = ((x + 1) * 127.5).round() / 127.5 - 1 if eight_bits else x
         return [x, *(_last(model, x, degrade, algorithm=algorithm, steps=steps) for algorithm, steps in ways)]
 
     batches = in_batches(process, threads, count(), torch.split(clean, BATCH))

@@ -18,6 +18,7 @@ from pkn.sampling.batching import Callback, silent, standard_normal
 
 Direction = Callable[..., Tensor]  # (y (N, ...), *conditions (N, ...)) -> -f(y)
 DIVERGED = 1.5  # times sigma_0 (published)
+PATIENCE = 25  # steps
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class ImplicitPriorSettings:
         is not.
     most : int
         Steps after which a chain is given up.
+    fallback : float
+        Networks may never estimate as little noise as ``sigma_last``. Of a chain that gets no further for 25 steps, or
+        is given up, the state with the least noise is kept, if that is at most this, in the units of the images.
 
     Raises
     ------
@@ -61,6 +65,7 @@ class ImplicitPriorSettings:
     growing: bool = True
     relative: bool = True
     most: int = 20_000
+    fallback: float = 0.0
 
     def __post_init__(self) -> None:
         for name, valid, expected in (
@@ -68,6 +73,7 @@ class ImplicitPriorSettings:
             ("beta", 0 <= self.beta <= 1, "0 to 1"),
             ("sigma_0", 0 < self.sigma_0 < float("inf"), "above 0"),
             ("sigma_last", 0 < self.sigma_last < float("inf"), "above 0"),
+            ("fallback", 0 <= self.fallback < float("inf"), "0 or more"),
         ):
             if not valid:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected {expected}")
@@ -159,14 +165,21 @@ def sample_implicit_prior(
     """
     a = settings or ImplicitPriorSettings()
     result, chains, going = _empty_result(y), torch.arange(len(y)), list(rngs)
+    best, least, since = y, torch.full((len(y),), torch.inf), torch.zeros(len(y))
     for t in range(1, a.most + 1):
         d = direction(y, *given)
         sigma_t = d.flatten(1).square().mean(1).sqrt()
-        arrived = a.arrived(y, sigma_t)
-        _store(result, chains, torch.where(_broadcast(arrived, y), y + d, y), sigma_t, t, arrived)
-        on = ~arrived & (sigma_t <= DIVERGED * a.sigma_0)
+        arrived, lost = a.arrived(y, sigma_t), ~(sigma_t <= DIVERGED * a.sigma_0)  # NaN is lost
+        if a.fallback:
+            better = sigma_t < least
+            best, least = torch.where(_broadcast(better, y), y + d, best), torch.minimum(sigma_t, least)
+            since = torch.where(better, 0, since + 1)
+        settled = ~arrived & (least <= a.fallback) & ((since >= PATIENCE) | lost | (t == a.most))
+        images = torch.where(_broadcast(arrived, y), y + d, torch.where(_broadcast(settled, y), best, y))
+        _store(result, chains, images, torch.where(settled, least, sigma_t), t, arrived | settled)
+        on = ~(arrived | settled | lost)
         if not on.all():
-            y, d, sigma_t, chains = y[on], d[on], sigma_t[on], chains[on]
+            y, d, sigma_t, chains, best, least, since = (x[on] for x in (y, d, sigma_t, chains, best, least, since))
             given, going = [condition[on] for condition in given], [going[i] for i in on.nonzero()[:, 0].tolist()]
         if not going:
             break

@@ -31,5 +31,9 @@ def inference_net(net: Any, half: bool = False) -> Callable[[Tensor], Tensor]:
 
 
 def inference_model(model: WaveletModel, half: bool = False) -> WaveletModel:
-    """The model with each of its networks as :func:`inference_net` prepares it."""
-    return WaveletModel(inference_net(model.low, half), [inference_net(net, half) for net in model.details])
+    """The model with each of its networks as :func:`inference_net` prepares it.
+
+    The finest scale is computed in float32 always: in bfloat16 its network leaves grain.
+    """
+    details = [inference_net(net, half and scale > 0) for scale, net in enumerate(model.details)]
+    return WaveletModel(inference_net(model.low, half), details)

@@ -26,10 +26,11 @@ from pkn.wavelets.models import WaveletModel, find_wavelet_model
 
 LOW = ImplicitPriorSettings()
 PUBLISHED_LOW = ImplicitPriorSettings(growing=False)  # 30 times as many steps; more varied and rougher
-# Details have such small deviations that the published stop, 0.01 of these, is about 0.0001. Most of the networks never
-# estimate less noise than 0.0002 to 0.0014, and then more and more again, in bfloat16 earlier than in float32. This is
-# half a grey value of 256.
-DETAILS = ImplicitPriorSettings(relative=False, sigma_last=0.002, most=2000)
+# Most of the networks never estimate less noise than 0.0002 to 0.0014, and then more and more again: where the
+# published stop, 0.01 of the details' deviation, isn't reached, the least noise counts if it is half a grey value at most.
+DETAILS = ImplicitPriorSettings(most=2000, fallback=0.002)
+# As in the authors' notebook: no noise is added (so all details are the likeliest ones), and it stops early.
+NOTEBOOK_DETAILS = ImplicitPriorSettings(beta=1.0, sigma_last=0.05, most=2000, fallback=0.002)
 BRIGHTEST = 0.8  # low-passes are stretched to 0 ... 0.8 (published): their network draws faces of any contrast
 SIZE = 160  # px, of the images that the published networks were trained on
 
@@ -74,7 +75,7 @@ def wavelet_sample(model: Any, n: int = 16, **options: Any) -> np.ndarray:
     rng : None, int or numpy.random.Generator
         The same number gives the same images, to rounding; an image doesn't depend on ``n``.
     half : bool
-        Whether the networks compute in bfloat16.
+        Whether the networks compute in bfloat16, but for the finest scale's.
     threads : int
         Batches at a time, each on one core with ``torch.set_num_threads(1)``.
     low, details : ImplicitPriorSettings

@@ -79,6 +79,15 @@ def test_algorithm_2_forgives_any_restorer_on_a_straight_way():
     assert float((algorithm_1 - grey).abs().max()) > 0.5
 
 
+def test_eight_bits_are_256_values():
+    x = noise()
+    model = ColdModel(Known(x), Desaturation(5))
+    exact, rounded = (restorations(model, x, [], eight_bits=eight)[0] for eight in (False, True))
+    levels = (rounded + 1) * 127.5
+    torch.testing.assert_close(levels, levels.round(), rtol=0, atol=1e-4)
+    assert 0 < float((rounded - exact).abs().max()) <= 1 / 255 + 1e-6
+
+
 def test_estimated_noise_is_ddim():
     """With a perfect restorer, the noise estimated is the noise that was mixed in: the state stays on its path."""
     x, degradation = noise(), Noise(8)

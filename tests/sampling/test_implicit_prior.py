@@ -1,6 +1,7 @@
 """Algorithm 1: its step computed by hand, its distribution where theory knows it, and its stops."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -112,6 +113,33 @@ def test_stops():
     assert 0.04 < float(paper.sigma) <= 0.05
     assert 0 < float(code.sigma) <= 0.01 * 0.11
     assert paper.steps < code.steps
+
+
+def test_the_state_of_least_noise_is_kept_where_less_is_never_found():
+    """A network that never finds less noise than 0.001, and then more again, as those of details do."""
+    count = 0
+
+    def direction(y):
+        nonlocal count
+        count += 1
+        return 0.5 - y + (0.001 + 1e-5 * count) * torch.sign(y - 0.5)
+
+    y = torch.from_numpy(np.random.default_rng(1).standard_normal((2, 1, 8, 8))).float()
+    settings = ImplicitPriorSettings(h0=0.1, beta=1.0, relative=False, sigma_last=1e-6, most=400)
+
+    def sample(fallback):
+        nonlocal count
+        count = 0
+        rngs = np.random.default_rng(0).spawn(2)
+        return sample_implicit_prior(direction, y, rngs, replace(settings, fallback=fallback))
+
+    assert not sample(0.0).converged.any()
+    assert not sample(1e-7).converged.any()
+    kept = sample(0.002)
+    assert kept.converged.all()
+    assert float(kept.sigma.max()) < 0.002
+    assert int(kept.steps.max()) < 400
+    torch.testing.assert_close(kept.images, torch.full_like(y, 0.5), rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize(
