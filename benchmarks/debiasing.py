@@ -57,7 +57,7 @@ METHODS = {
     "`any-noise`, the default": learned("any-noise", 1.0),
     "the same, strength 2": learned("any-noise", 2.0),
     "isotropic Gaussian, as its network sets it": learned("isotropic-gaussian", 1.0),
-    "the same, strength 2 ": learned("isotropic-gaussian", 2.0),
+    "isotropic Gaussian, strength 2": learned("isotropic-gaussian", 2.0),
     **{f"isotropic Gaussian, {width:g} px for all pixels": constant(width) for width in WIDTHS},
 }
 

@@ -27,7 +27,7 @@ from pkn.wavelets.models import WaveletModel, find_wavelet_model
 LOW = ImplicitPriorSettings()
 PUBLISHED_LOW = ImplicitPriorSettings(growing=False)  # 30 times as many steps; more varied and rougher
 # Most of the networks never estimate less noise than 0.0002 to 0.0014, and then more and more again: where the
-# published stop, 0.01 of the details' deviation, isn't reached, the least noise counts if it is half a grey value at most.
+# published stop, 0.01 of the details' deviation, isn't reached, the least noise counts, if half a grey value at most.
 DETAILS = ImplicitPriorSettings(most=2000, fallback=0.002)
 # As in the authors' notebook: no noise is added (so all details are the likeliest ones), and it stops early.
 NOTEBOOK_DETAILS = ImplicitPriorSettings(beta=1.0, sigma_last=0.05, most=2000, fallback=0.002)
