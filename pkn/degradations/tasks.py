@@ -18,7 +18,7 @@ from pkn.degradations.sample import Sample
 
 REGULARIZATION = 2 / 255  # of noise levels, so that no baseline error is 0
 BLUR_RADIUS = 8  # pixels
-SHARP = 0.2  # share of the images that aren't blurred
+SHARP = 0.1  # share of the images that aren't blurred
 
 
 class Denoise:
@@ -48,7 +48,7 @@ class Denoise:
 class Deblur:
     """A Gaussian blur of 0.3 to 2.5 px along and across a random direction, then white noise of up to 6/255.
 
-    A fifth of the images are left sharp, so that a network learns to recognise them.
+    A tenth of the images are left sharp, so that a network learns to recognise them.
     """
 
     checks: ClassVar[dict[str, dict[str, float]]] = {
