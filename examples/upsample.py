@@ -9,7 +9,8 @@ from skimage import data
 
 import pkn
 from pkn.plotting.maps import plot_sheet, save_figure
-from pkn.restoration.upsampling import upsampling_maps
+from pkn.restoration.first_stage import partly_denoised
+from pkn.restoration.upsampling import SHARES, upsampling_maps
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 large = data.chelsea()[:300, :450] / np.float32(255)
@@ -23,9 +24,10 @@ def psnr(image: np.ndarray) -> str:
 
 for level in (0, 10):
     given = small + np.float32(level / 255) * noise
-    maps = upsampling_maps(given, scale=2, channel_axis=-1)
+    less_noisy, left = partly_denoised(given, SHARES, channel_axis=-1)
+    maps = upsampling_maps(less_noisy, scale=2, sigma=left, channel_axis=-1)
     pictures = {
-        "pkn": maps.apply(given),
+        "pkn": maps.apply(less_noisy),  # the same as pkn.upsample(given, channel_axis=-1)
         "Lanczos": cv2.resize(given, (450, 300), interpolation=cv2.INTER_LANCZOS4),
         "bicubic": cv2.resize(given, (450, 300), interpolation=cv2.INTER_CUBIC),
     }

@@ -43,7 +43,7 @@ SPECTRUM = Spectrum(1e-3, 2.0)
 
 def test_a_blur_that_is_not_sure_is_undone_with_care():
     sure = wiener_design(np.eye(2), 0.01, SPECTRUM, 3)
-    unsure = wiener_design(np.eye(2), 0.01, SPECTRUM, 3, (0.5, 1.0, 1.5))
+    unsure = wiener_design(np.eye(2), 0.01, SPECTRUM, 3, [f**2 * np.eye(2) for f in (0.5, 1.0, 1.5)])
     assert unsure.error > sure.error
     nothing = wiener_design(np.eye(2) * 0.01, 0.0, SPECTRUM, 1)
     assert nothing.error == pytest.approx(0, abs=1e-9)
