@@ -17,12 +17,13 @@ from pkn.filters.arrays import (
     to_planes,
 )
 from pkn.filters.gaussian_parameters import inverse_widths_of
-from pkn.restoration.arguments import check_sigma, check_strength
+from pkn.restoration.arguments import check_sigma, check_strength, fill_gaps
 from pkn.restoration.blur_estimation import estimate_covariance
 from pkn.restoration.compression import compression_error
 from pkn.restoration.denoising import DEFAULT_NET as DENOISER
 from pkn.restoration.denoising import predict_maps
 from pkn.restoration.first_stage import PartlyDenoised, Shares, partly_denoised
+from pkn.restoration.kernel_inverse import check_kernel, undo
 from pkn.restoration.noise_estimation import white_level
 from pkn.restoration.noise_statistics import sample_of, statistics_of
 from pkn.restoration.parameter_maps import ParameterMaps
@@ -81,9 +82,11 @@ def deconvolve(
         carry no weight.
     net : str, path or MapNet
         Used where ``blur`` is None: a bundled name, a ``.safetensors`` file, or a network.
-    blur : number, array of shape (2, 2) or "estimate", optional
+    blur : number, array of shape (2, 2), "estimate" or kernel, optional
         Standard deviation of a Gaussian blur in pixels, 0 to 8; or its covariance in pixels squared, order (row,
-        column); or what :func:`pkn.estimate_blur` finds.
+        column); or what :func:`pkn.estimate_blur` finds. Or any kernel (K, L) with odd sides, such as a motion's, as
+        :func:`scipy.ndimage.convolve` takes it: that is undone by a Wiener filter, and the noise that it leaves by
+        ``denoiser``, which is told how strong it is at each scale. (There are no maps then.)
     strength : float or array of shape (H, W)
         0 is the identity and 1 is all of it, denoising too.
     sigma : float or array of shape (H, W), optional
@@ -132,6 +135,10 @@ def deconvolve(
     check_dtype(dtype)
     plan = _plan_of(alpha, beta, iterations, halo_suppression, blur is None)
     options = {"strength": strength, "channel_axis": channel_axis, "mask": mask}
+    if (kernel := check_kernel(blur)) is not None:
+        if plan.published:
+            raise ValueError("alpha or beta is given with a kernel as blur; expected neither, or a Gaussian blur")
+        return _undone(check_image(image, channel_axis), kernel, sigma, denoiser, dtype=dtype, **options)
     covariance, own = None if blur is None else _check_blur(blur), target_dtype(dtype, np.asarray(image).dtype)
     given, level = prepared(image, blur, None if plan.published else denoiser, sigma=sigma, **options)
     if blur is None:
@@ -145,6 +152,26 @@ def deconvolve(
         result, _ = flt.forward(out, checked_maps, None if valid.all() else valid, keep=False)
         out = _suppress_halo(out[0], result[0])[None] if plan.halo_suppression else result
     return from_planes(out, channel_axis, own, own)
+
+
+def _undone(
+    image: np.ndarray,
+    kernel: np.ndarray,
+    sigma: Any,
+    denoiser: Any,
+    *,
+    strength: Any,
+    channel_axis: int | None,
+    mask: Any,
+    dtype: Any,
+) -> np.ndarray:
+    """:func:`deconvolve` for any given kernel."""
+    planes, valid, strengths = _check(image, channel_axis, mask, strength)
+    level = _noise_level(None, planes, valid, image.dtype) if sigma is None else sigma
+    noise_level = _root_mean_square(check_sigma(level, planes.shape[2:]))
+    filled = planes if valid.all() else fill_gaps(planes, valid).astype(planes.dtype)
+    out = planes + strengths * (undo(filled[0], kernel, noise_level, denoiser)[None] - planes)
+    return from_planes(out, channel_axis, dtype, image.dtype)
 
 
 def prepared(
