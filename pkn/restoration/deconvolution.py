@@ -1,7 +1,7 @@
 """Deconvolution by a reblur filter, whose maps a network predicts, or for a blur that is known or estimated."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -11,19 +11,19 @@ from pkn.filters.arrays import (
     check_dtype,
     check_image,
     check_mask,
-    check_whole_number,
     from_planes,
     target_dtype,
     to_planes,
 )
 from pkn.filters.gaussian_parameters import inverse_widths_of
 from pkn.restoration.arguments import check_sigma, check_strength, fill_gaps
+from pkn.restoration.blur_arguments import NARROWEST, Plan, check_blur, check_kernel, plan_of
 from pkn.restoration.blur_estimation import estimate_covariance
 from pkn.restoration.compression import compression_error
 from pkn.restoration.denoising import DEFAULT_NET as DENOISER
 from pkn.restoration.denoising import predict_maps
 from pkn.restoration.first_stage import PartlyDenoised, Shares, partly_denoised
-from pkn.restoration.kernel_inverse import check_kernel, undo
+from pkn.restoration.kernel_inverse import undo
 from pkn.restoration.noise_estimation import white_level
 from pkn.restoration.noise_statistics import sample_of, statistics_of
 from pkn.restoration.parameter_maps import ParameterMaps
@@ -31,10 +31,6 @@ from pkn.restoration.reblur_design import fit_spectrum, wiener_design
 from pkn.version import __version__
 
 DEFAULT_NET = "reblur"
-ALPHA, BETA = 2.0, 3.0  # published with Polyblur
-LARGEST_COEFFICIENT = 100.0
-NARROWEST, WIDEST = 0.1, 8.0  # px; at 0.1 the weight of a neighbour is e^-50
-MAX_ITERATIONS = 3
 WINDOW = 3  # radius of the window, in standard deviations of the blur
 # px^2, by which an estimated blur's variance may be too large: textures without sharp edges look blurred. With it sharp
 # photographs stay within 32 dB of themselves (24 dB without), and blurred ones lose 0.1 to 0.3 dB.
@@ -133,13 +129,13 @@ def deconvolve(
     [0.046, 0.019]
     """
     check_dtype(dtype)
-    plan = _plan_of(alpha, beta, iterations, halo_suppression, blur is None)
+    plan = plan_of(alpha, beta, iterations, halo_suppression, blur is None)
     options = {"strength": strength, "channel_axis": channel_axis, "mask": mask}
     if (kernel := check_kernel(blur)) is not None:
         if plan.published:
             raise ValueError("alpha or beta is given with a kernel as blur; expected neither, or a Gaussian blur")
         return _undone(check_image(image, channel_axis), kernel, sigma, denoiser, dtype=dtype, **options)
-    covariance, own = None if blur is None else _check_blur(blur), target_dtype(dtype, np.asarray(image).dtype)
+    covariance, own = None if blur is None else check_blur(blur), target_dtype(dtype, np.asarray(image).dtype)
     given, level = prepared(image, blur, None if plan.published else denoiser, sigma=sigma, **options)
     if blur is None:
         return predict_maps(given, net, sigma=level, **options).apply(given, mask=mask, dtype=own)
@@ -236,7 +232,7 @@ def reblur_maps(
     ValueError, TypeError
         Naming the argument, what came, and what is expected.
     """
-    plan, covariance = _plan_of(alpha, beta, 1, None, False), _check_blur(blur)
+    plan, covariance = plan_of(alpha, beta, 1, None, False), check_blur(blur)
     image = check_image(image, channel_axis)
     planes, valid, strengths = _check(image, channel_axis, mask, strength)
     level = _noise_level(None, planes, valid, image.dtype) if sigma is None else sigma
@@ -268,66 +264,8 @@ def _check(image: np.ndarray, channel_axis: int | None, mask: Any, strength: Any
     return planes, valid, strengths
 
 
-class _Plan(NamedTuple):
-    """Polyblur's coefficients (alpha, beta) or None for fitted ones, the number of passes, and halo suppression."""
-
-    published: tuple[float, float] | None
-    iterations: int
-    halo_suppression: bool
-
-
-def _plan_of(alpha: Any, beta: Any, iterations: Any, halo_suppression: Any, by_network: bool) -> _Plan:
-    published = None
-    if alpha is not None or beta is not None:
-        published = _coefficient("alpha", alpha, ALPHA), _coefficient("beta", beta, BETA)
-    if check_whole_number("iterations", iterations) > MAX_ITERATIONS:
-        raise ValueError(f"iterations is {iterations!r}; expected a whole number from 1 to {MAX_ITERATIONS}")
-    if not (halo_suppression is None or isinstance(halo_suppression, bool)):
-        raise TypeError(f"halo_suppression is {halo_suppression!r}; expected True, False or None")
-    if by_network and (published or iterations > 1 or halo_suppression):
-        given = {"alpha": alpha, "beta": beta, "iterations": iterations, "halo_suppression": halo_suppression}
-        raise ValueError(f"blur is None, but {given}; expected a blur, or none of these")
-    if published is None and iterations > 1:
-        raise ValueError(
-            f"iterations is {iterations}; expected 1, or alpha and beta too: fitted coefficients need one pass"
-        )
-    halo = published is not None if halo_suppression is None else halo_suppression
-    return _Plan(published, iterations, halo)
-
-
-def _coefficient(name: str, given: Any, default: float) -> float:
-    value = default if given is None else given
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{name} is {value!r}; expected a number")
-    if not abs(float(value)) <= LARGEST_COEFFICIENT:
-        raise ValueError(f"{name} is {value!r}; expected {-LARGEST_COEFFICIENT:g} to {LARGEST_COEFFICIENT:g}")
-    return float(value)
-
-
-def _check_blur(blur: Any) -> np.ndarray | None:
-    """The covariance (row, column), with standard deviations of at least ``NARROWEST``; None for "estimate"."""
-    if isinstance(blur, str) and blur == "estimate":
-        return None
-    expected = f'a standard deviation of 0 to {WIDEST:g} px, a 2 x 2 covariance (row, column; px^2) or "estimate"'
-    values = np.asarray(blur)
-    if values.dtype.kind not in "fiu":
-        raise TypeError(f"blur is {blur!r}; expected {expected}")
-    if values.shape not in ((), (2, 2)):
-        raise ValueError(f"blur has shape {values.shape}; expected {expected}")
-    if values.ndim == 0 and not 0 <= float(values) <= WIDEST:
-        raise ValueError(f"blur is {blur!r}; expected {expected}")
-    covariance = values.astype(np.float64) if values.ndim else np.eye(2) * float(values) ** 2
-    if not (np.isfinite(covariance).all() and np.allclose(covariance, covariance.T)):
-        raise ValueError(f"blur is {values.tolist()}; expected a symmetric matrix of finite numbers")
-    variances, axes = np.linalg.eigh(covariance)
-    if not -1e-9 <= variances[0] <= variances[1] <= WIDEST**2 * (1 + 1e-9):
-        raise ValueError(f"blur has the variances {variances.tolist()} px^2; expected 0 to {WIDEST**2:g}")
-    checked: np.ndarray = (axes * np.maximum(variances, NARROWEST**2)) @ axes.T
-    return checked
-
-
 def _reblur(
-    planes: np.ndarray, valid: np.ndarray, known: np.ndarray | None, plan: _Plan, sigma: float
+    planes: np.ndarray, valid: np.ndarray, known: np.ndarray | None, plan: Plan, sigma: float
 ) -> tuple[Reblur, dict[str, np.ndarray], np.ndarray]:
     """A filter, its maps (numbers), and the covariance of the blur that it undoes in one pass."""
     blur = estimate_covariance(planes, valid) if known is None else known / plan.iterations

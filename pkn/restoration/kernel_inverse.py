@@ -18,24 +18,6 @@ CONTRAST, CAREFUL = 0.06, 0.005
 SAMPLE = 256  # px a side, of the noise whose levels are measured
 
 
-def check_kernel(blur: Any) -> np.ndarray | None:
-    """The kernel, with sum 1, if ``blur`` is one: an array with odd sides, at least one of 3 or more; else None.
-
-    Raises
-    ------
-    ValueError
-        If its values aren't finite, or their sum isn't above 0.
-    """
-    kernel = np.asarray(blur)
-    odd = kernel.ndim == 2 and all(side % 2 for side in kernel.shape) and kernel.size > 1
-    if not odd or kernel.dtype.kind not in "fiu":
-        return None
-    total = float(kernel.sum(dtype=np.float64))
-    if not (np.isfinite(kernel).all() and total > 0):
-        raise ValueError(f"blur is a kernel with the sum {total:g}; expected finite values with a sum above 0")
-    return np.asarray(kernel, np.float64) / total
-
-
 def undo(planes: np.ndarray, kernel: np.ndarray, sigma: float, denoiser: Any) -> np.ndarray:
     """Undo a convolution with a kernel.
 

@@ -7,7 +7,8 @@ from skimage import data
 from skimage.restoration import richardson_lucy
 
 import pkn
-from pkn.restoration.kernel_inverse import _filtered, _noise_after, check_kernel
+from pkn.restoration.blur_arguments import check_kernel
+from pkn.restoration.kernel_inverse import _filtered, _noise_after
 from pkn.restoration.reblur_design import Spectrum
 
 SHARP = data.camera()[100:260, 120:320] / 255
