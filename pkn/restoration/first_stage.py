@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pkn.filters.arrays import check_image, check_mask, to_planes
+from pkn.pretrained import COLOURS
 from pkn.restoration.arguments import check_sigma, known_noise
 from pkn.restoration.denoising import DEFAULT_NET, denoise
 from pkn.restoration.noise_estimation import profile_of_statistics, white_level
@@ -83,6 +84,11 @@ def partly_denoised(
     """
     image, known, most = check_image(image, channel_axis), known_noise(sigma, noise), np.inf
     planes = to_planes(image, channel_axis)[0]
+    if channel_axis is not None and len(planes) not in COLOURS:  # neither grey nor RGB: each channel by itself
+        options = {"strength": strength, "sigma": sigma, "noise": noise, "mask": mask}
+        parts = [partly_denoised(plane, shares, net, **options) for plane in planes]
+        power = np.mean([np.square(part.sigma) for part in parts], axis=0)
+        return PartlyDenoised(np.stack([part.image for part in parts], axis=channel_axis), np.sqrt(power))
     size, checked = planes.shape[1:], check_mask(mask, *planes.shape[1:])
     sample, sampled = sample_of(planes), None if checked is None else sample_of(checked)[0]
     found = statistics_of(sample, sampled)

@@ -188,6 +188,18 @@ def test_noise_is_taken_before_sharpening(blur, noise, better):
     assert ours > alone + better - 0.3 * (blur is not None)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 4])
+@pytest.mark.parametrize("blur", [1.2, "estimate", np.ones((3, 3))], ids=str)
+def test_any_number_of_channels(channels, blur):
+    blurred = np.stack([degrade(SHARP * part, 1.2, 0.02) for part in np.linspace(1, 0.7, channels)], axis=-1)
+    out = pkn.deconvolve(blurred, blur=blur, channel_axis=-1)
+    assert out.shape == blurred.shape
+    assert np.isfinite(out).all()
+    if channels == 1:
+        alone = pkn.deconvolve(blurred[..., 0], blur=blur)
+        np.testing.assert_allclose(out[..., 0], alone, atol=1e-6)
+
+
 BAD = [
     ({"blur": -1}, ValueError, r"blur is -1; expected a standard deviation of 0 to 8 px"),
     ({"blur": 9.0}, ValueError, r"blur is 9.0; expected"),
