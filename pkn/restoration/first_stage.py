@@ -104,4 +104,7 @@ def partly_denoised(
         return PartlyDenoised(floats, level)
     told = {"noise" if is_profile else "sigma": known}
     denoised = denoise(image, net, strength=strength, channel_axis=channel_axis, mask=mask, **told)
-    return PartlyDenoised(floats + floats.dtype.type(share) * (denoised - floats), left)
+    seen = np.isfinite(floats)
+    mixed = np.where(seen, floats, 0)
+    mixed += floats.dtype.type(share) * np.where(seen, denoised - mixed, 0)
+    return PartlyDenoised(np.where(seen, mixed, floats.dtype.type(np.nan)), left)

@@ -215,6 +215,18 @@ def test_best_at_every_noise_level(level, gain, loss):
     assert ours >= max(bicubic, psnr(pkn.upsample(denoised, denoiser=None))) - max(loss, 0)
 
 
+def test_pixels_that_are_not_finite_are_missing():
+    _, noisy = noisy_photograph(25)
+    results = []
+    for hole in (np.nan, np.inf, -np.inf):
+        image = noisy.copy()
+        image[20:24, 30:33] = hole
+        with np.errstate(all="raise", under="ignore"):
+            results.append(pkn.upsample(image, sigma=0.1))
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
 def test_strength_0_is_the_nearest_neighbour_whatever_the_noise():
     _, noisy = noisy_photograph(25)
     np.testing.assert_allclose(pkn.upsample(noisy, strength=0), np.kron(noisy, np.ones((2, 2))), atol=1e-6)
