@@ -235,7 +235,7 @@ class Training(TrainingRun):
         best = max(self.history, key=lambda check: np.mean(list(check["psnr"].values())))
         about = {
             "pkn": __version__,
-            "plan": asdict(self.plan),
+            "plan": {**asdict(self.plan), "start": Path(self.plan.start).name},
             "images": len(self.images),
             "held_back": len(self.held_back),
             "parameters": sum(p.numel() for p in self.net.parameters()),
