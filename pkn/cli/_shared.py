@@ -39,6 +39,13 @@ MODEL_FOLDER = click.option(
     "--weights", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder of a multi-scale model."
 )
 MAX_PIXELS = click.option("--max-pixels", type=int, help="Refuse images with more pixels.")
+DENOISER = click.option(
+    "--denoiser",
+    default="any-noise",
+    show_default=True,
+    callback=lambda ctx, param, value: None if value == "none" else value,
+    help="Network that takes noise before, or none.",
+)
 MAPS = click.option("--maps", "maps_folder", type=FOLDER, help="Write the parameter maps there: pictures and .npz.")
 REPORT = click.option(
     "--report", "page", type=OUTPUT, help="Write a self-contained HTML page with before, after and maps."

@@ -32,12 +32,13 @@ def sampling_options(function: Any) -> Any:
     return function
 
 
-def details_of(beta: float | None, stop: float | None, notebook: bool) -> Any:
-    """Settings of the details."""
+def take_details(options: dict[str, Any]) -> Any:
+    """Take the options for details out of all options; their settings."""
     from pkn.wavelets.sampling import DETAILS, NOTEBOOK_DETAILS
 
-    given: dict[str, Any] = {name: value for name, value in (("beta", beta), ("sigma_last", stop)) if value is not None}
-    return replace(NOTEBOOK_DETAILS if notebook else DETAILS, **given)
+    settings = NOTEBOOK_DETAILS if options.pop("notebook") else DETAILS
+    given = {"beta": options.pop("beta"), "sigma_last": options.pop("stop")}
+    return replace(settings, **{name: value for name, value in given.items() if value is not None})
 
 
 def find_model(weights: Path, field: int) -> Any:

@@ -8,7 +8,7 @@ import click
 
 from pkn.cli._image_files import read, restore_file
 from pkn.cli._many_files import image_files, say
-from pkn.cli._shared import MAPS, MAX_PIXELS, REPORT
+from pkn.cli._shared import DENOISER, MAPS, MAX_PIXELS, REPORT
 
 
 class _Blur(click.ParamType):  # type: ignore[type-arg]
@@ -39,7 +39,7 @@ class _Blur(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option("--net", default="reblur", show_default=True, help="Without --blur: bundled name or .safetensors file.")
 @click.option("--strength", default=1.0, show_default=True, help="0 is the identity, 1 all of it.")
-@click.option("--denoiser", default="any-noise", show_default=True, help="Network that takes noise before, or none.")
+@DENOISER
 @click.option("--sigma", type=float, help="Noise level as a fraction of full range; estimated by default.")
 @MAPS
 @REPORT
@@ -62,11 +62,11 @@ def command(
     say(target, f"{done.megapixels:.2f} MP in {done.seconds:.2f} s, noise level {level:.1f}/255")
 
 
-def _deconvolve_page(pixels: Any, blur: Any, net: str, denoiser: str, **settings: Any) -> tuple[Any, Any]:
+def _deconvolve_page(pixels: Any, blur: Any, net: str, denoiser: str | None, **settings: Any) -> tuple[Any, Any]:
     """Maps and result."""
     from pkn.restoration.deconvolution import prepared, reblur_maps
     from pkn.restoration.denoising import predict_maps
 
-    given, settings["sigma"] = prepared(pixels, blur, None if denoiser == "none" else denoiser, **settings)
+    given, settings["sigma"] = prepared(pixels, blur, denoiser, **settings)
     maps = predict_maps(given, net, **settings) if blur is None else reblur_maps(given, blur, **settings)
     return maps, maps.apply(given, mask=settings["mask"], dtype=pixels.dtype)

@@ -10,7 +10,7 @@ import click
 from pkn.cli._image_files import read
 from pkn.cli._many_files import image_files, say
 from pkn.cli._progress import with_progress
-from pkn.cli._shared import MAX_PIXELS
+from pkn.cli._shared import DENOISER, MAX_PIXELS
 
 
 @click.command("upsample")
@@ -18,7 +18,7 @@ from pkn.cli._shared import MAX_PIXELS
 @click.option("--scale", default=2.0, show_default=True, help="1 to 8, fractions too.")
 @click.option("--net", default="upsample", show_default=True, help="Bundled name or .safetensors file.")
 @click.option("--strength", default=1.0, show_default=True, help="More smooths more; 0 is the nearest neighbour.")
-@click.option("--denoiser", default="any-noise", show_default=True, help="Network that takes noise before, or none.")
+@DENOISER
 @click.option("--sigma", type=float, help="Noise level as a fraction of full range; estimated by default.")
 @MAX_PIXELS
 def command(source: Path, target: Path, scale: float, max_pixels: int | None, **options: Any) -> None:
@@ -28,7 +28,6 @@ def command(source: Path, target: Path, scale: float, max_pixels: int | None, **
     from pkn.io.images import write_image
     from pkn.restoration.upsampling import upsample
 
-    options["denoiser"] = None if options["denoiser"] == "none" else options["denoiser"]
     image = read(source, max_pixels)
     if any(alpha is not None and not np.all(alpha == alpha.max()) for alpha in image.alpha):
         raise ValueError(f"'{source}' has transparent pixels; expected an opaque image")

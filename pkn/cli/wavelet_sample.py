@@ -7,7 +7,7 @@ import click
 
 from pkn.cli._progress import progress_bar
 from pkn.cli._shared import PICTURE, require_torch
-from pkn.cli._wavelet_sampling import details_of, find_model, sampling_options
+from pkn.cli._wavelet_sampling import find_model, sampling_options, take_details
 
 
 @click.command("wavelet-sample")
@@ -15,17 +15,7 @@ from pkn.cli._wavelet_sampling import details_of, find_model, sampling_options
 @sampling_options
 @click.option("--size", default=160, show_default=True, help="Side of the images, px.")
 @click.option("--fixed", is_flag=True, help="Steps of the low-pass stay 0.01 (published); slow.")
-def command(
-    out: Path,
-    weights: Path,
-    field: int,
-    n: int,
-    fixed: bool,
-    beta: float | None,
-    stop: float | None,
-    notebook: bool,
-    **options: Any,
-) -> None:
+def command(out: Path, weights: Path, field: int, n: int, fixed: bool, **options: Any) -> None:
     """Draw images from a multi-scale model, coarse to fine, as one grid OUT."""
     require_torch("sampling")
     import numpy as np
@@ -33,7 +23,7 @@ def command(
     from pkn.plotting.image_grid import write_grid
     from pkn.wavelets.sampling import LOW, PUBLISHED_LOW, wavelet_samples
 
-    details, model = details_of(beta, stop, notebook), find_model(weights, field)
+    details, model = take_details(options), find_model(weights, field)
     with progress_bar("chains") as callback:
         low = PUBLISHED_LOW if fixed else LOW
         samples = wavelet_samples(model, n, low=low, details=details, callback=callback, **options)

@@ -8,7 +8,7 @@ import click
 from pkn.cli._image_files import read
 from pkn.cli._progress import progress_bar
 from pkn.cli._shared import IMAGE, MAX_PIXELS, PICTURE, require_torch
-from pkn.cli._wavelet_sampling import details_of, find_model, sampling_options
+from pkn.cli._wavelet_sampling import find_model, sampling_options, take_details
 
 
 @click.command("wavelet-super-resolve")
@@ -19,16 +19,7 @@ from pkn.cli._wavelet_sampling import details_of, find_model, sampling_options
 @click.option("--mean", is_flag=True, help="Write the samples' mean, which is nearest in squared error.")
 @MAX_PIXELS
 def command(
-    source: Path,
-    out: Path,
-    weights: Path,
-    field: int,
-    mean: bool,
-    max_pixels: int | None,
-    beta: float | None,
-    stop: float | None,
-    notebook: bool,
-    **options: Any,
+    source: Path, out: Path, weights: Path, field: int, mean: bool, max_pixels: int | None, **options: Any
 ) -> None:
     """Draw images whose means of pixels are the grey image file IN, as one grid OUT (or their mean)."""
     require_torch("sampling")
@@ -40,7 +31,7 @@ def command(
     image = read(source, max_pixels)
     if image.channel_axis is not None:
         raise ValueError(f"'{source}' has colours; expected a grey image")
-    details, model = details_of(beta, stop, notebook), find_model(weights, field)
+    details, model = take_details(options), find_model(weights, field)
     with progress_bar("chains") as callback:
         samples = wavelet_super_resolve(image.pages[0], model, details=details, callback=callback, **options)
     images = samples.mean(0, keepdims=True) if mean else samples

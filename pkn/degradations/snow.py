@@ -90,7 +90,10 @@ class Snow(Degradation):
         if self.as_published:
             small = -(-height * 2 // 5), -(-width * 2 // 5)
             noise = torch.randn((1, 1, *small), generator=generator)
-            base = F.interpolate(noise, (height, width), mode="bilinear", align_corners=True)
+            wide = round(2.5 * small[0]), round(2.5 * small[1])
+            top, left = (wide[0] - height) // 2, (wide[1] - width) // 2
+            base = F.interpolate(noise, wide, mode="bilinear", align_corners=True)
+            base = base[..., top : top + height, left : left + width]
         else:
             small = -(-height * 2 // 5) + 1, -(-width * 2 // 5) + 1
             noise = torch.randn((number, 1, *small), generator=generator)

@@ -116,7 +116,7 @@ def _covariance(variances: np.ndarray, angles: np.ndarray, steepness: np.ndarray
     sine, cosine = np.sin(angles[chosen]), np.cos(angles[chosen])
     terms = np.stack([sine**2, 2 * sine * cosine, cosine**2], 1)
     if sum(near.size >= FEWEST for near in by_direction) < 3:  # too few to tell directions apart
-        terms = (sine**2 + cosine**2)[:, None]
+        terms = np.ones((chosen.size, 1))
     fitted, sharpest = (_fitted(terms, variances[chosen], quantile) for quantile in (QUANTILE, SHARPEST))
     most = FACTOR * np.trace(sharpest) / 2 + OFFSET
     parts, axes = np.linalg.eigh(fitted * min(1, most / max(np.trace(fitted) / 2, SMALLEST**2)))

@@ -128,12 +128,11 @@ def estimated_errors(
         sigma = filter.provenance.get("sigma")
     if sigma is None or np.ndim(sigma) or not float(check_sigma(sigma)[0]) > 0:  # type: ignore[index]
         raise ValueError(f"sigma is {sigma!r}; expected a noise level above 0, in image values")
-    moved = _moved_maps(filter, given, net) if isinstance(filter, ParameterMaps) else None
     probe = np.random.default_rng(rng).choice(np.array([-1, 1], given.dtype), given.shape)
     step = given.dtype.type(PROBE * sigma)
-    perturbed = given + step * probe
-    smooth_perturbed = smooth if moved is None else moved(perturbed)
-    pairs = ((given, smooth), (perturbed, smooth_perturbed))
+    moved = given + step * probe
+    smooth_moved = _moved(filter, given, moved, net).apply if isinstance(filter, ParameterMaps) else smooth
+    pairs = ((given, smooth), (moved, smooth_moved))
     paths = (debiasing_path(function(start), function, rate) for start, function in pairs)
     errors = []
     for x, perturbed in islice(zip(*paths, strict=True), most + 1):
@@ -152,28 +151,24 @@ def debiasing_path(given: np.ndarray, smooth: Smooth, rate: float = 0.5) -> Iter
         x = x + step_size * (given - smooth(x))
 
 
-def _moved_maps(maps: ParameterMaps, noisy: np.ndarray, net: Any) -> Callable[[np.ndarray], Smooth] | None:
-    """From an image like the noisy one to the filter with the maps that the network would have set for that."""
+def _moved(maps: ParameterMaps, noisy: np.ndarray, moved: np.ndarray, net: Any) -> ParameterMaps:
+    """The maps of the noisy image, changed as the network changes them for the one beside it."""
     net = maps.provenance.get("net", "none") if net is None else net
     if isinstance(net, str) and net.startswith("none"):  # no network set them: they hardly depend on the noise
-        return None
+        return maps
     sigma, strength = maps.provenance.get("sigma"), maps.provenance.get("strength", 1.0)
     options: dict[str, Any] = {
         "sigma": sigma if maps.provenance.get("sigma_given") else None,
         "strength": 1.0 if isinstance(strength, str) else strength,
         "channel_axis": maps.channel_axis,
     }
-    before = predict_maps(noisy, net, **options)
+    before, after = (predict_maps(image, net, **options) for image in (noisy, moved))
     if before.filter != maps.filter:
         raise ValueError(
             f"net is {net!r}, of {before.filter}; expected the network that set the maps, of {maps.filter}"
         )
 
-    def move(image: np.ndarray) -> Smooth:
-        after = predict_maps(image, net, **options)
-        return maps.replace(**{name: _shifted(maps, name, after[name] - before[name]) for name in maps}).apply
-
-    return move
+    return maps.replace(**{name: _shifted(maps, name, after[name] - before[name]) for name in maps})
 
 
 def _shifted(maps: ParameterMaps, name: str, change: np.ndarray) -> np.ndarray:

@@ -38,7 +38,8 @@ SHARPER = 0.6
 # From photographs of train/bsds432, blurred by 0.8 to 2.5 px, with white noise of 0.5 to 40/255: denoised before, noise
 # of 5/255 costs 0.4 dB less if the blur is known, of 20/255 0.9 dB less; the network gains 5 dB there.
 SHARES = Shares(half=0.7 / 255, left=5 / 255)
-SHARES_BLIND, SHARES_OF_NETWORK = (SHARES._replace(half=half / 255) for half in (2, 4))
+SHARES_BLIND = Shares(half=2 / 255, left=5 / 255)
+SHARES_OF_NETWORK = Shares(half=4 / 255, left=5 / 255)
 
 
 def deconvolve(
@@ -140,7 +141,7 @@ def deconvolve(
     if blur is None:
         return predict_maps(given, net, sigma=level, **options).apply(given, mask=mask, dtype=own)
     planes, valid, strengths = _check(check_image(given, channel_axis), channel_axis, mask, strength)
-    noise_level = _root_mean_square(check_sigma(level, planes.shape[2:]))
+    noise_level = _noise_level_of(level, planes, valid, own)
     out = planes
     for _ in range(plan.iterations):
         flt, maps, _ = _reblur(out, valid, covariance, plan, noise_level)
@@ -163,8 +164,7 @@ def _undone(
 ) -> np.ndarray:
     """:func:`deconvolve` for any given kernel."""
     planes, valid, strengths = _check(image, channel_axis, mask, strength)
-    level = _noise_level(None, planes, valid, image.dtype) if sigma is None else sigma
-    noise_level = _root_mean_square(check_sigma(level, planes.shape[2:]))
+    noise_level = _noise_level_of(sigma, planes, valid, image.dtype)
     filled = planes if valid.all() else fill_gaps(planes, valid).astype(planes.dtype)
     out = planes + strengths * (undo(filled[0], kernel, noise_level, denoiser)[None] - planes)
     return from_planes(out, channel_axis, dtype, image.dtype)
@@ -235,8 +235,7 @@ def reblur_maps(
     plan, covariance = plan_of(alpha, beta, 1, None, False), check_blur(blur)
     image = check_image(image, channel_axis)
     planes, valid, strengths = _check(image, channel_axis, mask, strength)
-    level = _noise_level(None, planes, valid, image.dtype) if sigma is None else sigma
-    noise_level = _root_mean_square(check_sigma(level, planes.shape[2:]))
+    noise_level = _noise_level_of(sigma, planes, valid, image.dtype)
     flt, maps, blur_covariance = _reblur(planes, valid, covariance, plan, noise_level)
     size = planes.shape[2:]
     values = {name: np.broadcast_to(value, size) for name, value in flt.strengthen(maps, strengths).items()}
@@ -281,15 +280,17 @@ def _reblur(
     return flt, dict(zip(flt.ranges, values, strict=True)), blur
 
 
-def _root_mean_square(level: Any) -> float:
-    return float(np.sqrt(np.mean(np.square(level, dtype=np.float64))))
-
-
 def likely_blurs(covariance: np.ndarray) -> list[np.ndarray]:
     """Covariances that a blur may have which is estimated as this."""
     variances, axes = np.linalg.eigh(covariance)
     sharper = (axes * np.maximum(variances - SHARPER, NARROWEST**2)) @ axes.T
     return [sharper, covariance]
+
+
+def _noise_level_of(sigma: Any, planes: np.ndarray, valid: np.ndarray, dtype: np.dtype[Any]) -> float:
+    """Root mean square of the noise level that is given, or else estimated."""
+    level = check_sigma(_noise_level(None, planes, valid, dtype) if sigma is None else sigma, planes.shape[2:])
+    return float(np.sqrt(np.mean(np.square(np.asarray(level), dtype=np.float64))))
 
 
 def _noise_level(left: Any, planes: np.ndarray, valid: np.ndarray, dtype: np.dtype[Any]) -> Any:

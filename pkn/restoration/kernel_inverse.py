@@ -49,11 +49,8 @@ def undo(planes: np.ndarray, kernel: np.ndarray, sigma: float, denoiser: Any) ->
         return restored
     rgb = len(planes) == 3
     profile = _noise_after(kernel, spectrum, power, sigma, rgb)
-    if len(planes) in (1, 3):
-        image = restored if rgb else restored[0]
-        return np.asarray(denoise(image, denoiser, noise=profile, channel_axis=0 if rgb else None)).reshape(
-            planes.shape
-        )
+    if rgb:
+        return np.asarray(denoise(restored, denoiser, noise=profile, channel_axis=0))
     return np.stack([denoise(plane, denoiser, noise=profile) for plane in restored])
 
 
@@ -65,7 +62,7 @@ def _filtered(plane: np.ndarray, kernel: np.ndarray, spectrum: Spectrum, noise: 
     h = np.fft.rfft2(np.roll(placed, [-(side // 2) for side in kernel.shape], (0, 1)))
     squares = np.fft.fftfreq(size[0])[:, None] ** 2 + np.fft.rfftfreq(size[1]) ** 2
     squares[0, 0] = 0.1 / plane.size  # the mean is kept, all but
-    signal = spectrum.contrast * squares ** (-spectrum.falloff / 2)
+    signal = spectrum.at(squares)
     gains = np.conj(h) * signal / np.maximum(np.abs(h) ** 2 * signal + noise, np.finfo(float).tiny)
     gains[0, 0] = 1
     out: np.ndarray = np.fft.irfft2(np.fft.rfft2(plane) * gains, s=size)

@@ -26,6 +26,10 @@ class Spectrum(NamedTuple):
         f = np.fft.fftfreq(GRID)
         squares = f[:, None] ** 2 + f**2
         squares[0, 0] = np.inf
+        return self.at(squares)
+
+    def at(self, squares: np.ndarray) -> np.ndarray:
+        """Power at frequencies, given by their squares."""
         power: np.ndarray = self.contrast * squares ** (-self.falloff / 2)
         return power
 

@@ -99,6 +99,16 @@ def test_it_snows_along_an_axis(seed, t):
     assert min(np.abs(came - each).max() for each in snowy) < 1e-5
 
 
+def test_snow_on_128_px_is_enlarged_to_130_and_trimmed():
+    """As the code's zoom of the middle 52 pixels does. At t = 1 motion blurs by 0.05 px, which is nothing."""
+    preset, x = find_preset("snow", "celeba-code"), torch.full((1, 3, 128, 128), -1.0)
+    noise = torch.randn((1, 1, 52, 52), generator=torch.Generator().manual_seed(2))[0, 0].numpy()
+    base = zoom(0.55 + 0.3 * noise, 2.5, order=1)[1:-1, 1:-1]
+    flakes = np.clip(np.where(base < 1.15, 0, base), 0, 1)
+    expected = 2 * np.clip(flakes + flakes[::-1, ::-1], 0, 1) - 1
+    np.testing.assert_allclose(degraded(preset, x, 1, 2)[0, 0].numpy(), expected, atol=1e-5)
+
+
 def test_both_axes_are_drawn():
     x = torch.full((1, 3, SIDE, SIDE), -1.0)
     spread = [degraded(find_preset("snow", "cifar10-code"), x, 200, seed)[0, 0] for seed in range(12)]
