@@ -36,8 +36,8 @@ def estimate_blur(image: Any, *, channel_axis: int | None = None, mask: Any = No
     v^2 = s^2 / (R^2 - 1), less what pixels and differences add. The widths of the steepest edges are taken in 12
     directions, and a covariance is fitted to them. Noise is removed before.
 
-    On photographs of BSD68, blurred by 0.5, 0.8, 1.5 and 2.5 px, the median of the major axis is 0.6, 0.9, 1.6 and
-    2.6 px, and with noise of 5/255 0.6, 0.9, 1.5 and 2.1 px.
+    On photographs of BSD68, blurred by 0.5, 0.8, 1.5 and 2.5 px, the median of the major axis is 0.6, 0.9, 1.5 and
+    2.6 px, and with noise of 5/255 0.6, 0.9, 1.5 and 2.1 px (benchmarks/blur_estimates.py).
 
     Parameters
     ----------
