@@ -19,6 +19,7 @@ import pkn
 from pkn.plotting.maps import save_figure
 
 SIDE, SAMPLES = 160, 8  # px
+LARGEST_STD = 0.1  # white in the picture of deviations
 
 if len(sys.argv) != 3:
     sys.exit(__doc__)
@@ -27,21 +28,28 @@ folder.mkdir(exist_ok=True)
 
 face = Image.fromarray(data.astronaut()[:200, 120:320]).convert("L").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 clean = np.asarray(face, np.float32) / 255
-figure = Figure(figsize=(16, 6.9), layout="constrained")
-for row, levels in zip(figure.subplots(2, 5), (1, 2), strict=True):
+figure = Figure(figsize=(19, 6.9), layout="constrained")
+for row, levels in zip(figure.subplots(2, 6), (1, 2), strict=True):
     low = clean.reshape(SIDE >> levels, 1 << levels, SIDE >> levels, 1 << levels).mean((1, 3))
-    samples = pkn.wavelet_super_resolve(low, weights, SAMPLES, levels=levels, rng=0, half=True)
+    found = pkn.wavelet_super_resolve(low, weights, SAMPLES, levels=levels, rng=0, half=True, return_std=True)
     shown = {
         "clean": clean,
         f"means of {1 << levels} x {1 << levels}": low,
         "bicubic": np.asarray(Image.fromarray(low).resize((SIDE, SIDE), Image.Resampling.BICUBIC)),
-        "a sample": samples[0],
-        f"mean of {SAMPLES} samples": samples.mean(0),
+        "a sample": found.samples[0],
+        f"mean of {SAMPLES} samples": found.mean,
     }
-    for axes, (name, image) in zip(row, shown.items(), strict=True):
+    for axes, (name, image) in zip(row[:-1], shown.items(), strict=True):
         known = image is clean or image is low
         figures = "" if known else f": {peak_signal_noise_ratio(clean, image, data_range=1):.2f} dB"
         axes.imshow(image, cmap="gray", vmin=0, vmax=1)
         axes.set(xticks=[], yticks=[], title=name + figures)
         print(name + figures)
+    # Were the samples the posterior's, the mean's error would be as large as their deviation, and their number's part.
+    error = (found.mean - clean) / found.std.clip(1e-6) / (1 + 1 / SAMPLES) ** 0.5
+    covered = np.mean(np.abs(error) < 2)
+    rms = np.sqrt(np.mean((found.mean - clean) ** 2) / np.mean(found.std**2) / (1 + 1 / SAMPLES))
+    print(f"error of the mean over its deviation: {rms:.2f} (RMS); {covered:.0%} of pixels within two deviations")
+    row[-1].imshow(found.std, cmap="gray", vmin=0, vmax=LARGEST_STD)
+    row[-1].set(xticks=[], yticks=[], title=f"deviation, 0 to {LARGEST_STD}")
 save_figure(figure, folder / "wavelet_super_resolved.png")

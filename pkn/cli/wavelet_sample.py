@@ -13,7 +13,7 @@ from pkn.cli._wavelet_sampling import find_model, sampling_options, take_details
 @click.command("wavelet-sample")
 @click.argument("out", type=PICTURE)
 @sampling_options
-@click.option("--size", default=160, show_default=True, help="Side of the images, px.")
+@click.option("--size", type=int, help="Side of the images, px; by default that of the model's training images.")
 @click.option("--fixed", is_flag=True, help="Steps of the low-pass stay 0.01 (published); slow.")
 def command(out: Path, weights: Path, field: int, n: int, fixed: bool, **options: Any) -> None:
     """Draw images from a multi-scale model, coarse to fine, as one grid OUT."""

@@ -11,6 +11,7 @@ from pkn.degradations.blur import Blur
 from pkn.degradations.presets import build_degradation, to_config
 from pkn.io.datasets import read_set
 from pkn.io.tensors import to_tensor
+from pkn.nets.bfloat16 import half_precision
 from pkn.nets.registry import load_restorer
 from pkn.nets.weights import read_header
 from pkn.pretrained import bundled_path
@@ -75,7 +76,7 @@ class ColdModel:
         t = torch.as_tensor(t, device=x.device).expand(len(x))
         inputs = x if self.regularization is None else self.degradation.regularized_inverse(x, t, self.regularization)
         half = self.half or torch.is_autocast_enabled(x.device.type)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
+        with half_precision(x.device.type, half):
             predicted: Tensor = self.net(inputs.float(), t.float() / self.degradation.steps)
         return predicted.to(x) if self.regularization is None else self._consistent(predicted.to(x), x, t)
 

@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from pkn.filters.engine.threads import one_thread
 from pkn.io.atomic import atomic_path
 from pkn.io.tensors import to_tensor
+from pkn.nets.bfloat16 import half_precision
 from pkn.nets.models.bias_free_cnn import BiasFreeNorm
 from pkn.nets.models.int8 import pack
 from pkn.nets.registry import restorer_with
@@ -170,7 +171,7 @@ class RestorerTraining(TrainingRun):
     def _backward(self, clean: Tensor, random: np.random.Generator) -> float:
         """Add the gradient of a part of the batch; returns its share of the loss."""
         with one_thread():  # a core for each part
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            with half_precision(self.device.type, self.half):
                 loss = self.objective(self.net, clean, random) * (len(clean) / self.plan.batch)
             loss.backward()
         return float(loss.detach())
@@ -202,7 +203,7 @@ class RestorerTraining(TrainingRun):
     def _write(self, out: Path) -> None:
         self._update_norm_statistics()
         about = {"plan": asdict(self.plan), "step": self.step, **self._facts()}
-        about |= {"pkn": __version__, "images": len(self.images)}
+        about |= {"pkn": __version__, "images": len(self.images), "size": [*self.images.shape[1:3]]}
         state = self.average.module.state_dict()
         # float16 is accurate enough to compute with in float32, and half the size
         arrays = {name: values.detach().cpu().numpy().astype(np.float16) for name, values in state.items()}

@@ -1,11 +1,12 @@
 """Noise-estimating networks, prepared for the many calls of a sampler on a CPU."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from pkn.nets.bfloat16 import half_precision
 from pkn.nets.models.bias_free_cnn import BiasFreeCNN, fused
 from pkn.wavelets.models import WaveletModel
 
@@ -23,7 +24,7 @@ def inference_net(net: Any, half: bool = False) -> Callable[[Tensor], Tensor]:
     plain = fused(net) if isinstance(net, BiasFreeCNN) else net
 
     def estimate_noise(image: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        with half_precision("cpu", half):
             noise: Tensor = plain(image)
         return noise.float()
 
@@ -36,4 +37,4 @@ def inference_model(model: WaveletModel, half: bool = False) -> WaveletModel:
     The finest scale is computed in float32 always: in bfloat16 its network leaves grain.
     """
     details = [inference_net(net, half and scale > 0) for scale, net in enumerate(model.details)]
-    return WaveletModel(inference_net(model.low, half), details)
+    return replace(model, low=inference_net(model.low, half), details=details)

@@ -9,10 +9,12 @@ from typing import Any
 from pkn.nets.models.bias_free_cnn import BiasFreeCNN
 from pkn.nets.models.wavelet_kernels import BandKernels
 from pkn.nets.registry import load_restorer
+from pkn.nets.weights import read_header
 from pkn.wavelets.haar_transform import BANDS
 from pkn.wavelets.published_weights import load_published
 
-DEFAULT_FIELD = 13  # px; by the authors' figures their 9 px denoise details worse than their 5 px at high noise
+LOW_SIZE = 40  # px, the side of the published models' coarsest low-pass
+DEFAULT_FIELD = 13  # px; the curves that came with fields of 9 px are none of their networks (docs/wavelets.md)
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class WaveletModel:
     details : sequence of torch.nn.Module
         For the details of each scale, finest first: from a clean low-pass and noisy details, (N, 4, H, W), to the noise
         of the details, (N, 3, H, W). Without any, ``low`` denoises the image itself.
+    low_size : int
+        Side of the coarsest low-passes that ``low`` was trained on, px.
 
     Examples
     --------
@@ -40,6 +44,12 @@ class WaveletModel:
 
     low: Any
     details: Sequence[Any] = ()
+    low_size: int = LOW_SIZE
+
+    @property
+    def size(self) -> int:
+        """Side of the images that it was trained on, px."""
+        return self.low_size << len(self.details)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "details", tuple(self.details))
@@ -103,7 +113,15 @@ def _read(load: Callable[[Path], Any], low: Path, of_scale: Callable[[int], Path
     if number == 0 or of_scale(number + 1).is_file():
         raise ValueError(f"'{of_scale(number)}' is missing; expected one file for each scale from 0 on")
     details = [_checked(load, of_scale(scale), 1 + BANDS, BANDS) for scale in range(number)]
-    return WaveletModel(_checked(load, low, 1, 1), details)
+    return WaveletModel(_checked(load, low, 1, 1), details, _low_size(low, number))
+
+
+def _low_size(low: Path, scales: int) -> int:
+    """As the header of our own files says; older ones don't."""
+    if low.suffix != ".safetensors":
+        return LOW_SIZE
+    sides = read_header(low)["about"].get("size")
+    return max(2, min(sides) >> scales) if sides else LOW_SIZE
 
 
 def _checked(load: Callable[[Path], Any], path: Path, inputs: int, outputs: int) -> Any:

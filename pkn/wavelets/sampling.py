@@ -32,7 +32,6 @@ DETAILS = ImplicitPriorSettings(most=2000, fallback=0.002)
 # As in the authors' notebook: no noise is added (so all details are the likeliest ones), and it stops early.
 NOTEBOOK_DETAILS = ImplicitPriorSettings(beta=1.0, sigma_last=0.05, most=2000, fallback=0.002)
 BRIGHTEST = 0.8  # low-passes are stretched to 0 ... 0.8 (published): their network draws faces of any contrast
-SIZE = 160  # px, of the images that the published networks were trained on
 
 
 class WaveletSamples(NamedTuple):
@@ -61,6 +60,18 @@ class WaveletSamples(NamedTuple):
         return self.images
 
 
+class WaveletPosterior(NamedTuple):
+    """What samples (n, H, W) of one posterior say of each pixel: their mean and standard deviation, (H, W).
+
+    The mean's own standard error is ``std`` / sqrt(n); the deviation's is ``std`` / sqrt(2 n - 2) where samples are
+    Gaussian.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    samples: np.ndarray
+
+
 def wavelet_sample(model: Any, n: int = 16, **options: Any) -> np.ndarray:
     """Draw grey images by a multi-scale model: Algorithm 2 of Kadkhodaie et al. 2023 (arXiv 2303.02984).
 
@@ -70,8 +81,9 @@ def wavelet_sample(model: Any, n: int = 16, **options: Any) -> np.ndarray:
         A model, or a folder as :func:`pkn.wavelets.models.find_wavelet_model` reads it.
     n : int
         Number of images.
-    size : int
-        Side of the images, px, a multiple of 2^scales; the published networks were trained on faces of 160.
+    size : int, optional
+        Side of the images, px, a multiple of 2^scales; by default that of the images the model was trained on (of the
+        published ones 160 with two scales, 320 with three).
     rng : None, int or numpy.random.Generator
         The same number gives the same images, to rounding; an image doesn't depend on ``n``.
     half : bool
@@ -113,7 +125,7 @@ def wavelet_samples(
     model: Any,
     n: int = 16,
     *,
-    size: int = SIZE,
+    size: int | None = None,
     rng: Any = None,
     half: bool = False,
     threads: int = 1,
@@ -123,6 +135,7 @@ def wavelet_samples(
 ) -> WaveletSamples:
     """:func:`wavelet_sample` with the numbers of steps, and without an error for chains that don't converge."""
     nets = inference_model(find_wavelet_model(model), half)
+    size = nets.size if size is None else size
     factor = 2 ** len(nets.details)
     side, rest = divmod(check_whole_number("size", size), factor)
     if side < 2 or rest:
@@ -144,12 +157,13 @@ def wavelet_super_resolve(
     n: int = 1,
     *,
     levels: int = 2,
+    return_std: bool = False,
     rng: Any = None,
     half: bool = False,
     threads: int = 1,
     details: ImplicitPriorSettings = DETAILS,
     callback: Callback = silent,
-) -> np.ndarray:
+) -> np.ndarray | WaveletPosterior:
     """Draw images whose means of 2^levels x 2^levels pixels are a given image.
 
     The details are drawn as in Algorithm 2 of Kadkhodaie et al. 2023 (arXiv 2303.02984). The mean of the images has the
@@ -165,12 +179,15 @@ def wavelet_super_resolve(
         Number of images.
     levels : int
         How many times the size doubles: 1 to the number of the model's scales.
+    return_std : bool
+        Whether the mean and the standard deviation of the images are returned as well. They need ``n`` of at least 2.
     rng, half, threads, details, callback
         As in :func:`wavelet_sample`.
 
     Returns
     -------
     ndarray of shape (n, H 2^levels, W 2^levels), float32
+        Or, with ``return_std``, a :class:`WaveletPosterior`: ``mean`` and ``std`` of each pixel, and these ``samples``.
 
     Raises
     ------
@@ -188,7 +205,12 @@ def wavelet_super_resolve(
     >>> means = images.reshape(3, 8, 2, 8, 2).mean((2, 4))
     >>> images.shape, bool(np.abs(means - low).max() < 1e-6)
     ((3, 16, 16), True)
+    >>> posterior = pkn.wavelet_super_resolve(low, model, 3, levels=1, rng=0, return_std=True)
+    >>> bool(posterior.std.max() < 0.01)  # this prior is sure of its details: there are none
+    True
     """
+    if return_std and n < 2:
+        raise ValueError(f"n is {n}; expected at least 2 for a standard deviation")
     planes = finite_planes(check_image(image, None), None).float()
     nets = inference_model(find_wavelet_model(model), half)
     if check_whole_number("levels", levels) > len(nets.details):
@@ -200,7 +222,8 @@ def wavelet_super_resolve(
         low = planes.expand(len(rngs), 1, *planes.shape[2:])
         return _add_details(nets, low, rngs, details, first, progress, [])
 
-    return _samples(run_chains(work, n, rng, threads)).checked()
+    samples = _samples(run_chains(work, n, rng, threads)).checked()
+    return WaveletPosterior(samples.mean(0), samples.std(0, ddof=1), samples) if return_std else samples
 
 
 def with_details(

@@ -43,6 +43,17 @@ def test_super_resolution_is_the_library(run, folder, small, tmp_path, mean):
     assert np.abs(read_image(out).pages[0].astype(int) - wanted[..., 0]).max() <= 1
 
 
+def test_deviation_of_super_resolution_is_written(run, small, tmp_path, monkeypatch):
+    prior = WaveletModel(lambda low: low, [lambda inputs: inputs[:, 1:]])
+    monkeypatch.setattr("pkn.wavelets.models.find_wavelet_model", lambda *_: prior)
+    std = tmp_path / "std.tif"
+    options = ["--weights", tmp_path, "-n", 3, "--levels", 1, "--std", std]
+    result = run("wavelet-super-resolve", small, tmp_path / "large.png", *options)
+    assert result.exit_code == 0, result.output
+    samples = wavelet_super_resolve(read_image(small).pages[0], prior, 3, levels=1, rng=0, threads=2)
+    np.testing.assert_allclose(read_image(std).pages[0], samples.std(0, ddof=1), rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [

@@ -195,7 +195,7 @@ def test_trained_taken_up_and_used(run, images, tmp_path, monkeypatch, config, g
     assert plan["objective"] == {"scales": 2, "scale": 0, "noise": 1.0, "denoised": given == "--denoised"}
     assert plan["mirror"] == (given != "--no-mirror")
     model = find_wavelet_model(out)
-    assert len(model.details) == 2
+    assert (len(model.details), model.low_size, model.size) == (2, 6, 24)
     (out / "scale-0.safetensors").unlink()
     before = (out / "low.safetensors").stat().st_mtime_ns
     assert run(*common, "--steps", 3, "--resume").exit_code == 0

@@ -34,6 +34,19 @@ class Blurring(torch.nn.Module):
         return y - torch.fft.irfft2(waves, s=y.shape[2:])
 
 
+class GaussianDetails(torch.nn.Module):
+    """The noise of details that are white and Gaussian, of this deviation: it knows no more than their mean square."""
+
+    def __init__(self, deviation):
+        super().__init__()
+        self.variance = deviation**2
+
+    def forward(self, inputs):
+        y = inputs[:, 1:]
+        noise = (y.square().mean((1, 2, 3), keepdim=True) - self.variance).clamp_min(0)
+        return y * noise / (noise + self.variance)
+
+
 def model(scales=2):
     return WaveletModel(Blurring(1), [Blurring(3)] * scales)
 
@@ -113,6 +126,19 @@ def test_super_resolved_images_have_the_given_means(levels):
     torch.testing.assert_close(low, measured.expand_as(low), rtol=0, atol=1e-5)
     again = pkn.wavelet_super_resolve(given, model(), 2, levels=levels, rng=0)
     np.testing.assert_allclose(again, found[:2], atol=1e-4)
+
+
+def test_deviation_is_that_of_the_prior():
+    """Details that are independent and Gaussian given the low-pass, of 0.1: each pixel's deviation is sqrt(3) 0.1."""
+    prior = WaveletModel(None, [GaussianDetails(0.1)])
+    low, n = np.full((16, 16), 0.5, np.float32), 60
+    found = pkn.wavelet_super_resolve(low, prior, n, levels=1, rng=0, return_std=True)
+    np.testing.assert_allclose(found.mean, found.samples.mean(0), atol=1e-6)
+    assert np.sqrt((found.std**2).mean()) == pytest.approx(0.1 * 3**0.5, rel=0.02)
+    error = np.abs(found.mean - 0.5)
+    assert np.mean(error < 2 * found.std / n**0.5) == pytest.approx(0.95, abs=0.06)
+    with pytest.raises(ValueError, match="n is 1; expected at least 2"):
+        pkn.wavelet_super_resolve(low, prior, 1, levels=1, return_std=True)
 
 
 def test_progress_ends_at_the_end():
