@@ -7,7 +7,7 @@ b are standard deviations, of images in [-1, 1].
 """
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import accumulate, count
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from pkn.sampling.cold_diffusion import BATCH
 from pkn.sampling.cold_model import ColdModel
 from pkn.sampling.kernel_density import kernel_samples
 from pkn.sampling.samplers import Restore, trajectory
-from pkn.sampling.stochastic_approximation import Rate, falling, noisy_smoothing, robbins_monro
+from pkn.sampling.stochastic_approximation import Rate, euler_maruyama, falling, noisy_smoothing, robbins_monro
 
 LEVELS = (0.8, 1.2)  # noise levels; published for CIFAR-10; (0.5, 1.0) for churches
 STEPS = 4
@@ -57,6 +57,7 @@ def debiasing_states(
     levels: tuple[float, float] = LEVELS,
     steps: int = STEPS,
     rate: Rate = RATE,
+    sde: float | None = None,
 ) -> Iterator[Tensor]:
     """The images of stage 1, then those after each step of stage 2.
 
@@ -76,6 +77,10 @@ def debiasing_states(
         Of stage 2.
     rate : callable
         ``rate(k)`` is the step size a_k.
+    sde : float, optional
+        If given, stage 2 is the stochastic differential equation dx = (x_0 - H(x)) dt + ``sde`` dW instead, with steps
+        of a_k in its time (Euler and Maruyama). It doesn't converge: where H shrinks by h, the variance around the
+        solution goes to ``sde``^2 / 2h. Our reading of Proposition 2.2.
 
     Yields
     ------
@@ -84,15 +89,22 @@ def debiasing_states(
     Raises
     ------
     ValueError
-        If ``levels`` isn't two numbers, the lower first, or ``steps`` isn't a whole number of 0 or more.
+        If ``levels`` isn't two numbers, the lower first, ``steps`` isn't a whole number of 0 or more, or ``sde`` is
+        negative or not finite.
     """
     if not (len(levels) == 2 and 0 < levels[0] <= levels[1]):
         raise ValueError(f"levels is {levels}; expected two noise levels above 0, the lower first")
+    if sde is not None and not 0 <= sde < float("inf"):
+        raise ValueError(f"sde is {sde}; expected a standard deviation, 0 or more")
     steps = check_whole_number("steps", steps, 0)
     smooth = restore(kernel_samples(seeds, alpha, torch.randn(seeds.shape, generator=generator)), alpha)
     yield smooth
-    step, smoothing = robbins_monro(smooth, rate), noisy_smoothing(restore, levels, generator)
-    for x, _ in trajectory(smoothing, step, smooth, range(steps + 1)):
+    smoothing, step = noisy_smoothing(restore, levels, generator), robbins_monro(smooth, rate)
+    times: list[float] = [*range(steps + 1)]
+    if sde is not None:
+        step = euler_maruyama(smooth, sde, lambda: torch.randn(smooth.shape, generator=generator).to(smooth))
+        times = [*accumulate((rate(k) for k in times[1:]), initial=0.0)]
+    for x, _ in trajectory(smoothing, step, smooth, times):
         yield x
 
 
@@ -112,7 +124,7 @@ def debiased_samples(
     threads : int
         Batches at a time.
     **options
-        ``levels``, ``steps`` and ``rate`` of :func:`debiasing_states`.
+        ``levels``, ``steps``, ``rate`` and ``sde`` of :func:`debiasing_states`.
 
     Returns
     -------

@@ -43,6 +43,24 @@ def test_second_stage_undoes_the_first_where_smoothing_is_linear(model):
     assert float((states[-1] - 2 * states[0]).std()) < 0.2
 
 
+def test_levels_of_the_right_size_give_the_data_back(model):
+    """For N(0, 1) and alpha = 1, b^2 = sqrt(2) - 1: stage 2's limit is the probability flow, whose variance is 1."""
+    b, generator = (2**0.5 - 1) ** 0.5, torch.Generator().manual_seed(0)
+    seeds = torch.randn(20_000, 1, 1, 1, generator=generator)
+    options = {"levels": (b, b), "steps": 400, "rate": falling(2.0)}
+    states = list(debiasing_states(smoother(model), seeds, 1.0, generator, **options))
+    assert float(states[0].var()) == pytest.approx(0.5, rel=0.03)
+    assert float(states[-1].var()) == pytest.approx(1.0, rel=0.03)
+
+
+def test_as_a_differential_equation_it_keeps_its_noise(model):
+    """As above, h = 1 / 2; around x* the variance is sde^2 / 2h = sde^2, and 0.25 dt / 2h more of the draws of H."""
+    seeds, sde, dt = torch.zeros(4000, 1, 1, 1), 0.3, 0.05
+    options = {"levels": (1, 1), "steps": 400, "rate": lambda k: dt, "sde": sde}
+    states = list(debiasing_states(smoother(model), seeds, 1.0, torch.Generator().manual_seed(0), **options))
+    assert float((states[-1] - 2 * states[0]).var()) == pytest.approx(sde**2 + 0.25 * dt, rel=0.06)
+
+
 def test_samples_are_clipped_and_the_same_in_threads(model):
     seeds = torch.randn(300, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     one, two = (debiased_samples(model, seeds, 0.5, rng=3, threads=threads, steps=2) for threads in (1, 2))
@@ -61,6 +79,7 @@ def test_samples_are_clipped_and_the_same_in_threads(model):
         (NOISE, {"alpha": 2.0}, r"noise level is 2.0; expected one in \(0, 1.5\]"),
         (NOISE, {"levels": (1.0, 0.5)}, r"levels is \(1.0, 0.5\); expected two noise levels above 0, the lower first"),
         (NOISE, {"levels": (0.8, 1.6)}, "expected one in"),
+        (NOISE, {"sde": -0.1}, "sde is -0.1; expected a standard deviation, 0 or more"),
         (NOISE, {"steps": -1}, "steps is -1; expected a whole number, 0 or more"),
     ],
 )
