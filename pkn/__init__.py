@@ -16,6 +16,10 @@ from typing import TYPE_CHECKING, Any
 from pkn.version import __version__
 
 if TYPE_CHECKING:
+    from pkn.evidence.calibration import calibrate
+    from pkn.evidence.certificates import certify
+    from pkn.evidence.deviations import uncertainty
+    from pkn.evidence.risk import sure
     from pkn.restoration.blur_estimation import estimate_blur
     from pkn.restoration.debiasing import debias
     from pkn.restoration.deconvolution import deconvolve
@@ -33,6 +37,8 @@ __all__ = [
     "NoiseProfile",
     "ParameterMaps",
     "__version__",
+    "calibrate",
+    "certify",
     "debias",
     "deconvolve",
     "denoise",
@@ -42,6 +48,8 @@ __all__ = [
     "measure_noise",
     "predict_maps",
     "sample",
+    "sure",
+    "uncertainty",
     "upsample",
     "wavelet_denoise",
     "wavelet_sample",
@@ -51,6 +59,8 @@ __all__ = [
 _HOMES = {
     "NoiseProfile": "pkn.restoration.noise_profile",
     "ParameterMaps": "pkn.restoration.parameter_maps",
+    "calibrate": "pkn.evidence.calibration",
+    "certify": "pkn.evidence.certificates",
     "debias": "pkn.restoration.debiasing",
     "deconvolve": "pkn.restoration.deconvolution",
     "denoise": "pkn.restoration.denoising",
@@ -60,6 +70,8 @@ _HOMES = {
     "measure_noise": "pkn.restoration.noise_estimation",
     "predict_maps": "pkn.restoration.denoising",
     "sample": "pkn.sampling.kernel_predicting",
+    "sure": "pkn.evidence.risk",
+    "uncertainty": "pkn.evidence.deviations",
     "upsample": "pkn.restoration.upsampling",
     "wavelet_denoise": "pkn.wavelets.denoising",
     "wavelet_sample": "pkn.wavelets.sampling",

@@ -1,7 +1,7 @@
 """Which file may import which: rooms stand on floors, and imports go down.
 
-filters <- nets <- {pretrained, io} <- {degradations, plotting} <- {restoration, sampling} <- wavelets <- training
-<- evaluation <- cli
+filters <- nets <- {pretrained, io} <- {degradations, plotting} <- {restoration, sampling} <- {evidence, wavelets}
+<- training <- evaluation <- cli
 """
 
 import ast
@@ -19,7 +19,7 @@ FLOORS = [
     {"pretrained", "io"},
     {"degradations", "plotting"},
     {"restoration", "sampling"},
-    {"wavelets"},
+    {"evidence", "wavelets"},
     {"training"},
     {"evaluation"},
     {"cli"},

@@ -80,6 +80,9 @@ def write_page(path: Path, source: Path, before: Any, after: Any, maps: Any, sec
         ("time", f"{seconds:.2f} s"),
         ("pkn", about["pkn"]),
     ]
-    figures = [(f"{name}: {maps.ranges[name].meaning}", picture_bytes(maps, name)) for name in maps]
+    readable = maps.readable(before)
+    meanings = {name: each.meaning for name, each in readable.items()}
+    meanings |= {name: maps.ranges[name].meaning for name in maps}
+    figures = [(f"{name}: {meaning}", picture_bytes(maps, name, readable)) for name, meaning in meanings.items()]
     pictures = {"before": to_integers(before, np.uint8), "after": to_integers(after, np.uint8)}
     write_report(path, title=f"{source.name} before and after", **pictures, figures=figures, facts=facts)

@@ -55,8 +55,10 @@ def image_files(*, raw_and_zarr: bool = False) -> Callable[[Callable[..., None]]
             with _standard_streams(sources, target, suffix) as (sources, target):
                 images_in = partial(_images_in, raw_and_zarr=raw_and_zarr, recursive=recursive)
                 jobs = _jobs(sources, target, suffix, images_in)
-                if len(jobs) > 1 and (settings.get("maps_folder") or settings.get("page")):
-                    raise ValueError(f"--maps or --report was given with {len(jobs)} images; expected it with one")
+                if len(jobs) > 1 and any(settings.get(name) for name in ("maps_folder", "page", "receipt")):
+                    raise ValueError(
+                        f"--maps, --report or --receipt was given with {len(jobs)} images; expected it with one"
+                    )
                 _run(_unwritten(jobs, skip_existing, overwrite), lambda job: function(*job, **settings))
 
         return command

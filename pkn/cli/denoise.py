@@ -11,7 +11,7 @@ from pkn.cli._first_use import compile_beside
 from pkn.cli._image_files import read, restore_file
 from pkn.cli._many_files import image_files, say
 from pkn.cli._progress import progress_bar
-from pkn.cli._shared import MAPS, MAX_PIXELS, REPORT, net_options, require_rawpy
+from pkn.cli._shared import IMAGE, MAPS, MAX_PIXELS, OUTPUT, REPORT, net_options, require_rawpy
 from pkn.version import missing
 
 
@@ -20,6 +20,8 @@ from pkn.version import missing
 @net_options
 @MAPS
 @REPORT
+@click.option("--receipt", type=OUTPUT, help="Write what pkn verify needs to replay it: .json, and the maps beside it.")
+@click.option("--key", type=IMAGE, help="Private Ed25519 key, PEM, to sign the receipt with.")
 @MAX_PIXELS
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run on a large TIFF.")
 @click.option("--scheduler", help="Zarr: address of a Dask scheduler, such as tcp://host:8786.")
@@ -38,11 +40,20 @@ def command(
 
     settings: dict[str, Any] = {"strength": strength, "sigma": sigma, "noise": noise}
     begin = time.perf_counter()
-    maps_too = bool(extras["maps_folder"] or extras["page"])
+    receipt = extras["receipt"]
+    if extras["key"] and not receipt:
+        raise ValueError("--key was given without --receipt; expected a receipt to sign")
+    if extras["key"]:
+        from pkn.evidence.receipts import check_key
+
+        check_key(extras["key"])  # before the work
+    maps_too = bool(extras["maps_folder"] or extras["page"] or receipt)
     megapixels, level, fractions = None, None, False
     if source.suffix.lower() in SUFFIXES:
         megapixels = _denoise_raw(source, target, net, maps_too, **settings)
     elif source.suffix == ".zarr" or target.suffix == ".zarr":
+        if receipt:
+            raise ValueError("--receipt was given with a Zarr image; expected it with image files")
         limits = {name: extras[name] for name in ("scheduler", "max_pixels")}
         _denoise_zarr(source, target, net, **settings, **limits)
     elif not maps_too and (large := _large(source, target, extras["resume"], extras["max_pixels"])):
@@ -57,6 +68,13 @@ def command(
         done = restore_file(image, source, target, restore, extras["maps_folder"], extras["page"])
         megapixels, level = done.megapixels, done.maps[0] and done.maps[0].provenance["sigma"]
         fractions = image.pages[0].dtype.kind == "u"
+        if receipt:
+            from pkn.evidence.receipts import write_receipt
+
+            options = {name: value for name, value in settings.items() if name != "noise"} | {
+                "profile": noise is not None
+            }
+            write_receipt(receipt, source, target, done.maps, options=options, key=extras["key"])
     seconds = time.perf_counter() - begin
     what = "" if megapixels is None else f"{megapixels:.2f} MP in "
     found = "" if level is None else f", noise level {_in_words(level, fractions, extras['black'], extras['white'])}"
@@ -105,7 +123,7 @@ def _denoise_raw(source: Path, target: Path, net: str, maps_too: bool, **setting
     require_rawpy()
     check_developed(target)
     if maps_too:
-        raise ValueError("--maps or --report was given with a raw file; expected them with images")
+        raise ValueError("--maps, --report or --receipt was given with a raw file; expected them with images")
     height, width = denoise_raw_file(source, target, net, **settings)
     return height * width / 1e6
 

@@ -16,6 +16,7 @@ from pkn.filters import MapRange
 from pkn.io.atomic import atomic_path
 
 MAX_COLUMNS = 6
+LEAST_SHARE = 0.1  # of a map's declared range that its colours cover, so that nothing small looks large
 LARGEST_SIDE = 1600  # pixels of a map in a figure; larger maps are subsampled
 
 
@@ -40,8 +41,8 @@ class NamedMaps(Protocol):
 def draw_map(axes: Axes, values: np.ndarray, name: str, limits: MapRange) -> None:
     """Draw a parameter map into given axes, with a colour bar.
 
-    The colours cover the map from its 0.5th to its 99.5th percentile, on a logarithmic scale if the map's range is
-    logarithmic and the values are above 0.
+    The colours cover the map from its 0.5th to its 99.5th percentile, and a tenth of its declared range at least, on a
+    logarithmic scale if the map's range is logarithmic and the values are above 0.
 
     Parameters
     ----------
@@ -69,10 +70,10 @@ def draw_map(axes: Axes, values: np.ndarray, name: str, limits: MapRange) -> Non
     step = -(-max(image.shape) // LARGEST_SIDE)
     image = image[::step, ::step]
     low, high = np.percentile(image, (0.5, 99.5))
-    if limits.logarithmic and low > 0 and high > low:
-        norm: Normalize = LogNorm(low, high)
+    if limits.logarithmic and low > 0:
+        norm: Normalize = LogNorm(*np.exp(_widened(*np.log([low, high, limits.low, limits.high]))))
     else:
-        norm = Normalize(low, high if high > low else low + 1)
+        norm = Normalize(*_widened(low, high, limits.low, limits.high))
     less_averaging = limits.strength < 0 or limits.unit == "1/px"  # where values are large; white is for more averaging
     drawn = axes.imshow(image, cmap="gray_r" if less_averaging else "gray", norm=norm, interpolation="nearest")
     bar = axes.figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.03)
@@ -80,6 +81,24 @@ def draw_map(axes: Axes, values: np.ndarray, name: str, limits: MapRange) -> Non
         set_formatter(FormatStrFormatter("%.3g"))
     bar.set_label(f"{name} [{limits.unit}]" if limits.unit else name)
     axes.set_title(f"{name}: {limits.meaning}" if limits.meaning else name, fontsize="medium")
+    axes.set_axis_off()
+
+
+def _widened(low: float, high: float, least: float, most: float) -> tuple[float, float]:
+    """A range that covers ``low`` to ``high`` and at least a share of ``least`` to ``most``."""
+    lacking = max(0.0, LEAST_SHARE * (most - least) - (high - low)) / 2
+    return low - lacking, high + lacking
+
+
+def draw_readable(axes: Axes, name: str, drawn: Any) -> None:
+    """Draw a derived map (:class:`pkn.restoration.plain_units.ReadableMap`) over its own range."""
+    step = -(-max(drawn.values.shape) // LARGEST_SIDE)
+    norm = (LogNorm if drawn.scale == "logarithmic" else Normalize)(drawn.low, drawn.high)
+    colours = "hsv" if drawn.scale == "cyclic" else "gray"
+    shown = axes.imshow(drawn.values[::step, ::step], cmap=colours, norm=norm, interpolation="nearest")
+    bar = axes.figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.03)
+    bar.set_label(f"{name} [{drawn.unit}]" if drawn.unit else name)
+    axes.set_title(f"{name}: {drawn.meaning}", fontsize="medium")
     axes.set_axis_off()
 
 
@@ -92,20 +111,24 @@ def _mosaic(values: np.ndarray) -> np.ndarray:
     return values.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
 
 
-def plot_maps(maps: NamedMaps) -> tuple[Figure, Any]:
-    """Draw all maps, in rows of at most six.
+def plot_maps(maps: NamedMaps, readable: Mapping[str, Any] | None = None) -> tuple[Figure, Any]:
+    """Draw all maps, in rows of at most six, those in plain units first.
 
     Parameters
     ----------
     maps : pkn.ParameterMaps
+    readable : mapping of str to pkn.restoration.plain_units.ReadableMap, optional
 
     Returns
     -------
     (matplotlib.figure.Figure, array of matplotlib.axes.Axes)
-        The figure, and one axes for each map.
+        The figure, and one axes for each map, those of ``readable`` first.
     """
-    figure, all_axes = _grid(len(maps), maps)
-    for axes, name in zip(all_axes, maps, strict=True):
+    readable = readable or {}
+    figure, all_axes = _grid(len(readable) + len(maps), maps)
+    for axes, (name, derived) in zip(all_axes, readable.items(), strict=False):
+        draw_readable(axes, name, derived)
+    for axes, name in zip(all_axes[len(readable) :], maps, strict=True):
         draw_map(axes, maps[name], name, maps.ranges[name])
     return figure, all_axes
 
@@ -123,12 +146,15 @@ def _grid(number: int, maps: NamedMaps) -> tuple[Figure, Any]:
     return figure, all_axes[:number]
 
 
-def map_figure(maps: NamedMaps, name: str) -> Figure:
-    """Draw one map as a figure of its own."""
+def map_figure(maps: NamedMaps, name: str, readable: Mapping[str, Any] | None = None) -> Figure:
+    """Draw one map as a figure of its own: of ``readable``, if it has one of this name."""
     height, width = maps.shape
     figure = Figure(figsize=(7, 0.8 + 6 * min(2.0, height / width)), layout="constrained")
     FigureCanvasAgg(figure)
-    draw_map(figure.subplots(), maps[name], name, maps.ranges[name])
+    if readable and name in readable:
+        draw_readable(figure.subplots(), name, readable[name])
+    else:
+        draw_map(figure.subplots(), maps[name], name, maps.ranges[name])
     return figure
 
 
@@ -183,8 +209,8 @@ def plot_sheet(pictures: dict[str, np.ndarray], maps: NamedMaps, names: Sequence
     return figure
 
 
-def picture_bytes(maps: NamedMaps, name: str) -> bytes:
-    """The figure of a map as the content of a PNG file."""
+def picture_bytes(maps: NamedMaps, name: str, readable: Mapping[str, Any] | None = None) -> bytes:
+    """The figure of a map, as of :func:`map_figure`, as the content of a PNG file."""
     stream = BytesIO()
-    map_figure(maps, name).savefig(stream, format="png", dpi=110)
+    map_figure(maps, name, readable).savefig(stream, format="png", dpi=110)
     return stream.getvalue()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from pkn.restoration.plain_units import ReadableMap
+
 FORMAT = 1
 
 
@@ -146,11 +148,20 @@ class ParameterMaps(Mapping[str, np.ndarray]):
         """The exact weights of the output pixel at (row, column); see :meth:`pkn.filters.Filter.kernel_at`."""
         return self.filter.kernel_at(image, self, position, channel_axis=self.channel_axis)
 
-    def plot(self) -> "tuple[Figure, np.ndarray[Any, np.dtype[Any]]]":
-        """Draw all maps side by side; returns a matplotlib figure and an array of its axes."""
+    def readable(self, image: Any = None, *, mask: Any = None) -> "dict[str, ReadableMap]":
+        """What the filter does at each pixel, in plain units: radius, direction, number of pixels, share of levels.
+
+        See :func:`pkn.restoration.plain_units.readable_maps`; bilateral filters and non-local means need the image.
+        """
+        from pkn.restoration.plain_units import readable_maps
+
+        return readable_maps(self, image, mask)
+
+    def plot(self, image: Any = None) -> "tuple[Figure, np.ndarray[Any, np.dtype[Any]]]":
+        """Draw all maps side by side, those of :meth:`readable` first; returns a matplotlib figure and its axes."""
         from pkn.plotting import maps
 
-        return maps.plot_maps(self)
+        return maps.plot_maps(self, self.readable(image))
 
     def draw(self, name: str, axes: "Axes") -> None:
         """Draw one map into given matplotlib axes, with a colour bar."""

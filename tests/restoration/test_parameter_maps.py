@@ -163,4 +163,11 @@ def test_pictures(tmp_path, maps, free):
     assert len(axes) == 2
     assert len(figure.axes) == 4  # each map with its colour bar
     assert figure.axes[2].get_ylabel() == "sigma_space [px]"
-    assert len(free.plot()[1]) == 1
+    names = [axes.get_title().partition(":")[0] for axes in maps.plot(np.zeros(maps.shape))[1]]
+    assert names == ["radius", "direction", "pixels", "sigma_space", "sigma_range"]
+
+
+def test_colours_are_not_stretched_over_next_to_nothing(maps):
+    _, axes = maps.replace(sigma_space=np.linspace(2, 2.01, maps["sigma_space"].size).reshape(maps.shape)).plot()
+    low, high = axes[0].images[0].get_clim()
+    assert high / low > 1.3

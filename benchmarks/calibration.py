@@ -1,0 +1,72 @@
+"""What pkn.calibrate chooses, and gains: `python -m benchmarks.calibration TEST [EVERY]`, TEST the folder of test sets.
+
+Every EVERY-th image of BSD68 with white noise that is told, and not; cc15's JPEGs, each by itself; srdtrans10's ten
+frames as one stack, by the network for any noise and by one for white noise.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import pkn
+from pkn.io.folders import read_folder, to_float32
+from pkn.io.images import read_image
+
+SIGMA = 25 / 255
+
+
+def main(folder: str, every: int = 4) -> None:
+    test = Path(folder)
+    print("| images | strengths chosen | mean gain, dB | least | most |\n|---|---|---|---|---|")
+    random = np.random.default_rng(0)
+    clean = [to_float32(image[..., 0]) for image in read_folder(test / "bsd68", 1)[::every]]
+    noisy = [image + np.float32(SIGMA) * random.standard_normal(image.shape, np.float32) for image in clean]
+    for net in ("any-noise", "bilateral"):
+        row(
+            f"{len(clean)} of BSD68, σ = 25 told, {net}",
+            [single(*pair, net=net, sigma=SIGMA) for pair in zip(noisy, clean, strict=True)],
+        )
+    row(f"{len(clean)} of BSD68, σ = 25 not told", [single(*pair) for pair in zip(noisy, clean, strict=True)])
+    names = sorted((test / "cc15").glob("*_noisy.png"))
+    pairs = [
+        [to_float32(read_image(path).pages[0]) for path in (name, Path(str(name).replace("_noisy", "_clean")))]
+        for name in names
+    ]
+    row("cc15", [single(*pair, channel_axis=-1) for pair in pairs])
+    frames, truth = (
+        np.stack([to_float32(image[..., 0]) for image in read_folder(test / "srdtrans10" / part, 1)])
+        for part in ("noisy", "clean")
+    )
+    for net in ("any-noise", "pyramid"):
+        found = pkn.calibrate(frames, net, stack_axis=0)
+        gains = [
+            gain(frame, clean_frame, found.strength, net) for frame, clean_frame in zip(frames, truth, strict=False)
+        ]
+        row(f"srdtrans10 as frames, {net}", [(found.strength, each) for each in gains])
+
+
+def single(noisy: np.ndarray, clean: np.ndarray, net: str = "any-noise", **options: Any) -> tuple[Any, float]:
+    found = pkn.calibrate(noisy, net, rng=0, **options)
+    return found.strength, gain(noisy, clean, found.strength, net, **options)
+
+
+def gain(noisy: np.ndarray, clean: np.ndarray, strength: Any, net: str, **options: Any) -> float:
+    """dB over strength 1."""
+    if strength == 1:
+        return 0.0
+    before, after = (np.mean((pkn.denoise(noisy, net, strength=s, **options) - clean) ** 2) for s in (1.0, strength))
+    return float(10 * np.log10(before / after))
+
+
+def row(name: str, found: list[tuple[Any, float]]) -> None:
+    chosen = sorted({str(strength) for strength, _ in found}, key=[str(s) for s, _ in found].count, reverse=True)
+    gains = [each for _, each in found]
+    print(
+        f"| {name} | {', '.join(chosen)} | {np.mean(gains):+.3f} | {min(gains):+.3f} | {max(gains):+.3f} |", flush=True
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))

@@ -1,0 +1,28 @@
+"""``pkn measure-intervals``."""
+
+from pathlib import Path
+
+import click
+
+from pkn.cli._progress import progress_bar
+from pkn.cli._shared import DATA, OUTPUT
+
+
+@click.command("measure-intervals")
+@click.option("--data", type=DATA, required=True, help="Folder of clean images.")
+@click.option("--out", type=OUTPUT, required=True, help="File to write, .json.")
+@click.option("--net", default="any-noise", show_default=True, help="Bundled name or .safetensors file.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Images, evenly from DATA.")
+@click.option("--rgb", is_flag=True, help="Of RGB images (by default grey).")
+@click.option("--rng", default=0, show_default=True, help="Seed.")
+def command(data: Path, out: Path, net: str, limit: int, rgb: bool, rng: int) -> None:
+    """Measure how far the truth is from denoised images, for the intervals of pkn.uncertainty."""
+    from pkn.evidence.interval_measurement import measure_intervals
+    from pkn.io.folders import read_folder, to_float32
+
+    images = read_folder(data, 3 if rgb else 1)
+    chosen = [to_float32(image if rgb else image[..., 0]) for image in images[:: max(1, len(images) // limit)][:limit]]
+    about = f"pkn measure-intervals --data {data.name} --net {net} --limit {limit} --rng {rng}{' --rgb' * rgb}"
+    with progress_bar("images") as callback:
+        measure_intervals(chosen, net, rng=rng, about=about, callback=callback).save(out)
+    click.echo(f"{out}: {len(chosen)} images")

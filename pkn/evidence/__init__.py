@@ -1,0 +1,1 @@
+"""How sure a denoised image is, why, and proof that it was so."""

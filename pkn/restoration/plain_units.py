@@ -1,0 +1,128 @@
+"""Maps that a person reads: how far, in which direction, over how many pixels, from which levels a filter averages."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, zoom
+
+from pkn.filters import Filter, NonLocalMeans
+from pkn.filters.luma_chroma_pyramid import LumaChromaPyramid
+from pkn.filters.pyramid import Pyramid
+from pkn.restoration.parameter_maps import ParameterMaps
+from pkn.restoration.weight_operators import Operator, frozen_weights, moments
+
+PROBES = 24
+SMOOTH = 1.5  # px, of the estimate of sums of squared weights
+ROUND = 0.1  # anisotropy below which there is no direction
+SAMPLES = 24  # pixels along each side where kernels of non-local means are looked at
+
+
+class ReadableMap(NamedTuple):
+    """A derived map, with what is needed to draw it: its range is fixed, and means something.
+
+    Parameters
+    ----------
+    values : array of shape (H, W)
+    unit : str
+    low, high : float
+        The range to draw.
+    meaning : str
+    scale : {"linear", "logarithmic", "cyclic"}
+    """
+
+    values: np.ndarray
+    unit: str
+    low: float
+    high: float
+    meaning: str
+    scale: str = "linear"
+
+
+def readable_maps(maps: ParameterMaps, image: Any = None, mask: Any = None) -> dict[str, ReadableMap]:
+    """What a filter does at each pixel, in plain units, from its exact weights.
+
+    Parameters
+    ----------
+    maps : ParameterMaps
+    image, mask
+        What the maps are for. Bilateral filters and non-local means have weights that depend on the image: without it
+        there is nothing to derive.
+
+    Returns
+    -------
+    dict of str to ReadableMap
+        ``radius``: root of half the mean squared distance of the averaged pixels, in px; of an isotropic Gaussian it is
+        sigma. ``direction``: of the farthest averaging, in degrees from the horizontal, anticlockwise; NaN where none
+        stands out. ``pixels``: effective number of pixels averaged, 1 / sum of squared weights, estimated by 24 random
+        probes and smoothed (within about 10 %): noise falls by its root. ``coarser``: share of the result that comes
+        from coarser levels of a pyramid. Of :class:`pkn.filters.LumaChromaPyramid` the names begin with luma_ and
+        chroma_. Filters with weights below 0 have none of these. For non-local means kernels of 24 x 24 pixels are
+        looked at, and interpolated.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pkn
+    >>> from pkn.filters import AnisotropicGaussian
+    >>> from pkn.restoration.plain_units import readable_maps
+    >>> kx, ky, rho = np.full((64, 64), 1 / 3), np.ones((64, 64)), np.zeros((64, 64))  # 3 px wide, 1 px high
+    >>> maps = pkn.ParameterMaps(AnisotropicGaussian(12), {"kx": kx, "ky": ky, "rho": rho})
+    >>> found = readable_maps(maps)
+    >>> {name: round(float(found[name].values[32, 32]), 2) for name in ("radius", "direction")}
+    {'radius': 2.24, 'direction': 0.0}
+    """
+    flt = maps.filter
+    if not flt.convex:
+        return {}
+    if isinstance(flt, NonLocalMeans):
+        return {} if image is None else _of_kernels(maps, image)
+    found: dict[str, ReadableMap] = {}
+    for part, operator in frozen_weights(maps, image, mask).items():
+        prefix = f"{part}_" if part else ""
+        found |= {prefix + name: each for name, each in _of_operator(operator, maps.shape, _largest(flt)).items()}
+        if (blend := f"{prefix}blend_0") in maps:
+            share = ReadableMap(1 - maps[blend], "", 0.0, 1.0, "share of the result from coarser levels")
+            found[f"{prefix}coarser"] = share
+    return found
+
+
+def _largest(flt: Filter) -> float:
+    """The radius that is drawn white: a third of the filter's own, and more for each level of a pyramid."""
+    levels = flt.levels if isinstance(flt, Pyramid | LumaChromaPyramid) else 1
+    return float(flt.radius / 3 * 2 ** (levels - 1))
+
+
+def _of_operator(operator: Operator, size: tuple[int, int], largest: float) -> dict[str, ReadableMap]:
+    yy, xx, xy = moments(operator, size)
+    random = np.random.default_rng(0)
+    probes = random.choice([-1.0, 1.0], (PROBES, *size))
+    squares = np.mean(operator(probes) ** 2, axis=0)
+    return _quantities(yy, xx, xy, gaussian_filter(squares, SMOOTH), largest)
+
+
+def _quantities(
+    yy: np.ndarray, xx: np.ndarray, xy: np.ndarray, squares: np.ndarray, largest: float
+) -> dict[str, ReadableMap]:
+    trace = yy + xx
+    spread = np.hypot(xx - yy, 2 * xy)
+    angle = np.degrees(0.5 * np.arctan2(-2 * xy, xx - yy)) % 180  # rows point down
+    angle[angle >= 180] = 0  # by rounding
+    angle[spread <= ROUND * np.maximum(trace, 1e-12)] = np.nan
+    pixels = 1 / np.clip(squares, 1e-12, 1)
+    return {
+        "radius": ReadableMap(np.sqrt(trace / 2), "px", 0.0, largest, "how far pixels are averaged"),
+        "direction": ReadableMap(angle, "degrees", 0.0, 180.0, "along which direction", "cyclic"),
+        "pixels": ReadableMap(pixels, "", 1.0, 4 * np.pi * largest**2, "how many are averaged", "logarithmic"),
+    }
+
+
+def _of_kernels(maps: ParameterMaps, image: Any) -> dict[str, ReadableMap]:
+    """From the kernels of a grid of pixels."""
+    grids = [np.unique(np.linspace(0, size - 1, SAMPLES).round().astype(int)) for size in maps.shape]
+    kernels = np.array([[maps.kernel_at(image, (row, column)) for column in grids[1]] for row in grids[0]], float)
+    weights, distance = np.nan_to_num(kernels), np.arange(kernels.shape[-1]) - maps.filter.reach
+    products = distance[:, None] ** 2, distance**2, distance[:, None] * distance
+    sampled = [(weights * product).sum((2, 3)) for product in products] + [np.square(weights).sum((2, 3))]
+    scale = [size / len(grid) for size, grid in zip(maps.shape, grids, strict=True)]
+    yy, xx, xy, squares = (zoom(part, scale, order=1, grid_mode=True, mode="nearest") for part in sampled)
+    return _quantities(yy, xx, xy, squares, _largest(maps.filter))

@@ -1,0 +1,108 @@
+"""A filter's weights at one image, held fixed: a linear operator that can be applied to any made-up image.
+
+Most filters of the package are linear in the image for given maps. The weights of bilateral filters depend on the image
+itself; they are those of a joint bilateral filter whose guide is that image. What such an operator makes of an
+indicator or of coordinates says, for all pixels at once and exactly, what a pixel's weights are like.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pkn.filters import AnisotropicBilateral, Bilateral, Filter, JointBilateral, NonLocalMeans
+from pkn.filters.arrays import check_image, check_mask, to_planes
+from pkn.filters.luma_chroma_pyramid import LumaChromaPyramid, to_opponent
+from pkn.restoration.parameter_maps import ParameterMaps
+
+Operator = Callable[[np.ndarray], np.ndarray]  # images (N, H, W), float64, to as many
+
+
+def frozen_weights(maps: ParameterMaps, image: Any = None, mask: Any = None) -> dict[str, Operator]:
+    """The weights of each part of a filter as an operator.
+
+    Parameters
+    ----------
+    maps : ParameterMaps
+    image : array, optional
+        What they are for. Bilateral filters need it; others take gaps from it, if there are any.
+    mask : bool array of shape (H, W), optional
+        Pixels that are False carry no weight.
+
+    Returns
+    -------
+    dict of str to callable
+        ``operator(images)`` averages images (N, H, W) as the filter does. The key is "" for most filters, and "luma"
+        and "chroma" for :class:`pkn.filters.LumaChromaPyramid`, which averages those planes. Empty where there is no
+        such operator: for non-local means, and for bilateral filters without an image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pkn
+    >>> from pkn.filters import IsotropicGaussian
+    >>> from pkn.restoration.weight_operators import frozen_weights
+    >>> maps = pkn.ParameterMaps(IsotropicGaussian(6), {"sigma": np.full((20, 30), 1.5)})
+    >>> left = np.zeros((1, 20, 30))
+    >>> left[..., :15] = 1
+    >>> frozen_weights(maps)[""](left)[0, 10, [5, 14, 25]].round(2).tolist()  # share of weight from the left half
+    [1.0, 0.63, 0.0]
+    """
+    planes = None if image is None else to_planes(check_image(image, maps.channel_axis), maps.channel_axis)
+    valid = np.ones((1, *maps.shape), bool) if mask is None else np.asarray(check_mask(mask, *maps.shape))
+    if planes is not None:
+        valid = valid & np.isfinite(planes).all(1)
+    flt, values = maps.filter, {name: np.asarray(value, float) for name, value in maps.items()}
+    if isinstance(flt, NonLocalMeans) or (isinstance(flt, Bilateral | AnisotropicBilateral) and planes is None):
+        return {}
+    if isinstance(flt, Bilateral | AnisotropicBilateral):
+        assert planes is not None
+        guide = np.where(valid, planes[0].astype(float), 0)
+        values = _joint_maps(values) | {"guide": guide}
+        flt = JointBilateral(flt.radius, flt.border, len(guide))
+    if isinstance(flt, LumaChromaPyramid):
+        return {
+            part.name: _operator(part.pyramid, {name: values[part.full(name)] for name in part.pyramid.ranges}, valid)
+            for part in flt.parts
+        }
+    return {"": _operator(flt, values, valid)}
+
+
+def parts_of(maps: ParameterMaps, image: Any) -> dict[str, np.ndarray]:
+    """The planes (C, H, W) of an image that each part of a filter averages, by the names of :func:`frozen_weights`."""
+    planes = to_planes(check_image(image, maps.channel_axis), maps.channel_axis)
+    if isinstance(maps.filter, LumaChromaPyramid):
+        return {part.name: to_opponent(planes)[0, part.channels] for part in maps.filter.parts}
+    return {"": planes[0]}
+
+
+def _joint_maps(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Maps of a bilateral filter as those of a joint one."""
+    if "sigma_space" not in values:
+        return values
+    with np.errstate(divide="ignore"):
+        inverse = np.minimum(1 / values["sigma_space"], JointBilateral.ranges["kx"].valid[1])
+    return {"kx": inverse, "ky": inverse, "rho": np.zeros_like(inverse), "sigma_range": values["sigma_range"]}
+
+
+def _operator(flt: Filter, values: dict[str, np.ndarray], valid: np.ndarray) -> Operator:
+    gaps = None if valid.all() else np.ascontiguousarray(valid)
+
+    def apply(images: np.ndarray) -> np.ndarray:
+        stacked = np.ascontiguousarray(images, float)[None]
+        maps = flt.check_maps((), values, stacked)
+        out, _ = flt.forward(stacked, maps, gaps, keep=False)
+        return np.asarray(out[0])
+
+    return apply
+
+
+def moments(operator: Operator, size: Sequence[int]) -> np.ndarray:
+    """Second moments of each pixel's weights about the pixel, (3, H, W): of rows, of columns, and mixed, in px^2.
+
+    Where a filter reads beyond the border, it reads other pixels of the image, which count where they are.
+    """
+    rows, columns = np.indices(size, float) - np.reshape([(side - 1) / 2 for side in size], (2, 1, 1))
+    r, c, rr, cc, rc = operator(np.stack([rows, columns, rows * rows, columns * columns, rows * columns]))
+    across = rr - 2 * rows * r + rows**2, cc - 2 * columns * c + columns**2
+    return np.stack([*(np.maximum(each, 0) for each in across), rc - rows * c - columns * r + rows * columns])

@@ -1,0 +1,85 @@
+"""Certificates hold for what filters made, and not for what somebody painted."""
+
+import numpy as np
+import pytest
+from skimage import data
+
+import pkn
+
+CAMERA = data.camera()[60:140, 180:270].astype(np.float32) / 255
+NOISY = CAMERA + np.float32(0.1) * np.random.default_rng(0).standard_normal(CAMERA.shape).astype(np.float32)
+RGB = np.stack([NOISY, NOISY[::-1], 1 - NOISY], -1)
+
+
+@pytest.mark.parametrize("net", ["any-noise", "bilateral", "non-local-means", "isotropic-gaussian"])
+@pytest.mark.parametrize(("image", "axis"), [(NOISY, None), (RGB, -1)])
+def test_holds_and_is_broken(net, image, axis):
+    maps = pkn.predict_maps(image, net, sigma=0.1, channel_axis=axis)
+    result = maps.apply(image)
+    found = pkn.certify(image, result, maps)
+    assert (found.convex, found.holds, found.excess) == (True, True, 0)
+    assert np.nanmax(np.abs(found.absolute_weights - 1)) < 1e-5
+    assert "holds" in str(found)
+    result[30, 40] += 2
+    broken = pkn.certify(image, result, maps)
+    assert (broken.holds, broken.outside_range) == (False, 1)
+    assert "is broken at 1 pixels" in str(broken)
+
+
+def test_integers_may_be_off_by_rounding():
+    image = (255 * NOISY.clip(0, 1)).astype(np.uint8)
+    maps = pkn.predict_maps(image)
+    result = maps.apply(image, dtype="same")
+    assert pkn.certify(image, result, maps).holds
+    flat = np.full((64, 64), 100, np.uint8)
+    maps = pkn.predict_maps(flat)
+    assert pkn.certify(flat, flat, maps).holds
+    assert not pkn.certify(flat, flat + np.uint8(2), maps).holds
+
+
+@pytest.mark.parametrize(
+    ("net", "image", "axis"), [("any-noise", NOISY, None), ("bilateral", NOISY, None), ("any-noise", RGB, -1)]
+)
+def test_share_from_outside_is_the_sum_of_exact_weights(net, image, axis):
+    maps = pkn.predict_maps(image, net, sigma=0.1, channel_axis=axis)
+    region = np.zeros(CAMERA.shape, bool)
+    region[:, :45] = True
+    found = pkn.certify(image, maps.apply(image), maps, region=region)
+    for row, column in ((40, 40), (40, 44), (38, 50)):
+        kernels = np.atleast_3d(maps.kernel_at(image, (row, column)).T).T  # (parts, side, side)
+        at = column - maps.filter.reach + np.arange(kernels.shape[-1])
+        for kernel, share in zip(kernels, found.outside.values(), strict=True):
+            assert share[row, column] == pytest.approx(kernel[:, at >= 45].sum(), abs=2e-5)
+    assert "from outside the region" in str(found)
+    whole = pkn.certify(image, maps.apply(image), maps, region=np.ones(CAMERA.shape, bool))
+    assert max(share.max() for share in whole.outside.values()) == 0
+
+
+def test_sharpening_is_not_bounded_and_says_by_how_much():
+    maps = pkn.predict_maps(CAMERA, "reblur")
+    maps = maps.replace(a=np.full_like(maps["a"], 6.0)) if "a" in maps else maps
+    found = pkn.certify(CAMERA, maps.apply(CAMERA), maps)
+    assert not found.convex
+    assert np.nanmax(found.absolute_weights) > 1
+    assert "values may leave the range" in str(found)
+    assert "sum of |w|" in str(found)
+
+
+def test_enlarging_is_checked_against_the_pixels_around():
+    maps = pkn.predict_maps(CAMERA, "upsample")
+    result = maps.apply(CAMERA)
+    found = pkn.certify(CAMERA, result, maps)
+    assert found.absolute_weights is None
+    result[50, 60] = 9
+    assert pkn.certify(CAMERA, result, maps).outside_range == found.outside_range + 1
+
+
+def test_gaps_and_refusals():
+    image = NOISY.copy()
+    image[20:24, 30:34] = np.nan
+    maps = pkn.predict_maps(image)
+    assert pkn.certify(image, maps.apply(image), maps).holds
+    with pytest.raises(ValueError, match="region is float64 of shape"):
+        pkn.certify(image, maps.apply(image), maps, region=np.ones(image.shape))
+    with pytest.raises(ValueError, match="result is NaN everywhere"):
+        pkn.certify(image, np.full(image.shape, np.nan), maps)
