@@ -1,8 +1,8 @@
 """Deviations and intervals of pkn.uncertainty against the truth.
 
 `python -m benchmarks.uncertainty FOLDER [EVERY] [--rgb] [FIGURE.png]`: first, of every EVERY-th image, the share of
-pixels whose interval holds the truth, by kind of region, in white noise that is not told; then, of three parts of 128 x
-128 px, the deviation against that of 500 draws of the real noise.
+pixels whose interval holds the truth, by kind of region, in white noise that is not told; then, of three parts of 160 x
+160 px, the deviation against that of 500 draws of the real noise, told and not told.
 """
 
 import sys
@@ -18,7 +18,7 @@ from pkn.io.folders import read_folder, to_float32
 from pkn.plotting.maps import save_figure
 
 SIGMAS = (10, 25, 50)  # of 255
-REAL, SIDE, PARTS = 500, 128, 3
+REAL, SIDE, PARTS = 500, 160, 3
 Shares = dict[str, np.ndarray]  # by kind of region: of pixels within the intervals of each coverage
 
 
@@ -39,7 +39,8 @@ def main(folder: str, every: int, rgb: bool, figure: str | None) -> None:
     )
     print("|" + "---|" * 6)
     for sigma in SIGMAS:
-        against_draws(images[:: max(1, len(images) // PARTS)][:PARTS], sigma / 255, axis)
+        for told in (True, False) if sigma == SIGMAS[1] else (True,):
+            against_draws(images[:: max(1, len(images) // PARTS)][:PARTS], sigma / 255, axis, told)
     if figure:
         draw(found, Path(figure))
 
@@ -62,16 +63,17 @@ def shares(images: list[np.ndarray], sigma: float, axis: int | None) -> Shares:
     }
 
 
-def against_draws(images: list[np.ndarray], sigma: float, axis: int | None) -> None:
+def against_draws(images: list[np.ndarray], sigma: float, axis: int | None, told: bool) -> None:
+    options = {"sigma": sigma if told else None, "channel_axis": axis}
     random, ratios, biases = np.random.default_rng(2), [], []
     for image in images:
-        clean = image[:SIDE, :SIDE]
+        clean = image[80:][:SIDE, 80:][:, :SIDE]
 
         def noisy(clean: np.ndarray = clean) -> np.ndarray:
             return np.asarray(clean + sigma * random.standard_normal(clean.shape), np.float32)
 
-        real = np.stack([pkn.denoise(noisy(), channel_axis=axis) for _ in range(REAL)])
-        sure = pkn.uncertainty(noisy(), channel_axis=axis, draws=64, rng=0)
+        real = np.stack([pkn.denoise(noisy(), **options) for _ in range(REAL)])
+        sure = pkn.uncertainty(noisy(), **options, draws=64, rng=0)
         ratios.append((sure.std**2 / real.var(0, ddof=1)).ravel())
         biases.append(np.stack([sure.bias.ravel(), (real.mean(0) - clean).ravel()]))
     ratio, (ours, true) = np.concatenate(ratios), np.concatenate(biases, axis=1)

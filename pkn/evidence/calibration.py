@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pkn.evidence.risk import stein_errors
+from pkn.evidence.risk import block_means, stein_errors
 from pkn.filters.arrays import check_image, to_floats, to_planes
 from pkn.restoration.arguments import known_noise
 from pkn.restoration.denoising import DEFAULT_NET, denoise
@@ -94,18 +94,13 @@ def calibrate(
     >>> found.method, found.strength > 1
     ('frames', True)
     """
-    options = {"sigma": sigma, "noise": noise, "channel_axis": channel_axis}
+    others = [strength for strength in strengths if strength != 1]
+    if not others:
+        raise ValueError(f"strengths is {strengths}; expected some other than 1, which is what they are compared with")
     if stack_axis is None:
-        given = to_floats(check_image(image, channel_axis))
-        known = known_noise(sigma, noise)
-        known = estimate_noise(given, channel_axis=channel_axis) if known is None else known
-        seed = int(np.random.default_rng(rng).integers(2**31))
-
-        def errors(strength: Any) -> tuple[np.ndarray, float]:
-            estimates, doubt = stein_errors(given, net, strength, known, seed, **options)
-            return estimates, doubt
-
-        return _chosen(errors, strengths, channel_axis, "sure")
+        seed = int(np.random.default_rng(rng).integers(2**31))  # the same probes for all strengths
+        errors = _by_stein(to_floats(check_image(image, channel_axis)), net, seed, sigma, noise, channel_axis)
+        return _chosen(errors, others, channel_axis is not None, "sure")
     frames = np.moveaxis(to_floats(np.asarray(image)), stack_axis, 0)
     if len(frames) < 2:
         raise ValueError(f"image has {len(frames)} frames along axis {stack_axis}; expected 2 or more")
@@ -113,21 +108,33 @@ def calibrate(
     if axis is not None:  # of one frame
         axis = axis % np.ndim(image)
         axis -= axis > stack_axis % np.ndim(image)
-    options["channel_axis"] = axis
+    errors = _by_frames(frames, net, {"sigma": sigma, "noise": noise, "channel_axis": axis})
+    return _chosen(errors, others, axis is not None, "frames")
+
+
+def _by_stein(
+    given: np.ndarray, net: Any, seed: int, sigma: Any, noise: NoiseProfile | None, channel_axis: int | None
+) -> Errors:
+    known = known_noise(sigma, noise)
+    known = estimate_noise(given, channel_axis=channel_axis) if known is None else known
+    options = {"sigma": sigma, "noise": noise, "channel_axis": channel_axis}
+    return lambda strength: stein_errors(given, net, strength, known, seed, **options)
+
+
+def _by_frames(frames: np.ndarray, net: Any, options: dict[str, Any]) -> Errors:
+    """Squared differences of denoised frames from the frames after them."""
     first = np.unique(np.linspace(0, len(frames) - 2, MOST_PAIRS).astype(int))
 
-    def differences(strength: Any) -> tuple[np.ndarray, float]:
-        squares = [
-            np.square(to_planes(denoise(frames[n], net, strength=strength, **options) - frames[n + 1], axis)[0]).mean(0)
-            for n in first
-        ]
+    def errors(strength: Any) -> tuple[np.ndarray, float]:
+        differences = (denoise(frames[n], net, strength=strength, **options) - frames[n + 1] for n in first)
+        squares = [np.square(to_planes(each, options["channel_axis"])[0]).mean(0) for each in differences]
         return np.mean(squares, axis=0), 0.0
 
-    return _chosen(differences, strengths, axis, "frames")
+    return errors
 
 
-def _chosen(errors: Errors, strengths: Sequence[float], channel_axis: int | None, method: str) -> Calibration:
-    """The strength with the least error on half of the blocks, if the other half agrees; for RGB luma, then chroma."""
+def _chosen(errors: Errors, others: Sequence[float], colour: bool, method: str) -> Calibration:
+    """The strength with the least error on half of the blocks, if the other half agrees; luma first, then chroma."""
     default, doubt = errors(1.0)
     half = np.indices(default.shape) // BLOCK
     choosing = half.sum(0) % 2 == 0
@@ -136,7 +143,7 @@ def _chosen(errors: Errors, strengths: Sequence[float], channel_axis: int | None
         """Gain over strength 1 on the choosing half and on the other, and the latter's standard error."""
         other, other_doubt = errors(strength)
         gains = default - other
-        blocks = _block_means(np.where(choosing, np.nan, gains))
+        blocks = block_means(np.where(choosing, np.nan, gains), BLOCK)
         spread = blocks.std(ddof=1) / np.sqrt(blocks.size) if blocks.size > 1 else np.inf
         return float(gains[choosing].mean()), float(gains[~choosing].mean()), float(spread + abs(other_doubt - doubt))
 
@@ -145,22 +152,9 @@ def _chosen(errors: Errors, strengths: Sequence[float], channel_axis: int | None
         option, _, gain, spread = max(tried, key=lambda each: each[1])
         return option, gain, spread
 
-    others = [strength for strength in strengths if strength != 1]
     found, gain, spread = best(others)
-    if channel_axis is not None:
+    if colour:
         luma = found if gain > CERTAIN * spread else 1.0
-        pair, gain, spread = best([(luma, chroma) for chroma in strengths if (luma, chroma) != (1, 1)])
-        found = pair
+        found, gain, spread = best([(luma, chroma) for chroma in (1.0, *others) if (luma, chroma) != (1, 1)])
     certain = gain > CERTAIN * spread
     return Calibration(found if certain else 1.0, gain if certain else 0.0, spread, method)
-
-
-def _block_means(values: np.ndarray) -> np.ndarray:
-    """Means of whole blocks that have any values."""
-    height, width = (max(1, size // BLOCK) for size in values.shape)
-    cut = values[: height * BLOCK, : width * BLOCK]
-    rows, columns = (
-        np.array_split(np.arange(size), number) for size, number in zip(cut.shape, (height, width), strict=True)
-    )
-    means = [np.nanmean(part) for r in rows for c in columns if np.isfinite(part := cut[np.ix_(r, c)]).any()]
-    return np.array(means)

@@ -23,6 +23,7 @@ from pkn.restoration.noise_profile import NoiseProfile
 PROBES = 4
 STEP = 0.1  # of the noise
 SMOOTH = 8.0  # px, of the map
+BLOCK = 8  # px, for the standard error
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,12 +146,12 @@ def _risk(errors: np.ndarray, mask: Any, of_noise: float) -> Risk:
     kept = np.isfinite(errors) if mask is None else np.isfinite(errors) & np.asarray(mask)
     filled, share = (gaussian_filter(part, SMOOTH, mode="reflect") for part in (np.where(kept, errors, 0), kept * 1.0))
     local = np.where(share > 1e-6, filled / np.maximum(share, 1e-6), np.nan)
-    blocks = _block_means(np.where(kept, errors, np.nan))
+    blocks = block_means(np.where(kept, errors, np.nan), BLOCK)
     spread = float(blocks.std(ddof=1) / np.sqrt(blocks.size)) if blocks.size > 1 else float("nan")
     return Risk(float(errors[kept].mean()), float(np.hypot(spread, of_noise)), local.astype(np.float32))
 
 
-def _block_means(errors: np.ndarray, side: int = 8) -> np.ndarray:
+def block_means(errors: np.ndarray, side: int) -> np.ndarray:
     """Means of whole blocks without gaps."""
     height, width = (size // side for size in errors.shape)
     blocks = errors[: height * side, : width * side].reshape(height, side, width, side).mean((1, 3))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from pkn.restoration.explanation import PixelExplanation
     from pkn.restoration.plain_units import ReadableMap
 
 FORMAT = 1
@@ -156,6 +157,12 @@ class ParameterMaps(Mapping[str, np.ndarray]):
         from pkn.restoration.plain_units import readable_maps
 
         return readable_maps(self, image, mask)
+
+    def explain(self, image: Any, position: tuple[int, int]) -> "PixelExplanation":
+        """Why an output pixel is what it is; see :func:`pkn.restoration.explanation.explain_pixel`."""
+        from pkn.restoration.explanation import explain_pixel
+
+        return explain_pixel(self, image, position)
 
     def plot(self, image: Any = None) -> "tuple[Figure, np.ndarray[Any, np.dtype[Any]]]":
         """Draw all maps side by side, those of :meth:`readable` first; returns a matplotlib figure and its axes."""

@@ -63,3 +63,5 @@ def test_scikit_image_calibrates_it():
 def test_refusals():
     with pytest.raises(ValueError, match="image has 1 frames along axis 0; expected 2 or more"):
         pkn.calibrate(frames(1), stack_axis=0)
+    with pytest.raises(ValueError, match=r"strengths is \(1.0,\); expected some other than 1"):
+        pkn.calibrate(frames(1)[0], strengths=(1.0,))

@@ -1,0 +1,75 @@
+"""A pixel's explanation is what the filter does."""
+
+import numpy as np
+import pytest
+from skimage import data
+
+import pkn
+from pkn.filters import Pyramid
+from pkn.restoration.explanation import level_shares
+
+CAMERA = data.camera()[40:168, 150:310].astype(np.float32) / 255
+NOISY = CAMERA + np.float32(0.1) * np.random.default_rng(0).standard_normal(CAMERA.shape).astype(np.float32)
+RGB = np.stack([NOISY, NOISY[::-1], 1 - NOISY], -1)
+
+
+@pytest.mark.parametrize("position", [(0, 0), (64, 80), (127, 100), (-3, 40)])
+@pytest.mark.parametrize(
+    ("net", "image", "axis"), [("any-noise", NOISY, None), ("any-noise", RGB, -1), ("bilateral", NOISY, None)]
+)
+def test_result_and_weights(net, image, axis, position):
+    maps = pkn.predict_maps(image, net, sigma=0.1, channel_axis=axis)
+    why = maps.explain(image, position)
+    np.testing.assert_allclose(why.after, np.atleast_1d(maps.apply(image)[position]), rtol=1e-5)
+    np.testing.assert_array_equal(why.before, np.atleast_1d(image[position]))
+    for part, kernel in why.kernels.items():
+        assert kernel.sum() == pytest.approx(1, abs=1e-4)
+        heaviest = why.sources[part][0]
+        assert heaviest.weight == pytest.approx(np.abs(kernel).max())
+        assert {(s.row, s.column) for s in why.sources[part]} <= set(np.ndindex(maps.shape))
+    assert str(why).count("became") == 1
+
+
+def test_changes_are_those_of_changed_maps():
+    """Of a map of the finest and of the coarsest level; and the decisive one changes most."""
+    maps = pkn.predict_maps(NOISY, sigma=0.1)
+    why = maps.explain(NOISY, (60, 71))
+    for name, scale in (("sigma_range_0", 1), ("sigma_range_2", 4)):
+        limits, factor = maps.ranges[name], {}
+        for sign in (-1, 1):
+            changed = maps[name].copy()
+            changed[60 // scale, 71 // scale] *= (limits.high / limits.low) ** (0.25 * sign)
+            factor[sign] = maps.replace(**{name: changed}).apply(NOISY)[60, 71]
+        assert why.changes[name] == pytest.approx((factor[-1], factor[1]), abs=1e-6)
+    size = {name: max(abs(np.array(change) - why.after.mean())) for name, change in why.changes.items()}
+    assert why.decisive == max(size, key=size.get)
+    assert "decides" in str(why)
+
+
+def test_shares_of_levels():
+    """Constant blends: b, (1 - b) c, (1 - b) (1 - c); other filters have no levels."""
+    flt = Pyramid(radius=2, features=1, levels=3)
+    values = {}
+    for name in flt.ranges:
+        size = flt.map_size(name, (24, 36))
+        values[name] = np.full((*flt.plane_shape(name), *size), {"blend_0": 0.25, "blend_1": 0.6}.get(name, 0.5))
+    shares = level_shares(pkn.ParameterMaps(flt, values))[""]
+    np.testing.assert_allclose(
+        shares, np.broadcast_to(np.reshape([0.25, 0.45, 0.3], (3, 1, 1)), shares.shape), atol=1e-6
+    )
+    assert level_shares(pkn.predict_maps(NOISY, "bilateral")) == {}
+
+
+def test_pictures_and_refusals():
+    maps = pkn.predict_maps(RGB, channel_axis=-1)
+    figure = maps.explain(RGB, (60, 70)).plot(RGB, channel_axis=-1)
+    assert [axes.get_title() for axes in figure.axes[:3]] == [
+        "around the pixel",
+        "weights of luma",
+        "weights of chroma",
+    ]
+    with pytest.raises(ValueError, match=r"position is \(500, 0\)"):
+        maps.explain(RGB, (500, 0))
+    enlarging = pkn.predict_maps(CAMERA, "upsample")
+    with pytest.raises(ValueError, match="which enlarges images"):
+        enlarging.explain(CAMERA, (5, 5))
