@@ -7,7 +7,7 @@ from skimage.restoration import calibrate_denoiser
 
 import pkn
 
-CAMERA = data.camera()[60:252, 150:342].astype(np.float32) / 255
+CAMERA = data.camera()[60:220, 150:310].astype(np.float32) / 255
 
 
 def frames(number, level=0.1):
