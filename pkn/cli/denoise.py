@@ -71,10 +71,8 @@ def command(
         if receipt:
             from pkn.evidence.receipts import write_receipt
 
-            options = {name: value for name, value in settings.items() if name != "noise"} | {
-                "profile": noise is not None
-            }
-            write_receipt(receipt, source, target, done.maps, options=options, key=extras["key"])
+            options = {name: settings[name] for name in ("strength", "sigma")}
+            write_receipt(receipt, source, target, done.maps, options=options, profile=noise, key=extras["key"])
     seconds = time.perf_counter() - begin
     what = "" if megapixels is None else f"{megapixels:.2f} MP in "
     found = "" if level is None else f", noise level {_in_words(level, fractions, extras['black'], extras['white'])}"

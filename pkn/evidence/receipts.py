@@ -20,6 +20,8 @@ from pkn.io.atomic import atomic_path
 from pkn.io.image_file import ImageFile
 from pkn.io.images import read_image
 from pkn.pretrained import COLOURS, weights_folder
+from pkn.restoration.noise_estimation import estimate_noise
+from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.parameter_maps import ParameterMaps
 from pkn.version import __version__, missing
 
@@ -42,6 +44,7 @@ def write_receipt(
     maps: Sequence[ParameterMaps],
     *,
     options: dict[str, Any] | None = None,
+    profile: NoiseProfile | None = None,
     key: str | Path | None = None,
 ) -> list[Path]:
     """Write the receipt of a denoised file, and beside it the maps of each page.
@@ -56,6 +59,8 @@ def write_receipt(
         Of each page, unchanged.
     options : dict, optional
         What else was asked for, as JSON represents it.
+    profile : NoiseProfile, optional
+        The noise that was given; if neither it nor a noise level was, it is estimated again.
     key : str or path, optional
         Private Ed25519 key in PEM, without a password, to sign with.
 
@@ -93,16 +98,18 @@ def write_receipt(
     archives = [path.with_name(f"{path.stem}{f'-page{n}' if len(maps) > 1 else ''}.maps.npz") for n in range(len(maps))]
     for archive, page in zip(archives, maps, strict=True):
         page.save(archive)
-    about = maps[0].provenance
+    about, image = maps[0].provenance, read_image(source)
+    if profile is None and not about.get("sigma_given"):
+        profile = estimate_noise(image.pages[0], channel_axis=image.channel_axis)
     facts: dict[str, Any] = {
         "format": FORMAT,
         "pkn": __version__,
         "input": {"name": source.name, "sha256": _of_file(source)},
         "output": {"name": target.name, "sha256": _of_file(target)},
-        "result": [_of_pixels(pixels) for pixels in _replayed(read_image(source), maps)],
+        "result": [_of_pixels(pixels) for pixels in _replayed(image, maps)],
         "maps": [{"name": archive.name, "sha256": _of_file(archive)} for archive in archives],
         "network": {"name": about.get("net"), "sha256": _of_network(about.get("net"), maps[0].channel_axis)},
-        "noise": {"sigma": about.get("sigma"), "given": about.get("sigma_given")},
+        "noise": {"sigma": about.get("sigma"), "given": about.get("sigma_given"), "profile": _in_short(profile)},
         "options": options or {},
         "machine": machine(),
     }
@@ -280,6 +287,12 @@ def _read(path: Path) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"cannot read '{path}' as a receipt: {error}") from None
     return facts
+
+
+def _in_short(profile: NoiseProfile | None) -> dict[str, float] | None:
+    """The model of a noise profile."""
+    names = ("gain", "read_noise", "black", "correlation", "level", "uncertainty")
+    return None if profile is None else {name: float(getattr(profile, name)) for name in names}
 
 
 def _of_file(path: Path) -> str:

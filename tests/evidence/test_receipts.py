@@ -38,6 +38,7 @@ def test_a_receipt_holds(run, done, keys):
     facts = json.loads(done[0].read_text())
     assert facts["network"]["name"] == "any-noise"
     assert len(facts["network"]["sha256"]) == 64
+    assert facts["noise"]["profile"]["level"] == pytest.approx(20 / 255, rel=0.1)
     result = run("verify", *done, "--key", keys[1])
     assert result.exit_code == 0, result.output
     assert "NO" not in result.output
