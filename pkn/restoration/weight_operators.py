@@ -15,7 +15,7 @@ from pkn.filters.arrays import check_image, check_mask, to_planes
 from pkn.filters.luma_chroma_pyramid import LumaChromaPyramid, to_opponent
 from pkn.restoration.parameter_maps import ParameterMaps
 
-Operator = Callable[[np.ndarray], np.ndarray]  # images (N, H, W), float64, to as many
+Operator = Callable[[np.ndarray], np.ndarray]  # images (N, H, W), float32 or float64, to as many
 
 
 def frozen_weights(maps: ParameterMaps, image: Any = None, mask: Any = None) -> dict[str, Operator]:
@@ -89,10 +89,10 @@ def _operator(flt: Filter, values: dict[str, np.ndarray], valid: np.ndarray) -> 
     gaps = None if valid.all() else np.ascontiguousarray(valid)
 
     def apply(images: np.ndarray) -> np.ndarray:
-        stacked = np.ascontiguousarray(images, float)[None]
-        maps = flt.check_maps((), values, stacked)
-        out, _ = flt.forward(stacked, maps, gaps, keep=False)
-        return np.asarray(out[0])
+        planes = [np.ascontiguousarray(image)[None, None] for image in images]
+        maps = flt.check_maps((), values, planes[0])
+        # One by one: kernels for one to three channels are three times as fast as those for any number.
+        return np.stack([flt.forward(plane, maps, gaps, keep=False)[0][0, 0] for plane in planes])
 
     return apply
 
