@@ -164,7 +164,8 @@ def _outside(maps: ParameterMaps, image: Any, region: Any, mask: Any) -> dict[st
         raise ValueError(f"region is {region.dtype} of shape {region.shape}; expected bool of shape {maps.shape}")
     if not maps.filter.convex:
         return {}
-    return {part: operator((~region)[None].astype(float))[0] for part, operator in frozen_weights(maps, image, mask).items()}
+    elsewhere = (~region)[None].astype(float)
+    return {part: operator(elsewhere)[0] for part, operator in frozen_weights(maps, image, mask).items()}
 
 
 def _named(part: str, what: str) -> str:
