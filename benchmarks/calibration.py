@@ -1,7 +1,7 @@
 """What pkn.calibrate chooses, and gains: `python -m benchmarks.calibration white|real TEST [EVERY]`, TEST the sets.
 
-`white`: every EVERY-th image of BSD68 with white noise that is told, and not. `real`: every EVERY-th of cc15's JPEGs,
-each by itself; srdtrans10's ten frames as one stack, by the network for any noise and by one for white noise.
+`white`: every EVERY-th image of BSD68 with white noise that is told, by the network for any noise and by one whose maps
+can gain. `real`: srdtrans10's ten frames as one stack, by the network for any noise and by one for white noise.
 """
 
 import sys
@@ -12,14 +12,13 @@ import numpy as np
 
 import pkn
 from pkn.io.folders import read_folder, to_float32
-from pkn.io.images import read_image
 
 SIGMA = 25 / 255
 
 
 def main(kind: str, folder: str, every: int = 4) -> None:
     print("| images | strengths chosen | mean gain, dB | least | most |\n|---|---|---|---|---|")
-    (white if kind == "white" else real)(Path(folder), every)
+    white(Path(folder), every) if kind == "white" else real(Path(folder))
 
 
 def white(test: Path, every: int) -> None:
@@ -28,10 +27,9 @@ def white(test: Path, every: int) -> None:
     pairs = [(image + np.float32(SIGMA) * random.standard_normal(image.shape, np.float32), image) for image in clean]
     for net in ("any-noise", "bilateral"):
         row(f"{len(clean)} of BSD68, σ = 25 told, {net}", [single(*pair, net=net, sigma=SIGMA) for pair in pairs])
-    row(f"{len(clean)} of BSD68, σ = 25 not told", [single(*pair) for pair in pairs])
 
 
-def real(test: Path, every: int) -> None:
+def real(test: Path) -> None:
     frames, truth = (
         np.stack([to_float32(image[..., 0]) for image in read_folder(test / "srdtrans10" / part, 1)])
         for part in ("noisy", "clean")
@@ -40,12 +38,6 @@ def real(test: Path, every: int) -> None:
         found = pkn.calibrate(frames, net, stack_axis=0)
         gains = [gain(frame, clean, found.strength, net) for frame, clean in zip(frames, truth, strict=False)]
         row(f"srdtrans10 as frames, {net}", [(found.strength, each) for each in gains])
-    names = sorted((test / "cc15").glob("*_noisy.png"))[::every]
-    pairs = [
-        [to_float32(read_image(path).pages[0]) for path in (name, Path(str(name).replace("_noisy", "_clean")))]
-        for name in names
-    ]
-    row(f"{len(names)} of cc15", [single(*pair, channel_axis=-1) for pair in pairs])
 
 
 def single(noisy: np.ndarray, clean: np.ndarray, net: str = "any-noise", **options: Any) -> tuple[Any, float]:

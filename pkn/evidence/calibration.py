@@ -16,7 +16,6 @@ from pkn.evidence.risk import block_means, stein_errors
 from pkn.filters.arrays import check_image, to_floats, to_planes
 from pkn.restoration.arguments import known_noise
 from pkn.restoration.denoising import DEFAULT_NET, denoise
-from pkn.restoration.noise_estimation import estimate_noise
 from pkn.restoration.noise_profile import NoiseProfile
 
 STRENGTHS = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
@@ -66,8 +65,8 @@ def calibrate(
     image : array
         Without gaps.
     net, sigma, noise, channel_axis
-        As in :func:`pkn.denoise`. A single image whose noise is only estimated leaves much doubt, so that strength 1
-        mostly stays.
+        As in :func:`pkn.denoise`. For a single image the noise has to be told: between strengths the error of an
+        estimate decides (of a camera's JPEG it chose one that lost 0.5 dB), so without it strength 1 stays.
     stack_axis : int, optional
         Axis of frames that show the same scene, two or more, with independent noise.
     strengths : sequence of float
@@ -97,6 +96,8 @@ def calibrate(
     others = [strength for strength in strengths if strength != 1]
     if not others:
         raise ValueError(f"strengths is {strengths}; expected some other than 1, which is what they are compared with")
+    if stack_axis is None and known_noise(sigma, noise) is None:
+        return Calibration(1.0, 0.0, float("inf"), "sure")
     if stack_axis is None:
         seed = int(np.random.default_rng(rng).integers(2**31))  # the same probes for all strengths
         errors = _by_stein(to_floats(check_image(image, channel_axis)), net, seed, sigma, noise, channel_axis)
@@ -115,9 +116,7 @@ def calibrate(
 def _by_stein(
     given: np.ndarray, net: Any, seed: int, sigma: Any, noise: NoiseProfile | None, channel_axis: int | None
 ) -> Errors:
-    known = known_noise(sigma, noise)
-    known = estimate_noise(given, channel_axis=channel_axis) if known is None else known
-    options = {"sigma": sigma, "noise": noise, "channel_axis": channel_axis}
+    known, options = known_noise(sigma, noise), {"sigma": sigma, "noise": noise, "channel_axis": channel_axis}
     return lambda strength: stein_errors(given, net, strength, known, seed, **options)
 
 
