@@ -112,9 +112,12 @@ def certify(image: Any, result: Any, maps: ParameterMaps, *, region: Any = None,
     """
     image, result = check_image(image, maps.channel_axis), np.asarray(result)
     step = 0.5 / np.iinfo(result.dtype).max if native(result.dtype) in FULL_RANGE else 0.0
-    if result.ndim != image.ndim or (result.dtype.kind == "f" and np.isnan(result).all()):
-        came = "NaN everywhere" if result.ndim == image.ndim else f"of shape {result.shape}"
-        raise ValueError(f"result is {came}; expected the filtered image, of shape {image.shape} or enlarged")
+    given = maps.apply(image, mask=mask)
+    if result.shape != given.shape:
+        raise ValueError(f"result has shape {result.shape}; expected {given.shape}, of the filtered image")
+    if not np.isfinite(result).any():
+        raise ValueError("result is NaN everywhere; expected the filtered image")
+    lost = (np.isfinite(given) & ~np.isfinite(result)).sum()  # what the filter knows, and the result doesn't
     floats = to_floats(result) if native(result.dtype) in FULL_RANGE else result.astype(np.float64)
     valid = np.ones(maps.shape, bool) if mask is None else np.asarray(check_mask(mask, *maps.shape))[0]
     inside, out = parts_of(maps, to_floats(image)), parts_of(maps, floats)
@@ -126,8 +129,8 @@ def certify(image: Any, result: Any, maps: ParameterMaps, *, region: Any = None,
     same_size = tuple(excess.shape) == tuple(maps.shape)
     return Certificate(
         convex=convex,
-        holds=not (excess > 0).any(),
-        outside_range=int(np.count_nonzero(excess > 0)),
+        holds=not (lost or (excess > 0).any()),
+        outside_range=int(np.count_nonzero(excess > 0) + lost),
         excess=float(excess.max()),
         reach=maps.filter.reach,
         absolute_weights=(

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
-from pkn.filters import Filter, NonLocalMeans
+from pkn.filters import AnisotropicUpsampling, Filter, NonLocalMeans
 from pkn.filters.luma_chroma_pyramid import LumaChromaPyramid
 from pkn.filters.pyramid import Pyramid
 from pkn.restoration.parameter_maps import ParameterMaps
@@ -54,10 +54,10 @@ def readable_maps(maps: ParameterMaps, image: Any = None, mask: Any = None) -> d
         ``radius``: root of half the mean squared distance of the averaged pixels, in px; of an isotropic Gaussian it is
         sigma. ``direction``: of the farthest averaging, in degrees from the horizontal, anticlockwise; NaN where none
         stands out. ``pixels``: effective number of pixels averaged, 1 / sum of squared weights, estimated by 12 random
-        probes and smoothed (within about 10 %): noise falls by its root. ``coarser``: share of the result that comes
+        probes and smoothed (within about a third): noise falls by its root. ``coarser``: share of the result that comes
         from coarser levels of a pyramid. Of :class:`pkn.filters.LumaChromaPyramid` the names begin with luma_ and
-        chroma_. Filters with weights below 0 have none of these. For non-local means kernels of 24 x 24 pixels are
-        looked at, and interpolated.
+        chroma_. Filters with weights below 0, and those that enlarge, have none. For non-local means kernels of 24 x 24
+        pixels are looked at, and interpolated.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def readable_maps(maps: ParameterMaps, image: Any = None, mask: Any = None) -> d
     {'radius': 2.24, 'direction': 0.0}
     """
     flt = maps.filter
-    if not flt.convex:
+    if not flt.convex or isinstance(flt, AnisotropicUpsampling):
         return {}
     if isinstance(flt, NonLocalMeans):
         return {} if image is None else _of_kernels(maps, image)

@@ -83,3 +83,13 @@ def test_gaps_and_refusals():
         pkn.certify(image, maps.apply(image), maps, region=np.ones(image.shape))
     with pytest.raises(ValueError, match="result is NaN everywhere"):
         pkn.certify(image, np.full(image.shape, np.nan), maps)
+
+
+@pytest.mark.parametrize("lost", [np.nan, np.inf])
+def test_values_that_are_not_finite_break_it(lost):
+    maps = pkn.predict_maps(NOISY, sigma=0.1)
+    result = maps.apply(NOISY)
+    result[:, 20] = lost
+    assert not pkn.certify(NOISY, result, maps).holds
+    with pytest.raises(ValueError, match="result has shape"):
+        pkn.certify(NOISY, result[:30], maps)
