@@ -19,6 +19,7 @@ WRITES = {
     "debias_swiss_roll": {"roll.png"},
     "deconvolve": {"deconvolved.png"},
     "denoise_photo": {"denoised.png"},
+    "evidence": {"plain-units.png", "why-this-pixel.png"},
     "export_maps": {"maps.npz", "maps.tif", "sigma_range.png", "sigma_space.png"},
     "sample_cats": {"cats.gif", "cats.png", "explained.png"},
     "upsample": {"upsampled.png"},

@@ -36,8 +36,7 @@ def restore_file(
     from pkn.io.images import write_image
 
     begin, maps, results = time.perf_counter(), [], []
-    for pixels, alpha in with_progress(list(zip(image.pages, image.alpha, strict=True)), "pages"):
-        mask = None if alpha is None or not alpha.any() else alpha > 0
+    for pixels, mask in with_progress(list(zip(image.pages, image.masks, strict=True)), "pages"):
         page_maps, result = restore(pixels, channel_axis=image.channel_axis, mask=mask)
         if mask is not None:
             result[~mask] = pixels[~mask]

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from pkn.evidence.chain import DenoisingChain
 from pkn.evidence.risk import block_means, stein_errors
-from pkn.filters.arrays import check_image, to_floats, to_planes
+from pkn.filters.arrays import to_floats
 from pkn.restoration.arguments import known_noise
 from pkn.restoration.denoising import DEFAULT_NET, denoise
 from pkn.restoration.noise_profile import NoiseProfile
+from pkn.restoration.stacks import order_of
 
 STRENGTHS = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
 MOST_PAIRS = 6  # of frames
@@ -96,38 +98,32 @@ def calibrate(
     others = [strength for strength in strengths if strength != 1]
     if not others:
         raise ValueError(f"strengths is {strengths}; expected some other than 1, which is what they are compared with")
-    if stack_axis is None and known_noise(sigma, noise) is None:
-        return Calibration(1.0, 0.0, float("inf"), "sure")
+    settings = {"sigma": sigma, "noise": noise}
     if stack_axis is None:
+        if known_noise(sigma, noise) is None:
+            return Calibration(1.0, 0.0, float("inf"), "sure")
         seed = int(np.random.default_rng(rng).integers(2**31))  # the same probes for all strengths
-        errors = _by_stein(to_floats(check_image(image, channel_axis)), net, seed, sigma, noise, channel_axis)
-        return _chosen(errors, others, channel_axis is not None, "sure")
-    frames = np.moveaxis(to_floats(np.asarray(image)), stack_axis, 0)
+
+        def by_stein(strength: Any) -> tuple[np.ndarray, float]:
+            return stein_errors(DenoisingChain.of(image, net, channel_axis, strength=strength, **settings), seed)
+
+        return _chosen(by_stein, others, channel_axis is not None, "sure")
+    frames = np.asarray(image)
+    frames = frames.transpose(order_of(frames.ndim, channel_axis, stack_axis))
     if len(frames) < 2:
         raise ValueError(f"image has {len(frames)} frames along axis {stack_axis}; expected 2 or more")
-    axis = channel_axis
-    if axis is not None:  # of one frame
-        axis = axis % np.ndim(image)
-        axis -= axis > stack_axis % np.ndim(image)
-    errors = _by_frames(frames, net, {"sigma": sigma, "noise": noise, "channel_axis": axis})
-    return _chosen(errors, others, axis is not None, "frames")
+    settings["channel_axis"] = None if channel_axis is None else 0
+    return _chosen(_by_frames(to_floats(frames), net, settings), others, channel_axis is not None, "frames")
 
 
-def _by_stein(
-    given: np.ndarray, net: Any, seed: int, sigma: Any, noise: NoiseProfile | None, channel_axis: int | None
-) -> Errors:
-    known, options = known_noise(sigma, noise), {"sigma": sigma, "noise": noise, "channel_axis": channel_axis}
-    return lambda strength: stein_errors(given, net, strength, known, seed, **options)
-
-
-def _by_frames(frames: np.ndarray, net: Any, options: dict[str, Any]) -> Errors:
-    """Squared differences of denoised frames from the frames after them."""
+def _by_frames(frames: np.ndarray, net: Any, settings: dict[str, Any]) -> Errors:
+    """Squared differences of denoised frames, (H, W) or (C, H, W), from the frames after them."""
     first = np.unique(np.linspace(0, len(frames) - 2, MOST_PAIRS).astype(int))
 
     def errors(strength: Any) -> tuple[np.ndarray, float]:
-        differences = (denoise(frames[n], net, strength=strength, **options) - frames[n + 1] for n in first)
-        squares = [np.square(to_planes(each, options["channel_axis"])[0]).mean(0) for each in differences]
-        return np.mean(squares, axis=0), 0.0
+        differences = (denoise(frames[n], net, strength=strength, **settings) - frames[n + 1] for n in first)
+        squares = np.mean([np.square(each) for each in differences], axis=0)
+        return squares if squares.ndim == 2 else squares.mean(0), 0.0
 
     return errors
 

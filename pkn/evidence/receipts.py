@@ -27,6 +27,7 @@ from pkn.version import __version__, missing
 
 FORMAT = 1
 SIGNATURE = "signature"
+LOSSY = (".jpg", ".jpeg", ".avif", ".gif")  # files that may hold other pixels than the result's
 
 
 class Check(NamedTuple):
@@ -190,8 +191,7 @@ def _replayed(image: ImageFile, maps: Sequence[ParameterMaps]) -> list[np.ndarra
     if len(image.pages) != len(maps):
         raise ValueError(f"the input has {len(image.pages)} pages; expected {len(maps)}, as there are maps")
     results = []
-    for pixels, alpha, page in zip(image.pages, image.alpha, maps, strict=True):
-        mask = None if alpha is None or not alpha.any() else alpha > 0
+    for pixels, mask, page in zip(image.pages, image.masks, maps, strict=True):
         result = page.apply(pixels, mask=mask, dtype="same")
         if mask is not None:
             result[~mask] = pixels[~mask]
@@ -215,7 +215,7 @@ def _replay_checks(facts: dict[str, Any], results: list[np.ndarray], target: str
     number = sum(int(np.count_nonzero(each)) for each in different)
     largest = max(float(np.nanmax(np.abs(each), initial=0)) for each in different)
     words = f"{number} values of the output differ, by {largest:g} at most" if number else "those of the output"
-    lossless = Path(target).suffix.lower() not in (".jpg", ".jpeg", ".webp", ".avif", ".gif")
+    lossless = Path(target).suffix.lower() not in LOSSY
     return [*checks, Check("pixels", number == 0 if lossless or number == 0 else None, words)]
 
 

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from pkn.evidence.chain import DenoisingChain
 from pkn.evidence.drawn_noise import generator, noise_draws, variance
-from pkn.filters.arrays import check_image, check_whole_number, from_planes, to_floats, to_planes
-from pkn.restoration.arguments import known_noise
-from pkn.restoration.denoising import DEFAULT_NET, denoise
-from pkn.restoration.noise_estimation import estimate_noise
+from pkn.filters.arrays import check_whole_number
+from pkn.restoration.denoising import DEFAULT_NET
 from pkn.restoration.noise_profile import NoiseProfile
 
 PROBES = 4
@@ -98,45 +97,28 @@ def sure(
     True
     """
     probes = check_whole_number("probes", probes)
-    given, known = to_floats(check_image(image, channel_axis)), known_noise(sigma, noise)
-    if known is None:
-        known = estimate_noise(given, channel_axis=channel_axis, mask=mask)
-    options = {"sigma": sigma, "noise": noise, "channel_axis": channel_axis, "mask": mask}
-    errors, doubt = stein_errors(given, net, strength, known, rng, probes=probes, **options)
+    settings = {"strength": strength, "sigma": sigma, "noise": noise, "mask": mask}
+    errors, doubt = stein_errors(DenoisingChain.of(image, net, channel_axis, **settings), rng, probes)
     return _risk(errors, mask, doubt)
 
 
-def stein_errors(
-    given: np.ndarray, net: Any, strength: Any, known: Any, rng: Any, *, probes: int = PROBES, **options: Any
-) -> tuple[np.ndarray, float]:
+def stein_errors(chain: DenoisingChain, rng: Any, probes: int = PROBES) -> tuple[np.ndarray, float]:
     """Stein's estimate at each pixel (H, W), and the standard error of its mean for what isn't known of the noise.
 
     Parameters
     ----------
-    given : array
-        The image, floats.
-    net, strength, rng, probes
+    chain : DenoisingChain
+    rng, probes
         As in :func:`sure`.
-    known : float, array or NoiseProfile
-        The noise; where the network is to estimate it, the estimate.
-    **options
-        ``sigma``, ``noise``, ``channel_axis`` and ``mask`` of :func:`pkn.denoise`.
     """
-    axis = options.get("channel_axis")
-
-    def denoised(planes: np.ndarray) -> np.ndarray:
-        again = denoise(from_planes(planes[None], axis, None, given.dtype), net, strength=strength, **options)
-        return np.asarray(to_planes(again, axis)[0])
-
-    noisy, random = to_planes(given, axis)[0], generator(rng)
-    clean = denoised(noisy)
-    draw = noise_draws(np.where(np.isfinite(clean), clean, 0), known)
+    noisy, clean, random = chain.noisy, chain.denoised(chain.noisy), generator(rng)
+    draw = noise_draws(np.where(np.isfinite(clean), clean, 0), chain.noise)
     traces = np.zeros(noisy.shape)
     for probe in (draw(random) for _ in range(probes)):
-        difference = denoised(noisy + STEP * probe) - denoised(noisy - STEP * probe)
+        difference = chain.denoised(noisy + STEP * probe) - chain.denoised(noisy - STEP * probe)
         traces += probe * difference / (2 * STEP * probes)
-    power = variance(clean, known)
-    unsure = known.uncertainty if isinstance(known, NoiseProfile) else 0.0
+    power = variance(clean, chain.noise)
+    unsure = chain.noise.uncertainty if isinstance(chain.noise, NoiseProfile) else 0.0
     doubt = 2 * unsure * float(np.nanmean(power - 2 * traces))
     return ((clean - noisy) ** 2 - power + 2 * traces).mean(0), doubt
 

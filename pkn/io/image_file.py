@@ -91,6 +91,11 @@ class ImageFile:
         """-1 if the pages are RGB, None if they are grey."""
         return None if self.pages[0].ndim == 2 else -1
 
+    @property
+    def masks(self) -> tuple[NDArray[np.bool_] | None, ...]:
+        """For each page, where it isn't wholly transparent, (H, W); None without alpha, and where nothing else is."""
+        return tuple(None if alpha is None or not alpha.any() else alpha > 0 for alpha in self.alpha)
+
     def with_pages(self, pages: Sequence[Array]) -> "ImageFile":
         """Return a copy with other pixels and everything else kept.
 

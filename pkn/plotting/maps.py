@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter
@@ -66,22 +67,16 @@ def draw_map(axes: Axes, values: np.ndarray, name: str, limits: MapRange) -> Non
     >>> figure.axes[0].images[0].get_array().shape, figure.axes[1].get_ylabel()
     ((6, 8), 'sigma_space [px]')
     """
-    image = _mosaic(values)
-    step = -(-max(image.shape) // LARGEST_SIDE)
-    image = image[::step, ::step]
+    image = _subsampled(_mosaic(values))
     low, high = np.percentile(image, (0.5, 99.5))
     if limits.logarithmic and low > 0:
         norm: Normalize = LogNorm(*np.exp(_widened(*np.log([low, high, limits.low, limits.high]))))
     else:
         norm = Normalize(*_widened(low, high, limits.low, limits.high))
     less_averaging = limits.strength < 0 or limits.unit == "1/px"  # where values are large; white is for more averaging
-    drawn = axes.imshow(image, cmap="gray_r" if less_averaging else "gray", norm=norm, interpolation="nearest")
-    bar = axes.figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.03)
+    bar = _draw(axes, image, "gray_r" if less_averaging else "gray", norm, name, limits.unit, limits.meaning)
     for set_formatter in (bar.ax.yaxis.set_major_formatter, bar.ax.yaxis.set_minor_formatter):
         set_formatter(FormatStrFormatter("%.3g"))
-    bar.set_label(f"{name} [{limits.unit}]" if limits.unit else name)
-    axes.set_title(f"{name}: {limits.meaning}" if limits.meaning else name, fontsize="medium")
-    axes.set_axis_off()
 
 
 def _widened(low: float, high: float, least: float, most: float) -> tuple[float, float]:
@@ -92,14 +87,24 @@ def _widened(low: float, high: float, least: float, most: float) -> tuple[float,
 
 def draw_readable(axes: Axes, name: str, drawn: Any) -> None:
     """Draw a derived map (:class:`pkn.restoration.plain_units.ReadableMap`) over its own range."""
-    step = -(-max(drawn.values.shape) // LARGEST_SIDE)
     norm = (LogNorm if drawn.scale == "logarithmic" else Normalize)(drawn.low, drawn.high)
     colours = "hsv" if drawn.scale == "cyclic" else "gray"
-    shown = axes.imshow(drawn.values[::step, ::step], cmap=colours, norm=norm, interpolation="nearest")
-    bar = axes.figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.03)
-    bar.set_label(f"{name} [{drawn.unit}]" if drawn.unit else name)
-    axes.set_title(f"{name}: {drawn.meaning}", fontsize="medium")
+    _draw(axes, _subsampled(drawn.values), colours, norm, name, drawn.unit, drawn.meaning)
+
+
+def _draw(axes: Axes, image: np.ndarray, colours: str, norm: Normalize, name: str, unit: str, meaning: str) -> Colorbar:
+    """Draw an image with its colour bar, which is returned, and title."""
+    drawn = axes.imshow(image, cmap=colours, norm=norm, interpolation="nearest")
+    bar = axes.figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.03)
+    bar.set_label(f"{name} [{unit}]" if unit else name)
+    axes.set_title(f"{name}: {meaning}" if meaning else name, fontsize="medium")
     axes.set_axis_off()
+    return bar
+
+
+def _subsampled(image: np.ndarray) -> np.ndarray:
+    step = -(-max(image.shape) // LARGEST_SIDE)
+    return image[::step, ::step]
 
 
 def _mosaic(values: np.ndarray) -> np.ndarray:

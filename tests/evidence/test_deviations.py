@@ -38,7 +38,7 @@ def test_deviations_are_those_of_real_draws(told):
 def test_a_linear_filter_has_the_deviation_and_bias_that_theory_says(monkeypatch):
     """f = G y: the deviation is LEVEL sqrt(sum w^2), the bias G x - x; the bootstrap's G G y - G y."""
     gaussian = IsotropicGaussian(6)
-    monkeypatch.setattr("pkn.evidence.deviations.denoise", lambda image, *_, **__: gaussian(image, sigma=1.5))
+    monkeypatch.setattr("pkn.evidence.chain.denoise", lambda image, *_, **__: gaussian(image, sigma=1.5))
     found = pkn.uncertainty(noisy(0), "bilateral", sigma=LEVEL, draws=200, rng=0)
     weights = gaussian(np.pad([[1.0]], 12), sigma=1.5)
     inner = np.s_[12:-12, 12:-12]

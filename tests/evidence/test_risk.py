@@ -39,7 +39,7 @@ def test_estimates_are_the_errors_in_the_mean(draw, told, net):
 def test_a_linear_filter_has_the_divergence_that_theory_says(monkeypatch):
     """Of a Gaussian filter J is known, so the estimate is |f - y|^2 - s^2 + 2 s^2 w(0), but for the probes."""
     gaussian = IsotropicGaussian(6)
-    monkeypatch.setattr("pkn.evidence.risk.denoise", lambda image, *_, **__: gaussian(image, sigma=1.2))
+    monkeypatch.setattr("pkn.evidence.chain.denoise", lambda image, *_, **__: gaussian(image, sigma=1.2))
     random = np.random.default_rng(1)
     noisy = white(random)
     centre = gaussian(np.pad([[1.0]], 12), sigma=1.2)[12, 12]
