@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import maximum_filter, minimum_filter
 
+from pkn.evidence.bounds import value_bounds
 from pkn.filters import absolute_weights
 from pkn.filters.arrays import FULL_RANGE, check_image, check_mask, native, to_floats
 from pkn.restoration.parameter_maps import ParameterMaps
@@ -37,9 +37,12 @@ class Certificate:
         where it isn't known, None for filters that enlarge.
     pixels : dict of str to array of shape (H, W)
         Effective number of pixels that are averaged, for each part of the filter (luma and chroma, or "").
+    bounds : dict of str to array of shape (2, C, H, W)
+        Least and greatest value that each pixel of each part can have: :func:`pkn.evidence.bounds.value_bounds`.
     outside : dict of str to array of shape (H, W)
         Share of each pixel's weight that lies outside the region that was given, exact; empty without a region, and for
-        non-local means.
+        filters that sharpen or enlarge.
+    region : bool array of shape (H, W), or None
     """
 
     convex: bool
@@ -49,12 +52,14 @@ class Certificate:
     reach: int
     absolute_weights: np.ndarray | None
     pixels: dict[str, np.ndarray]
+    bounds: dict[str, np.ndarray]
     outside: dict[str, np.ndarray]
+    region: np.ndarray | None
 
     def __str__(self) -> str:
         if self.convex:
             bound = "holds" if self.holds else f"is broken at {self.outside_range} pixels, by {self.excess:.3g} at most"
-            lines = [f"every value lies between the least and greatest within {self.reach} px: {bound}"]
+            lines = [f"every value lies between the least and greatest of what it is made of: {bound}"]
         elif self.holds:
             lines = [f"values may leave the range of what lies within {self.reach} px; here none does"]
         else:
@@ -67,7 +72,10 @@ class Certificate:
             lines.append(f"errors grow at most by the sum of |w|: {mean:.2f} in the mean, {most:.2f} at most")
         lines += [f"{_named(part, 'pixels')} averaged: {np.median(n):.0f} (median)" for part, n in self.pixels.items()]
         for part, share in self.outside.items():
-            lines.append(f"{_named(part, 'weight')} from outside the region: {np.nanmax(share):.3g} at most")
+            within = share[self.region & np.isfinite(share)]
+            if within.size:
+                shares = f"{within.mean():.3g} in the mean, {within.max():.3g} at most"
+                lines.append(f"{_named(part, 'weight')} in the region that comes from outside: {shares}")
         return "\n".join(lines)
 
 
@@ -121,14 +129,11 @@ def certify(image: Any, result: Any, maps: ParameterMaps, *, region: Any = None,
     floats = to_floats(result) if native(result.dtype) in FULL_RANGE else result.astype(np.float64)
     valid = np.ones(maps.shape, bool) if mask is None else np.asarray(check_mask(mask, *maps.shape))[0]
     inside, out = parts_of(maps, to_floats(image)), parts_of(maps, floats)
-    excess: np.ndarray = np.zeros(next(iter(out.values())).shape[1:])
-    for part, planes in inside.items():
-        for plane, ours in zip(planes, out[part], strict=True):
-            excess = np.fmax(excess, _excess(plane, ours, maps, valid, 2 * step))
-    convex = bool(maps.filter.convex)
+    bounds = value_bounds(maps, inside, valid)
+    excess = np.fmax.reduce([_excess(inside[part], out[part], bounds[part], valid, 2 * step) for part in inside])
     same_size = tuple(excess.shape) == tuple(maps.shape)
     return Certificate(
-        convex=convex,
+        convex=bool(maps.filter.convex),
         holds=not (lost or (excess > 0).any()),
         outside_range=int(np.count_nonzero(excess > 0) + lost),
         excess=float(excess.max()),
@@ -143,22 +148,20 @@ def certify(image: Any, result: Any, maps: ParameterMaps, *, region: Any = None,
             for name, each in readable_maps(maps, image, mask).items()
             if name.endswith("pixels")
         },
-        outside=_outside(maps, image, region, mask) if region is not None else {},
+        bounds=bounds,
+        outside={} if region is None else _outside(maps, image, region, mask),
+        region=None if region is None else np.asarray(region),
     )
 
 
-def _excess(plane: np.ndarray, result: np.ndarray, maps: ParameterMaps, valid: np.ndarray, step: float) -> np.ndarray:
-    """By how much each value of a plane of the result leaves the range of the pixels in reach; 0 where it doesn't."""
-    flt, usable = maps.filter, valid & np.isfinite(plane)
-    side, mode = 2 * flt.reach + 1, flt.border
-    low = minimum_filter(np.where(usable, plane, np.inf), side, mode=mode)
-    high = maximum_filter(np.where(usable, plane, -np.inf), side, mode=mode)
-    nearest = np.ix_(*(np.arange(out) * size // out for out, size in zip(result.shape, plane.shape, strict=True)))
-    known = plane[usable]
+def _excess(planes: np.ndarray, result: np.ndarray, bounds: np.ndarray, valid: np.ndarray, step: float) -> np.ndarray:
+    """By how much a value of any plane of the result leaves its bounds, (H, W); 0 where none does."""
+    sizes = zip(result.shape[1:], planes.shape[1:], strict=True)
+    low, high = bounds[(..., *np.ix_(*(np.arange(out) * size // out for out, size in sizes)))]  # of enlarging filters
+    known = planes[:, valid & np.isfinite(planes).all(0)]
     slack = step + ROUNDING * np.ptp(known) + 4 * np.finfo(np.float32).eps * np.abs(known).max()
-    low, high = low[nearest], high[nearest]  # of filters that enlarge
     beyond = np.fmax(low - result, result - high)
-    return np.where(np.isfinite(beyond) & (beyond > slack), beyond, 0.0)
+    return np.asarray(np.where(np.isfinite(beyond) & (beyond > slack), beyond, 0.0).max(0))
 
 
 def _outside(maps: ParameterMaps, image: Any, region: Any, mask: Any) -> dict[str, np.ndarray]:

@@ -98,7 +98,11 @@ def _of_operator(operator: Operator, size: tuple[int, int], largest: float) -> d
     for _ in range(PROBES):
         probe = 2 * random.integers(0, 2, size, np.int8).astype(np.float32) - 1
         squares += np.square(operator(probe[None])[0]) / PROBES
-    return _quantities(yy, xx, xy, gaussian_filter(squares, SMOOTH), largest)
+    known = np.isfinite(squares)
+    nearby = gaussian_filter(known.astype(np.float32), SMOOTH)
+    with np.errstate(invalid="ignore"):
+        squares = np.where(known, gaussian_filter(np.where(known, squares, 0), SMOOTH) / nearby, np.nan)
+    return _quantities(yy, xx, xy, squares, largest)
 
 
 def _quantities(

@@ -16,6 +16,7 @@ from pkn.filters.luma_chroma_pyramid import LumaChromaPyramid, to_opponent
 from pkn.restoration.parameter_maps import ParameterMaps
 
 Operator = Callable[[np.ndarray], np.ndarray]  # images (N, H, W), float32 or float64, to as many
+FAINT = 2.0**-50  # a power of two: scaling by it is exact
 
 
 def frozen_weights(maps: ParameterMaps, image: Any = None, mask: Any = None) -> dict[str, Operator]:
@@ -34,7 +35,7 @@ def frozen_weights(maps: ParameterMaps, image: Any = None, mask: Any = None) -> 
     dict of str to callable
         ``operator(images)`` averages images (N, H, W) as the filter does. The key is "" for most filters, and "luma"
         and "chroma" for :class:`pkn.filters.LumaChromaPyramid`, which averages those planes. Empty where there is no
-        such operator: for non-local means, and for bilateral filters without an image.
+        such operator: for non-local means and bilateral filters without an image.
 
     Examples
     --------
@@ -53,8 +54,10 @@ def frozen_weights(maps: ParameterMaps, image: Any = None, mask: Any = None) -> 
     if planes is not None:
         valid = valid & np.isfinite(planes).all(1)
     flt, values = maps.filter, {name: np.asarray(value, float) for name, value in maps.items()}
-    if isinstance(flt, NonLocalMeans) or (isinstance(flt, Bilateral | AnisotropicBilateral) and planes is None):
+    if isinstance(flt, NonLocalMeans | Bilateral | AnisotropicBilateral) and planes is None:
         return {}
+    if isinstance(flt, NonLocalMeans):
+        return {"": _beside(flt, values, planes, valid)}
     if isinstance(flt, Bilateral | AnisotropicBilateral):
         assert planes is not None
         guide = np.where(valid, planes[0].astype(float), 0)
@@ -93,6 +96,21 @@ def _operator(flt: Filter, values: dict[str, np.ndarray], valid: np.ndarray) -> 
         maps = flt.check_maps((), values, planes[0])
         # One by one: kernels for one to three channels are three times as fast as those for any number.
         return np.stack([flt.forward(plane, maps, gaps, keep=False)[0][0, 0] for plane in planes])
+
+    return apply
+
+
+def _beside(flt: Filter, values: dict[str, np.ndarray], planes: Any, valid: np.ndarray) -> Operator:
+    """Of a filter that compares patches: images go along as more channels, too faint to change a distance."""
+    gaps = np.ascontiguousarray(valid)
+
+    def apply(images: np.ndarray) -> np.ndarray:
+        maps, found = flt.check_maps((), values, planes), []
+        for start in range(0, len(images), 2):  # beside a grey image, as many channels as colour has
+            both = np.concatenate([planes[0], FAINT * images[start : start + 2]], dtype=planes.dtype)
+            both = np.pad(both, [(0, len(planes[0]) + 2 - len(both)), (0, 0), (0, 0)])
+            found.append(flt.forward(both[None], maps, gaps, keep=False)[0][0, -2:] / FAINT)
+        return np.concatenate(found)[: len(images)]
 
     return apply
 

@@ -2,12 +2,23 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import maximum_filter
 from skimage import data
 
 import pkn
+from pkn.evidence.bounds import value_bounds
+from pkn.filters import Pyramid
 
 CAMERA = data.camera()[60:140, 180:270].astype(np.float32) / 255
 NOISY = CAMERA + np.float32(0.1) * np.random.default_rng(0).standard_normal(CAMERA.shape).astype(np.float32)
+VALUES = {
+    "kx": (0.1, 1),
+    "ky": (0.1, 1),
+    "rho": (-0.5, 0.5),
+    "sigma_range": (0.05, 2),
+    "guide": (0, 1),
+    "blend": (0, 1),
+}
 RGB = np.stack([NOISY, NOISY[::-1], 1 - NOISY], -1)
 
 
@@ -26,6 +37,32 @@ def test_holds_and_is_broken(net, image, axis):
     assert "is broken at 1 pixels" in str(broken)
 
 
+@pytest.mark.parametrize("border", ["reflect", "wrap"])
+def test_bounds_of_a_pyramid_are_those_of_all_guides(border):
+    """Whatever weights the filters of the levels choose, blends alone bound the result."""
+    flt, rng = Pyramid(radius=2, features=1, levels=3, border=border), np.random.default_rng(0)
+    image, widths = rng.random((37, 42)), []
+    sizes = {name: flt.plane_shape(name) + flt.map_size(name, image.shape) for name in flt.ranges}
+    blends = {name: rng.random(size) for name, size in sizes.items() if name.startswith("blend")}
+    for _ in range(20):
+        values = {name: rng.uniform(*VALUES[name.rpartition("_")[0]], size) for name, size in sizes.items()}
+        maps = pkn.ParameterMaps(flt, values | blends)
+        low, high = value_bounds(maps, {"": image[None]}, np.ones(image.shape, bool))[""][:, 0]
+        result = maps.apply(image)
+        assert (low - 1e-12 <= result).all()
+        assert (result <= high + 1e-12).all()
+        widths.append((high - low).mean())
+    assert np.ptp(widths) < 1e-6  # of blends alone
+
+
+def test_a_pixel_painted_within_the_range_is_found():
+    """Steps of three times the noise: about half; the range of all pixels in reach finds a third of that at most."""
+    maps = pkn.predict_maps(NOISY, sigma=0.1)
+    painted, side = maps.apply(NOISY) + 0.3, 2 * maps.filter.reach + 1
+    found = pkn.certify(NOISY, painted, maps)
+    assert found.outside_range > 0.4 * NOISY.size > 3 * np.count_nonzero(painted > maximum_filter(NOISY, side))
+
+
 def test_integers_may_be_off_by_rounding():
     image = (255 * NOISY.clip(0, 1)).astype(np.uint8)
     maps = pkn.predict_maps(image)
@@ -38,7 +75,8 @@ def test_integers_may_be_off_by_rounding():
 
 
 @pytest.mark.parametrize(
-    ("net", "image", "axis"), [("any-noise", NOISY, None), ("bilateral", NOISY, None), ("any-noise", RGB, -1)]
+    ("net", "image", "axis"),
+    [("any-noise", NOISY, None), ("bilateral", NOISY, None), ("non-local-means", NOISY, None), ("any-noise", RGB, -1)],
 )
 def test_share_from_outside_is_the_sum_of_exact_weights(net, image, axis):
     maps = pkn.predict_maps(image, net, sigma=0.1, channel_axis=axis)
@@ -50,7 +88,7 @@ def test_share_from_outside_is_the_sum_of_exact_weights(net, image, axis):
         at = column - maps.filter.reach + np.arange(kernels.shape[-1])
         for kernel, share in zip(kernels, found.outside.values(), strict=True):
             assert share[row, column] == pytest.approx(kernel[:, at >= 45].sum(), abs=2e-5)
-    assert "from outside the region" in str(found)
+    assert "in the region that comes from outside" in str(found)
     whole = pkn.certify(image, maps.apply(image), maps, region=np.ones(CAMERA.shape, bool))
     assert max(share.max() for share in whole.outside.values()) == 0
 
