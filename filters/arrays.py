@@ -183,6 +183,20 @@ def check_mask(mask: Any, height: int, width: int) -> np.ndarray | None:
     return np.ascontiguousarray(mask)[None]
 
 
+def check_position(position: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    """Return (row, column) inside an image of ``size``, counted from 0; negative ones count from the end.
+
+    Raises
+    ------
+    ValueError
+        If it isn't inside.
+    """
+    height, width = size
+    if len(position) != 2 or not (-height <= position[0] < height and -width <= position[1] < width):
+        raise ValueError(f"position is {position}; expected (row, column) inside an image of {height} x {width}")
+    return int(position[0]) % height, int(position[1]) % width
+
+
 def check_whole_number(name: str, value: Any, least: int = 1) -> int:
     """Return ``value`` as an int if it is a whole number of at least ``least``; a bool is not a number.
 

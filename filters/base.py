@@ -146,9 +146,7 @@ class Filter:
         named = maps if isinstance(maps, Mapping) else {}
         checked = self.check_maps(() if named else tuple(maps), dict(named), planes)
         height, width = planes.shape[2:]
-        if len(position) != 2 or not (-height <= position[0] < height and -width <= position[1] < width):
-            raise ValueError(f"position is {position}; expected (row, column) inside an image of {height} x {width}")
-        row, col = int(position[0]) % height, int(position[1]) % width
+        row, col = arrays.check_position(position, (height, width))
         mask = arrays.check_mask(mask, height, width)
         valid = np.isfinite(planes).all(1) if mask is None else np.isfinite(planes).all(1) & mask
         return self._kernel(np.where(valid[:, None], planes, 0), valid, checked, row, col)

@@ -1,5 +1,6 @@
 """Image files in, image files out: pages, transparency, maps and the report, which several commands share."""
 
+import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pkn.cli._progress import with_progress
 
+GRID = 6, 8  # pixels of a report that a click explains, down and across
 Restore = Callable[..., tuple[Any, Any]]
 
 
@@ -80,8 +82,37 @@ def write_page(path: Path, source: Path, before: Any, after: Any, maps: Any, sec
         ("pkn", about["pkn"]),
     ]
     readable = maps.readable(before)
-    meanings = {name: each.meaning for name, each in readable.items()}
-    meanings |= {name: maps.ranges[name].meaning for name in maps}
-    figures = [(f"{name}: {meaning}", picture_bytes(maps, name, readable)) for name, meaning in meanings.items()]
+
+    def figure(name: str, meaning: str) -> tuple[str, bytes]:
+        return f"{name}: {meaning}", picture_bytes(maps, name, readable)
+
+    figures = [figure(name, each.meaning) for name, each in readable.items()]
+    own = [figure(name, maps.ranges[name].meaning) for name in maps]
+    shown, folded = (figures, own) if figures else (own, [])
     pictures = {"before": to_integers(before, np.uint8), "after": to_integers(after, np.uint8)}
-    write_report(path, title=f"{source.name} before and after", **pictures, figures=figures, facts=facts)
+    title, pixels = f"{source.name} before and after", _explained_pixels(maps, before)
+    write_report(path, title=title, **pictures, figures=shown, folded=folded, facts=facts, pixels=pixels)
+
+
+def _explained_pixels(maps: Any, before: Any) -> list[Any]:
+    """Pixels of a grid, explained; none where the filter enlarges."""
+    import numpy as np
+
+    from pkn.filters import AnisotropicUpsampling
+    from pkn.filters.arrays import planar
+    from pkn.io.png import encode_png
+    from pkn.plotting.html_report import ExplainedPixel
+    from pkn.plotting.kernels import kernel_picture
+
+    if isinstance(maps.filter, AnisotropicUpsampling):
+        return []
+    grey = planar(before, maps.channel_axis).mean(0)
+    rows, columns = (
+        np.unique((np.arange(most) + 0.5) * size // most).astype(int)
+        for most, size in zip(GRID, maps.shape, strict=True)
+    )
+    found = []
+    for at in itertools.product(rows.tolist(), columns.tolist()):
+        why = maps.explain(before, at)
+        found.append(ExplainedPixel(*at, str(why), encode_png(kernel_picture(grey, at, why.kernels))))
+    return found

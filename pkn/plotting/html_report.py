@@ -5,13 +5,22 @@ import html
 import os
 from collections.abc import Sequence
 from string import Template
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pkn.io.atomic import atomic_path
 from pkn.io.png import SIGNATURE, encode_png
+
+
+class ExplainedPixel(NamedTuple):
+    """A pixel that a click explains: where it is, in words why it is what it is, and a PNG file's content."""
+
+    row: int
+    column: int
+    text: str
+    picture: bytes
 
 
 def write_report(
@@ -22,6 +31,8 @@ def write_report(
     after: NDArray[Any],
     figures: Sequence[tuple[str, bytes]] = (),
     facts: Sequence[tuple[str, str]] = (),
+    pixels: Sequence[ExplainedPixel] = (),
+    folded: Sequence[tuple[str, bytes]] = (),
 ) -> None:
     """Write a self-contained HTML page, which refers to nothing on the network and to no other file.
 
@@ -37,6 +48,10 @@ def write_report(
         ``(caption, content of a PNG file)`` pairs, shown in a grid; a click shows one in full size.
     facts : sequence of (str, str)
         ``(name, value)`` pairs, shown as a table.
+    pixels : sequence of ExplainedPixel
+        Pixels of ``after``; a click on it explains the nearest of them.
+    folded : sequence of (str, bytes)
+        More figures, which are shown on demand.
 
     Raises
     ------
@@ -71,7 +86,9 @@ def write_report(
         before=_data_uri(encode_png(before)),
         after=_data_uri(encode_png(after)),
         facts=_facts_html(facts),
-        figures=_figures_html(figures),
+        figures=_figures_html("figures", figures),
+        folded=_folded_html(folded),
+        pixels=_pixels_html(pixels, *after.shape[:2]),
     )
     with atomic_path(path) as temporary:
         temporary.write_text(
@@ -106,18 +123,49 @@ def _facts_html(facts: Sequence[tuple[str, str]]) -> str:
     return "<table>\n" + "\n".join(rows) + "\n</table>" if rows else ""
 
 
-def _figures_html(figures: Sequence[tuple[str, bytes]]) -> str:
+def _folded_html(figures: Sequence[tuple[str, bytes]]) -> str:
+    shown = _figures_html("folded", figures)
+    return f"<details>\n<summary>The network's own {len(figures)} maps</summary>\n{shown}\n</details>" if shown else ""
+
+
+def _figures_html(name: str, figures: Sequence[tuple[str, bytes]]) -> str:
     items = []
     for caption, png in figures:
-        _check_text("figures", caption)
+        _check_text(name, caption)
         if not isinstance(png, bytes) or not png.startswith(SIGNATURE):
-            raise ValueError(f"figures is something else than a PNG file for {caption!r}; expected its bytes")
+            raise ValueError(f"{name} is something else than a PNG file for {caption!r}; expected its bytes")
         text = html.escape(caption)
         picture = f'<img src="{_data_uri(png)}" alt="{text}">'
         button = f'<button type="button" title="Show in full size">{picture}</button>'
         items.append(f"<figure>{button}<figcaption>{text}</figcaption></figure>")
     return '<div class="grid">\n' + "\n".join(items) + "\n</div>" if items else ""
 
+
+def _pixels_html(pixels: Sequence[ExplainedPixel], height: int, width: int) -> str:
+    if not pixels:
+        return ""
+    buttons, panels = [], []
+    for row, column, text, picture in pixels:
+        place = f"left:{100 * (column + 0.5) / width:.3f}%;top:{100 * (row + 0.5) / height:.3f}%"
+        label = f"row {row}, column {column}"
+        buttons.append(f'<button type="button" style="{place}" aria-label="{label}" aria-pressed="false"></button>')
+        image = f'<img src="{_data_uri(picture)}" alt="weights around {label}">'
+        panels.append(f"<figure hidden>{image}<figcaption>{html.escape(text)}</figcaption></figure>")
+    return _PIXELS.substitute(buttons="\n".join(buttons), panels="\n".join(panels))
+
+
+_PIXELS = Template("""\
+<section class="why">
+<h2>Why this pixel</h2>
+<p>Click on the picture, or choose a dot: orange are the pixels that the marked one was made of, the stronger the
+heavier.</p>
+<div class="pixels"><img alt="after">
+$buttons
+</div>
+<div class="panels" aria-live="polite">
+$panels
+</div>
+</section>""")
 
 # The Content-Security-Policy makes browsers block all requests, so that nothing is fetched. A figure opens in a
 # <dialog>, since browsers don't follow links to data: addresses.
@@ -158,9 +206,21 @@ th, td { padding: .35rem 2rem .35rem 0; border-bottom: 1px solid #474747; text-a
 th { color: #b4b4b4; font-weight: 400; }
 td { overflow-wrap: anywhere; }
 @media (min-width: 40rem) { th { white-space: nowrap; } }
+h2 { margin: 2.5rem 0 .5rem; font-size: 1.25rem; font-weight: 600; }
+.pixels { position: relative; width: fit-content; max-width: 100%; cursor: crosshair; }
+.pixels button { position: absolute; width: .6rem; height: .6rem; margin: -.3rem 0 0 -.3rem; padding: 0;
+  border: 1px solid #000; border-radius: 50%; background: rgba(255, 255, 255, .55); cursor: inherit; }
+.pixels button[aria-pressed=true] { width: 1rem; height: 1rem; margin: -.5rem 0 0 -.5rem; background: #ff8c00; }
+.why { display: grid; grid-template-columns: minmax(0, auto) minmax(14rem, 1fr); column-gap: 1.5rem; }
+.why h2, .why p { grid-column: 1 / -1; }
+.why p { margin: 0 0 .8rem; color: #b4b4b4; }
+.panels figcaption { white-space: pre-line; color: inherit; }
+.panels img { image-rendering: pixelated; width: 100%; max-width: 36rem; }
+@media (max-width: 45rem) { .why { grid-template-columns: 1fr; } .panels { margin-top: 1rem; } }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 1.5rem;
   margin-top: 2.5rem; }
 figure { margin: 0; }
+summary { margin-top: 2.5rem; cursor: pointer; font-size: 1.1rem; }
 figcaption { margin-top: .4rem; color: #b4b4b4; font-size: .9rem; overflow-wrap: anywhere; }
 .grid button { display: block; padding: 0; border: 0; background: none; cursor: zoom-in; }
 :focus-visible { outline: 2px solid #fff; outline-offset: 2px; }
@@ -181,7 +241,9 @@ dialog img { max-width: none; }
 </div>
 <div class="labels"><span>before</span><span>after</span></div>
 $facts
+$pixels
 $figures
+$folded
 <dialog aria-label="Figure in full size"><img alt=""></dialog>
 <script>
 const compare = document.querySelector(".compare"), slider = compare.querySelector("input");
@@ -196,6 +258,25 @@ document.querySelectorAll(".grid button").forEach(button => button.addEventListe
   dialog.showModal();
 }));
 dialog.addEventListener("click", () => dialog.close());
+const pixels = document.querySelector(".pixels");
+if (pixels) {
+  pixels.querySelector("img").src = document.querySelector(".after").src;
+  const dots = [...pixels.querySelectorAll("button")], panels = document.querySelectorAll(".panels figure");
+  const choose = chosen => dots.forEach((dot, n) => {
+    dot.setAttribute("aria-pressed", n === chosen);
+    panels[n].hidden = n !== chosen;
+  });
+  const distance = (dot, event) => {
+    const box = dot.getBoundingClientRect();
+    return Math.hypot(box.x + box.width / 2 - event.clientX, box.y + box.height / 2 - event.clientY);
+  };
+  pixels.addEventListener("click", event => {
+    const found = dots.indexOf(event.target);
+    const nearest = dots.reduce((best, dot, n) => distance(dot, event) < distance(dots[best], event) ? n : best, 0);
+    choose(found < 0 ? nearest : found);  // a dot that was chosen by key has no place
+  });
+  choose(0);
+}
 </script>
 </body>
 </html>

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pkn.filters import AnisotropicUpsampling, Pyramid
-from pkn.filters.arrays import check_image, planar, to_floats
+from pkn.filters.arrays import check_image, check_position, planar, to_floats
 from pkn.filters.engine.pyramid_levels import double
 from pkn.filters.luma_chroma_pyramid import LumaChromaPyramid
+from pkn.restoration.map_changes import Change, change_maps, part_around
 from pkn.restoration.parameter_maps import ParameterMaps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ALIGNED = 32  # pixels: parts of an image begin at multiples, so that levels of pyramids are parts of the image's
 MOST_PIXELS = 8
-STEP = 0.25  # of a map's range, by which it is changed
 
 
 class Source(NamedTuple):
@@ -25,13 +24,6 @@ class Source(NamedTuple):
     row: int
     column: int
     weight: float
-
-
-class Change(NamedTuple):
-    """What a pixel (its mean over channels) would be with a map lower or higher there by a quarter of its range."""
-
-    lower: float
-    higher: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +70,8 @@ class PixelExplanation:
             lines += [f"{name}{shares}"] if shares else []
         if self.changes:
             change = self.changes[self.decisive]
-            lines.append(f"{self.decisive} decides: lower, it would be {change.lower:.4g}; higher, {change.higher:.4g}")
+            lower, higher = map(_numbers, change)
+            lines.append(f"{self.decisive} decides: lower, it would be {lower}; higher, {higher}")
         return "\n".join(lines)
 
     def plot(self, image: Any, channel_axis: int | None = None) -> "Figure":
@@ -121,24 +114,27 @@ def explain_pixel(maps: ParameterMaps, image: Any, position: tuple[int, int]) ->
     >>> bool(abs(sum(why.levels[""]) - 1) < 1e-5), len(why.sources[""])
     (True, 8)
     """
-    image = check_image(image, maps.channel_axis)
-    planes = to_floats(planar(image, maps.channel_axis))
-    kernel = maps.kernel_at(image, position)
-    row, column = (int(at) % size for at, size in zip(position, maps.shape, strict=True))
-    result, change = _part_around(maps, planes, (row, column))
+    planes = planar(check_image(image, maps.channel_axis), maps.channel_axis)
+    row, column = check_position(position, maps.shape)
+    if isinstance(maps.filter, AnisotropicUpsampling):
+        raise ValueError(f"maps are of {maps.filter}, which enlarges images; expected a filter that keeps their size")
+    planes, values, at = part_around(maps.filter, planes, maps, (row, column))
+    around = ParameterMaps(maps.filter, values, 0)
+    planes = to_floats(planes)
+    kernel = around.kernel_at(planes, at)
+    result, changes = change_maps(around, planes, at)
     if isinstance(maps.filter, LumaChromaPyramid):
         kernels = {part.name: each for part, each in zip(maps.filter.parts, kernel, strict=True)}
     else:
         kernels = {"": kernel}
-    ranked = sorted(change.items(), key=lambda each: -max(abs(np.array(each[1]) - result.mean())))
     return PixelExplanation(
         position=(row, column),
-        before=planes[:, row, column],
+        before=planes[:, *at],
         after=result,
         kernels=kernels,
         sources={part: _heaviest(weights, (row, column), maps.shape) for part, weights in kernels.items()},
-        levels={part: shares[:, row, column] for part, shares in level_shares(maps).items()},
-        changes=dict(ranked),
+        levels={part: shares[:, *at] for part, shares in level_shares(around).items()},
+        changes=changes,
     )
 
 
@@ -158,49 +154,6 @@ def level_shares(maps: ParameterMaps) -> dict[str, np.ndarray]:
             shares = np.concatenate([blend, (1 - blend) * coarser], axis=1)
         found[part.name] = shares[0]
     return found
-
-
-def _part_around(maps: ParameterMaps, planes: np.ndarray, at: tuple[int, int]) -> tuple[np.ndarray, dict[str, Change]]:
-    """The result at a pixel, and what it would be with each map changed there, from the part of the image in reach."""
-    flt, reach = maps.filter, maps.filter.reach
-    size = planes.shape[1:]
-    if isinstance(flt, AnisotropicUpsampling):
-        raise ValueError(f"maps are of {flt}, which enlarges images; expected a filter that keeps their size")
-    starts = [max(0, (k - reach) // ALIGNED * ALIGNED) for k in at]
-    stops = [min(n, -(-(k + reach + 1) // ALIGNED) * ALIGNED) for k, n in zip(at, size, strict=True)]
-    if flt.border == "wrap":
-        starts, stops = [0, 0], list(size)
-    cut = planes[:, starts[0] : stops[0], starts[1] : stops[1]]
-    scales = {name: [-(-n // m) for n, m in zip(size, maps[name].shape[-2:], strict=True)] for name in maps}
-    parts = {}
-    for name, values in maps.items():
-        rows, columns = (slice(a // s, -(-b // s)) for a, b, s in zip(starts, stops, scales[name], strict=True))
-        parts[name] = values[..., rows, columns]
-    row, column = (k - a for k, a in zip(at, starts, strict=True))
-
-    def result(**changed: np.ndarray) -> np.ndarray:
-        return np.asarray(flt(cut, **(parts | changed), channel_axis=0)[:, row, column])
-
-    changes = {}
-    for name, values in parts.items():
-        if values.ndim == 2:
-            place = row // scales[name][0], column // scales[name][1]
-            lower, higher = (
-                float(result(**{name: _changed(values, place, maps.ranges[name], sign)}).mean()) for sign in (-1, 1)
-            )
-            changes[name] = Change(lower, higher)
-    return result(), changes
-
-
-def _changed(values: np.ndarray, place: tuple[int, int], limits: Any, sign: int) -> np.ndarray:
-    """A map with one value changed by a quarter of its range, in its logarithm where that is logarithmic."""
-    changed = values.copy()
-    if limits.logarithmic:
-        changed[place] *= (limits.high / limits.low) ** (sign * STEP)
-    else:
-        changed[place] += sign * STEP * (limits.high - limits.low)
-    changed[place] = np.clip(changed[place], *limits.valid)
-    return changed
 
 
 def _heaviest(kernel: np.ndarray, at: tuple[int, int], size: tuple[int, int]) -> list[Source]:

@@ -92,10 +92,10 @@ def _operator(flt: Filter, values: dict[str, np.ndarray], valid: np.ndarray) -> 
     gaps = None if valid.all() else np.ascontiguousarray(valid)
 
     def apply(images: np.ndarray) -> np.ndarray:
-        planes = [np.ascontiguousarray(image)[None, None] for image in images]
-        maps = flt.check_maps((), values, planes[0])
-        # One by one: kernels for one to three channels are three times as fast as those for any number.
-        return np.stack([flt.forward(plane, maps, gaps, keep=False)[0][0, 0] for plane in planes])
+        maps = flt.check_maps((), values, images[None])
+        # By threes: kernels for one to three channels are three times as fast as those for any number.
+        threes = [np.ascontiguousarray(images[start : start + 3]) for start in range(0, len(images), 3)]
+        return np.concatenate([flt.forward(three[None], maps, gaps, keep=False)[0][0] for three in threes])
 
     return apply
 

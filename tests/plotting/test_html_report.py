@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pkn.io.images import encode_png
-from pkn.plotting.html_report import write_report
+from pkn.plotting.html_report import ExplainedPixel, write_report
 
 VOID_ELEMENTS = {"meta", "img", "input", "br", "link", "hr"}
 HOSTILE = "</title><script>alert(\"x\")</script><img src=x onerror='y'>&amp; $title ${width} $"
@@ -164,3 +164,23 @@ def test_bad_input_writes_nothing(tmp_path, changes, error, message):
 def test_missing_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"the folder '.*none' does not exist"):
         write_report(tmp_path / "none" / "a.html", title="", before=picture((2, 2)), after=picture((2, 2)))
+
+
+def test_pixels_are_explained_beside_buttons_at_their_places(tmp_path):
+    png = encode_png(picture((3, 3, 3)))
+    pixels = [ExplainedPixel(1, 2, "one\n<b>", png), ExplainedPixel(5, 8, HOSTILE, png)]
+    _, page = written(tmp_path, pixels=pixels)
+    buttons = [attrs for attrs in page.all("button") if "aria-pressed" in attrs]
+    assert [attrs["style"] for attrs in buttons] == ["left:27.778%;top:25.000%", "left:94.444%;top:91.667%"]
+    assert [attrs["aria-label"] for attrs in buttons] == ["row 1, column 2", "row 5, column 8"]
+    assert page.texts("figcaption") == ["one\n<b>", HOSTILE]
+    assert sum("hidden" in attrs for attrs in page.all("figure")) == 2  # until one is chosen
+    assert "Why this pixel" not in written(tmp_path)[0]
+
+
+def test_folded_figures(tmp_path):
+    _, page = written(tmp_path, folded=[("a map", encode_png(picture((3, 3))))])
+    assert page.texts("summary") == ["The network's own 1 maps"]
+    assert page.texts("figcaption") == ["a map"]
+    with pytest.raises(ValueError, match="folded is something else than a PNG file for 'a map'"):
+        written(tmp_path, folded=[("a map", b"GIF")])

@@ -30,18 +30,26 @@ def test_result_and_weights(net, image, axis, position):
     assert str(why).count("became") == 1
 
 
-def test_changes_are_those_of_changed_maps():
-    """Of a map of the finest and of the coarsest level; and the decisive one changes most."""
-    maps = pkn.predict_maps(NOISY, sigma=0.1)
-    why = maps.explain(NOISY, (60, 71))
-    for name, scale in (("sigma_range_0", 1), ("sigma_range_2", 4)):
-        limits, factor = maps.ranges[name], {}
+@pytest.mark.parametrize(
+    ("image", "axis", "changed"),
+    [
+        (NOISY, None, [("sigma_range_0", 1), ("sigma_range_1", 2)]),
+        (RGB, -1, [("luma_sigma_range_1", 2), ("chroma_sigma_range_3", 8)]),
+    ],
+)
+def test_changes_are_those_of_changed_maps(image, axis, changed):
+    """Of fine and of coarse levels, of luma and of chroma; and the decisive one changes most."""
+    maps = pkn.predict_maps(image, sigma=0.1, channel_axis=axis)
+    why = maps.explain(image, (60, 71))
+    for name, scale in changed:
+        limits, results = maps.ranges[name], []
         for sign in (-1, 1):
-            changed = maps[name].copy()
-            changed[60 // scale, 71 // scale] *= (limits.high / limits.low) ** (0.25 * sign)
-            factor[sign] = maps.replace(**{name: changed}).apply(NOISY)[60, 71]
-        assert why.changes[name] == pytest.approx((factor[-1], factor[1]), abs=1e-6)
-    size = {name: max(abs(np.array(change) - why.after.mean())) for name, change in why.changes.items()}
+            values = maps[name].copy()
+            values[60 // scale, 71 // scale] *= (limits.high / limits.low) ** (0.25 * sign)
+            results.append(np.atleast_1d(maps.replace(**{name: values}).apply(image)[60, 71]))
+        np.testing.assert_allclose(why.changes[name], results, atol=1e-6)
+        assert not np.allclose(*results)
+    size = {name: np.linalg.norm(np.stack(change) - why.after, axis=1).max() for name, change in why.changes.items()}
     assert why.decisive == max(size, key=size.get)
     assert "decides" in str(why)
 
