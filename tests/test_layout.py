@@ -1,7 +1,7 @@
 """Which file may import which: rooms stand on floors, and imports go down.
 
-filters <- nets <- {pretrained, io} <- {degradations, plotting} <- {restoration, sampling} <- {evidence, wavelets}
-<- training <- evaluation <- cli
+filters <- nets <- {pretrained, io} <- {degradations, plotting} <- {restoration, sampling} <- wavelets <- training
+<- {evidence, evaluation} <- cli
 """
 
 import ast
@@ -19,9 +19,9 @@ FLOORS = [
     {"pretrained", "io"},
     {"degradations", "plotting"},
     {"restoration", "sampling"},
-    {"evidence", "wavelets"},
+    {"wavelets"},
     {"training"},
-    {"evaluation"},
+    {"evidence", "evaluation"},
     {"cli"},
     {"", "__main__"},  # the face: pkn/__init__.py, and python -m pkn
 ]

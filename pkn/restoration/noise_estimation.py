@@ -250,14 +250,15 @@ def _sensor_line(blocks: Blocks, typical: float) -> tuple[float, float, float]:
     members = intensity_bins(means)
     x = np.array([means[indices].mean() for indices in members])
     black, bright = float(means.min()), float(means.max())
-    y = np.array([np.quantile(variances[indices], QUANTILE) for indices in members]) / QUANTILE_OF_MEAN
+    y = np.array([np.quantile(variances[indices], QUANTILE) for indices in members], float) / QUANTILE_OF_MEAN
     span = bright - black
-    if span <= 1e-9 * max(abs(bright), abs(black)) or len(x) < 3:
+    flat = span <= 1e-9 * max(abs(bright), abs(black))
+    if flat or len(x) < 3 or y.max() < 1e-200:  # most blocks of binary images have no noise at all
         return 0.0, typical, black
     part = (x - black) / span
     weight, fitted = np.ones(len(x)), np.full(len(x), np.median(y))
     at_dark = at_bright = 0.0
-    floor = 1e-12 * max(float(y.max()), 1e-300)
+    floor = 1e-12 * float(y.max())
     for _ in range(ROUNDS):
         scale = weight / np.maximum(fitted, floor)
         (at_dark, at_bright), _ = nnls(np.stack([1 - part, part], 1) * scale[:, None], y * scale)

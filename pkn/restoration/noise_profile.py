@@ -1,7 +1,7 @@
 """The noise of a camera, a gain or a microscope: to estimate once, look at, keep, and give to networks."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +118,11 @@ class NoiseProfile:
     def curve(self) -> NoiseCurve:
         """What networks are told."""
         return NoiseCurve(self.intensity, self.sigma)
+
+    def louder(self, factor: float) -> "NoiseProfile":
+        """The same noise with ``factor`` times the standard deviation."""
+        changed = {name: getattr(self, name) * factor for name in ("sigma", "read_noise")}
+        return replace(self, gain=self.gain * factor**2, measured=self.measured * (1, factor), **changed)
 
     def at(self, intensity: Any, level: int = 0, part: str = "luma") -> Any:
         """Standard deviation of the noise at clean intensities, for a pyramid level, of "luma" or "chroma".

@@ -134,6 +134,15 @@ def test_ordinary_images_of_any_size_are_fine(size, kind):
     assert pkn.estimate_noise(image).uncertainty > 0
 
 
+def test_tiles_of_few_colours_are_fine():
+    """Most blocks have no noise at all."""
+    rows, columns = np.mgrid[:88, :70]
+    tiles = (rows // 11 + columns // 6) % 2 == 0
+    image = np.stack([tiles ^ (rows > 44), tiles, tiles], -1)
+    assert pkn.estimate_noise(image, channel_axis=-1).uncertainty > 0
+    assert np.isfinite(pkn.denoise(image, "bilateral", channel_axis=-1)).all()
+
+
 @pytest.mark.parametrize("scale", [2e-12, 1e12])
 @pytest.mark.parametrize("verb", [pkn.upsample, pkn.deconvolve, partial(pkn.deconvolve, blur=1.0)])
 def test_other_verbs_hold_over_the_range_that_is_promised(verb, scale):
