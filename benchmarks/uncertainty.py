@@ -1,7 +1,7 @@
 """Deviations and intervals of pkn.uncertainty against the truth.
 
 `python -m benchmarks.uncertainty FOLDER [EVERY] [--rgb] [FIGURE.png]`: first, of every EVERY-th image, the share of
-pixels whose interval holds the truth, by kind of region, in white noise that is not told; then, of three parts of 160 x
+pixels whose interval holds the truth, by kind of region, in white noise that is not told; then, of twelve parts of 160 x
 160 px, the deviation against that of 500 draws of the real noise, told and not told.
 """
 
@@ -18,7 +18,7 @@ from pkn.io.folders import read_folder, to_float32
 from pkn.plotting.maps import save_figure
 
 SIGMAS = (10, 25, 50)  # of 255
-REAL, SIDE, PARTS = 500, 160, 3
+REAL, SIDE, PARTS = 500, 160, 12
 Shares = dict[str, np.ndarray]  # by kind of region: of pixels within the intervals of each coverage
 
 
