@@ -1,8 +1,8 @@
 """Deviations and intervals of pkn.uncertainty against the truth.
 
 `python -m benchmarks.uncertainty FOLDER [EVERY] [--rgb] [FIGURE.png]`: first, of every EVERY-th image, the share of
-pixels whose interval holds the truth, by kind of region, in white noise that is not told; then, of twelve parts of 160 x
-160 px, the deviation against that of 500 draws of the real noise, told and not told.
+pixels whose interval holds the truth, by kind of region, in white noise that is not told; then, of twelve parts of
+160 x 160 px, the deviation against that of 500 draws of the real noise, told and not told.
 """
 
 import sys
