@@ -110,10 +110,10 @@ def calibrate(
     --------
     >>> import numpy as np
     >>> import pkn
-    >>> frames = np.random.default_rng(0).normal(np.linspace(0, 1, 96), 0.1, (2, 96, 96))
+    >>> frames = np.random.default_rng(0).normal(np.linspace(0, 1, 96), 0.1, (4, 96, 96))
     >>> found = pkn.calibrate(frames, "bilateral", stack_axis=0)
-    >>> found.method, found.strength > 1
-    ('frames', True)
+    >>> found.method, found.strength > 1, sorted(found.settings)
+    ('frames', True, ['net', 'strength'])
     """
     others = [strength for strength in strengths if strength != 1]
     if not others:
