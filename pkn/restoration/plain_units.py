@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
-from pkn.filters import AnisotropicUpsampling, Filter, NonLocalMeans
+from pkn.filters import Filter, NonLocalMeans
 from pkn.filters.luma_chroma_pyramid import LumaChromaPyramid
 from pkn.filters.pyramid import Pyramid
 from pkn.restoration.parameter_maps import ParameterMaps
@@ -56,8 +56,9 @@ def readable_maps(maps: ParameterMaps, image: Any = None, mask: Any = None) -> d
         stands out. ``pixels``: effective number of pixels averaged, 1 / sum of squared weights, estimated by 12 random
         probes and smoothed (within about a third): noise falls by its root. ``coarser``: share of the result that comes
         from coarser levels of a pyramid. Of :class:`pkn.filters.LumaChromaPyramid` the names begin with luma_ and
-        chroma_. Filters with weights below 0, and those that enlarge, have none. For non-local means kernels of 24 x 24
-        pixels are looked at, and interpolated.
+        chroma_. Filters with weights below 0 have ``noise`` alone, by how much white noise grows: the root of the sum
+        of squared weights. For non-local means kernels of 24 x 24 pixels are looked at, and interpolated. Of filters
+        that enlarge, maps are of the result's size, in pixels of the image.
 
     Examples
     --------
@@ -72,13 +73,15 @@ def readable_maps(maps: ParameterMaps, image: Any = None, mask: Any = None) -> d
     {'radius': 2.24, 'direction': 0.0}
     """
     flt = maps.filter
-    if not flt.convex or isinstance(flt, AnisotropicUpsampling):
-        return {}
     if isinstance(flt, NonLocalMeans):
         return {} if image is None else _of_kernels(maps, image)
     found: dict[str, ReadableMap] = {}
     for part, operator in frozen_weights(maps, image, mask).items():
         prefix = f"{part}_" if part else ""
+        if not flt.convex:
+            growth = np.sqrt(_sums_of_squares(operator, maps.shape))
+            found["noise"] = ReadableMap(growth, "", 0.1, 10.0, "by how much noise grows", "logarithmic")
+            continue
         found |= {prefix + name: each for name, each in _of_operator(operator, maps.shape, _largest(flt)).items()}
         if (blend := f"{prefix}blend_0") in maps:
             share = ReadableMap(1 - maps[blend], "", 0.0, 1.0, "share of the result from coarser levels")
@@ -94,15 +97,19 @@ def _largest(flt: Filter) -> float:
 
 def _of_operator(operator: Operator, size: tuple[int, int], largest: float) -> dict[str, ReadableMap]:
     yy, xx, xy = moments(operator, size)
-    random, squares = np.random.default_rng(0), np.zeros(size, np.float32)
+    return _quantities(yy, xx, xy, _sums_of_squares(operator, size), largest)
+
+
+def _sums_of_squares(operator: Operator, size: tuple[int, int]) -> np.ndarray:
+    """Of each pixel's weights: by random probes, smoothed over the pixels that have weights."""
+    random, squares = np.random.default_rng(0), np.float32(0)
     for _ in range(PROBES // 3):
         probes = 2 * random.integers(0, 2, (3, *size), np.int8).astype(np.float32) - 1
-        squares += np.square(operator(probes)).sum(0) / PROBES
+        squares = squares + np.square(operator(probes)).sum(0) / PROBES
     known = np.isfinite(squares)
     nearby = gaussian_filter(known.astype(np.float32), SMOOTH)
     with np.errstate(invalid="ignore"):
-        squares = np.where(known, gaussian_filter(np.where(known, squares, 0), SMOOTH) / nearby, np.nan)
-    return _quantities(yy, xx, xy, squares, largest)
+        return np.where(known, gaussian_filter(np.where(known, squares, 0), SMOOTH) / nearby, np.nan)
 
 
 def _quantities(

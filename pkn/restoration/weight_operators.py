@@ -116,11 +116,14 @@ def _beside(flt: Filter, values: dict[str, np.ndarray], planes: Any, valid: np.n
 
 
 def moments(operator: Operator, size: Sequence[int]) -> np.ndarray:
-    """Second moments of each pixel's weights about the pixel, (3, H, W): of rows, of columns, and mixed, in px^2.
+    """Second moments of each output pixel's weights about the pixel, (3, H, W): of rows, columns, and mixed, in px^2.
 
-    Where a filter reads beyond the border, it reads other pixels of the image, which count where they are.
+    Where a filter reads beyond the border, it reads other pixels of the image, which count where they are. Of filters
+    that enlarge an image of ``size`` they are in its pixels, about the places of the output's.
     """
     rows, columns = np.indices(size, float) - np.reshape([(side - 1) / 2 for side in size], (2, 1, 1))
     r, c, rr, cc, rc = operator(np.stack([rows, columns, rows * rows, columns * columns, rows * columns]))
+    places = ((np.arange(out) + 0.5) * side / out - side / 2 for out, side in zip(r.shape, size, strict=True))
+    rows, columns = np.meshgrid(*places, indexing="ij")
     across = rr - 2 * rows * r + rows**2, cc - 2 * columns * c + columns**2
     return np.stack([*(np.maximum(each, 0) for each in across), rc - rows * c - columns * r + rows * columns])

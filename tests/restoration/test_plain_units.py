@@ -1,11 +1,13 @@
 """Derived maps against kernels that are known."""
 
+import itertools
+
 import numpy as np
 import pytest
 from skimage import data
 
 import pkn
-from pkn.filters import AnisotropicGaussian, Bilateral, IsotropicGaussian
+from pkn.filters import AnisotropicGaussian, AnisotropicUpsampling, Bilateral, IsotropicGaussian
 from pkn.restoration.plain_units import readable_maps
 from pkn.restoration.weight_operators import frozen_weights
 
@@ -87,9 +89,28 @@ def test_non_local_means_is_sampled():
     assert readable_maps(maps) == {}
 
 
-def test_filters_that_sharpen_have_none():
+def test_filters_that_sharpen_say_how_much_noise_grows():
     maps = pkn.predict_maps(NOISY, "reblur")
-    assert readable_maps(maps, NOISY) == {}
+    found = readable_maps(maps, NOISY)
+    assert list(found) == ["noise"]
+    ratios = []
+    for row, column in itertools.product(range(20, 60, 8), range(20, 70, 8)):
+        kernel = maps.kernel_at(NOISY, (row, column)).astype(float)
+        ratios.append(found["noise"].values[row, column] ** 2 / np.square(kernel).sum())
+    assert np.mean(ratios) == pytest.approx(1, abs=0.15)  # of 12 probes, smoothed
+
+
+@pytest.mark.parametrize("scale", [2, (1.5, 3)])
+def test_filters_that_enlarge_are_measured_in_pixels_of_the_image(scale):
+    size = (40, 50)
+    values = {"kx": np.full(size, 1 / 3), "ky": np.full(size, 1 / 1.5), "rho": np.zeros(size)}
+    maps = pkn.ParameterMaps(AnisotropicUpsampling(radius=12, scale=scale), values)
+    found = readable_maps(maps)
+    out = maps.apply(np.zeros(size))
+    assert found["radius"].values.shape == out.shape
+    middle = tuple(side // 2 for side in out.shape)
+    assert found["radius"].values[middle] == pytest.approx(np.sqrt((9 + 1.5**2) / 2), rel=0.01)
+    assert found["direction"].values[middle] == pytest.approx(0, abs=0.5)
 
 
 def test_gaps_carry_no_weight():
