@@ -1,7 +1,7 @@
 """Which file may import which: rooms stand on floors, and imports go down.
 
 filters <- nets <- {pretrained, io} <- {degradations, plotting} <- {restoration, sampling} <- wavelets <- training
-<- {evidence, evaluation} <- cli
+<- {evidence, evaluation} <- view <- cli
 """
 
 import ast
@@ -22,6 +22,7 @@ FLOORS = [
     {"wavelets"},
     {"training"},
     {"evidence", "evaluation"},
+    {"view"},
     {"cli"},
     {"", "__main__"},  # the face: pkn/__init__.py, and python -m pkn
 ]

@@ -17,6 +17,7 @@ FOR_IMAGES = (
     "predict-maps",
     "maps",
     "estimate-noise",
+    "view",
     "wavelet-denoise",
     "nets",
 )

@@ -87,9 +87,14 @@ def _widened(low: float, high: float, least: float, most: float) -> tuple[float,
 
 def draw_readable(axes: Axes, name: str, drawn: Any) -> None:
     """Draw a derived map (:class:`pkn.restoration.plain_units.ReadableMap`) over its own range."""
-    norm = (LogNorm if drawn.scale == "logarithmic" else Normalize)(drawn.low, drawn.high)
-    colours = "hsv" if drawn.scale == "cyclic" else "gray"
+    colours, norm = colours_of(drawn)
     _draw(axes, _subsampled(drawn.values), colours, norm, name, drawn.unit, drawn.meaning)
+
+
+def colours_of(drawn: Any) -> tuple[str, Normalize]:
+    """Name of the colour map of a derived map, and the norm from its values to it."""
+    norm = (LogNorm if drawn.scale == "logarithmic" else Normalize)(drawn.low, drawn.high)
+    return "hsv" if drawn.scale == "cyclic" else "gray", norm
 
 
 def _draw(axes: Axes, image: np.ndarray, colours: str, norm: Normalize, name: str, unit: str, meaning: str) -> Colorbar:

@@ -119,7 +119,7 @@ def predict_values(
         valid &= np.asarray(check_mask(mask, *size))
     told = told_of(network, sample_of(planes[0]), noise, None if valid.all() else sample_of(valid)[0], size)
     if planes.dtype == np.float64:  # may have an offset beyond what float32 resolves
-        planes, told = planes - told.span.black, _from_black(told)
+        planes, told = planes - told.span.black, from_black(told)
     planes = planes.astype(np.float32, copy=False)
     inputs = planes if valid.all() else fill_gaps(planes, valid)
     plane_shape = network.filter.plane_shape
@@ -170,7 +170,7 @@ def told_of(
     return Told(profile.curve, span, profile.level)
 
 
-def _from_black(told: Told) -> Told:
+def from_black(told: Told) -> Told:
     """What a network is told of the image less its black."""
     noise = told.noise
     if isinstance(noise, NoiseCurve):
