@@ -211,7 +211,8 @@ h2 { margin: 2.5rem 0 .5rem; font-size: 1.25rem; font-weight: 600; }
 .pixels button { position: absolute; width: .6rem; height: .6rem; margin: -.3rem 0 0 -.3rem; padding: 0;
   border: 1px solid #000; border-radius: 50%; background: rgba(255, 255, 255, .55); cursor: inherit; }
 .pixels button[aria-pressed=true] { width: 1rem; height: 1rem; margin: -.5rem 0 0 -.5rem; background: #ff8c00; }
-.why { display: grid; grid-template-columns: minmax(0, auto) minmax(14rem, 1fr); column-gap: 1.5rem; }
+.why { display: grid; align-items: start; column-gap: 1.5rem;
+  grid-template-columns: minmax(0, auto) minmax(14rem, 1fr); }
 .why h2, .why p { grid-column: 1 / -1; }
 .why p { margin: 0 0 .8rem; color: #b4b4b4; }
 .panels figcaption { white-space: pre-line; color: inherit; }

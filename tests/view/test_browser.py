@@ -1,7 +1,6 @@
 """The page in a real browser, headless; skipped where there is none."""
 
 import math
-import shutil
 import time
 import zipfile
 from base64 import b64decode
@@ -9,8 +8,8 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from browser import chromium, needs_browser
 from PIL import Image
-from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -20,13 +19,9 @@ from viewing import noisy, serving, write
 import pkn
 from pkn.io.images import read_image
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="no Chromium with its driver")
+pytestmark = needs_browser
 RGB, GREY = noisy(200, 280, 3), noisy(90, 120, 1)
 LONGEST = 60.0  # seconds, for machines are busy; kernels are compiled in this time
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-device-scale-factor=1")
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +33,9 @@ def downloads(tmp_path_factory):
 def page(tmp_path_factory, downloads):
     folder = tmp_path_factory.mktemp("images")
     paths = write(folder / "rgb.png", RGB), write(folder / "grey.png", GREY)
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for flag in (*FLAGS, "--window-size=1300,900"):
-        options.add_argument(flag)
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with serving(*paths) as guard:
-        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-        try:
-            driver.get(guard.address)
-            yield Page(driver)
-        finally:
-            driver.quit()
+    with serving(*paths) as guard, chromium(1300, 900, downloads) as driver:
+        driver.get(guard.address)
+        yield Page(driver)
 
 
 class Page:
