@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,12 @@ from numba.core import cgutils
 from numba.core.caching import FunctionCache
 from numba.extending import intrinsic, overload
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+LONGEST_WAIT = 120.0  # seconds, for another process that compiles a kernel
 STACK_ROWS = 16  # rows of a block that fit: 3 * 4 channels + 1, and some to spare
 STACK_SIZE = STACK_ROWS * 128
 # 'contract' permits FMA. 'reassoc' and 'arcp' are left out because results would depend on the vector width and on the
@@ -48,7 +55,15 @@ def cache_is_cold() -> bool:
 
 
 class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
-    """Numba's cache on disk, except that a damaged file or a full disk costs compiling, not the result."""
+    """Numba's cache on disk, except that a damaged file or a full disk costs compiling, not the result.
+
+    Of processes that need a kernel at the same time one compiles it, and the others wait. Numba calls both methods in
+    one hold of its compiler lock, so that there is at most one waiting thread in a process.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._held: dict[Any, Any] = {}  # locks of what is being compiled, by signature
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         found, process = self._found(sig, target_context), awaited.get(self._py_func.__module__)
@@ -56,9 +71,35 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
             process.wait()
             found = self._found(sig, target_context)
         if found is None:
-            for listener in on_compiling:
-                listener()
+            lock = self._hold(str(sig))
+            found = self._found(sig, target_context)
+            if found is None:
+                self._held[sig] = lock
+                for listener in on_compiling:
+                    listener()
+            elif lock:
+                lock.close()
         return found
+
+    def _hold(self, what: str) -> Any:
+        """An open file that nobody else has locked; None where files can't be locked, or after ``LONGEST_WAIT``."""
+        digest = hashlib.sha256(what.encode()).hexdigest()[:16]
+        try:
+            Path(self._cache_path).mkdir(parents=True, exist_ok=True)
+            file = open(Path(self._cache_path, f"{self._py_func.__name__}-{digest}.lock"), "w")  # noqa: SIM115
+        except OSError:
+            return None
+        end = time.monotonic() + LONGEST_WAIT
+        while time.monotonic() < end:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return file
+            except BlockingIOError:
+                time.sleep(0.05)
+            except (OSError, AttributeError):  # no locks on this file system, or system
+                break
+        file.close()
+        return None
 
     def _found(self, sig: Any, target_context: Any) -> Any:
         try:
@@ -69,8 +110,12 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
+        index = self._hold("index")  # of two that write it at once one would be lost
         with suppress(OSError):
             super().save_overload(sig, data)
+        for lock in (index, self._held.pop(sig, None)):
+            if lock:
+                lock.close()
 
 
 def kernel(function: Callable[..., Any]) -> Any:

@@ -40,3 +40,15 @@ def test_a_full_disk_does_not_matter(tmp_path):
 
 def test_without_a_home_nothing_is_kept():
     run(None, NOWHERE)
+
+
+def test_processes_that_begin_at_once_compile_each_kernel_once(tmp_path):
+    counting = "from pkn.filters.engine.compile import on_compiling\non_compiling.append(lambda: print('compiles'))\n"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    command = [sys.executable, "-c", counting + PROGRAM]
+    processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate()[0].split() for process in processes]
+    assert [words[-1] for words in said] == ["20.0"] * 3
+    kernels = {path.name.rsplit(".", 2)[0] for path in tmp_path.rglob("*.nbc")}
+    assert sum(words.count("compiles") for words in said) == len(kernels) > 1
