@@ -14,7 +14,7 @@ from pkn.plotting.kernels import kernel_picture
 from pkn.plotting.maps import picture_bytes
 from pkn.restoration.parameter_maps import ParameterMaps, weight_facts
 
-GRID = 6, 8  # pixels that a click explains, down and across
+GRID, APART = (6, 8), 16  # pixels that a click explains, down and across, at most; px between them at least
 
 
 def write_page(
@@ -61,9 +61,10 @@ def _explained_pixels(maps: ParameterMaps, before: np.ndarray) -> list[Explained
     if isinstance(maps.filter, AnisotropicUpsampling):
         return []
     grey = planar(before, maps.channel_axis).mean(0)
+    numbers = (min(most, max(1, side // APART)) for most, side in zip(GRID, maps.shape, strict=True))
     rows, columns = (
-        np.unique((np.arange(most) + 0.5) * size // most).astype(int)
-        for most, size in zip(GRID, maps.shape, strict=True)
+        ((np.arange(number) + 0.5) * side / number).astype(int)
+        for number, side in zip(numbers, maps.shape, strict=True)
     )
     found = []
     for at in itertools.product(rows.tolist(), columns.tolist()):

@@ -18,7 +18,7 @@ RGB = np.stack([NOISY, NOISY[::-1], 1 - NOISY], -1)
 
 @pytest.mark.parametrize("sigma", [1.0, 2.5])
 def test_of_a_gaussian(sigma):
-    maps = pkn.ParameterMaps(IsotropicGaussian(12), {"sigma": np.full((70, 80), sigma)})
+    maps = pkn.ParameterMaps(IsotropicGaussian(11), {"sigma": np.full((70, 80), sigma)})
     found = readable_maps(maps)
     inner = np.s_[15:-15, 15:-15]
     np.testing.assert_allclose(found["radius"].values[inner], sigma, rtol=1e-3)
@@ -35,7 +35,7 @@ def test_direction_is_that_of_the_longest_axis(angle):
     ky, kx = np.sqrt(np.diag(precision))
     size = (90, 90)
     values = {"kx": np.full(size, kx), "ky": np.full(size, ky), "rho": np.full(size, precision[0, 1] / (kx * ky))}
-    flt = AnisotropicGaussian(16)
+    flt = AnisotropicGaussian(15)
     maps = pkn.ParameterMaps(flt, values)
     found = readable_maps(maps)
     direction = found["direction"].values[45, 45]
@@ -104,7 +104,7 @@ def test_filters_that_sharpen_say_how_much_noise_grows():
 def test_filters_that_enlarge_are_measured_in_pixels_of_the_image(scale):
     size = (40, 50)
     values = {"kx": np.full(size, 1 / 3), "ky": np.full(size, 1 / 1.5), "rho": np.zeros(size)}
-    maps = pkn.ParameterMaps(AnisotropicUpsampling(radius=12, scale=scale), values)
+    maps = pkn.ParameterMaps(AnisotropicUpsampling(radius=11, scale=scale), values)
     found = readable_maps(maps)
     out = maps.apply(np.zeros(size))
     assert found["radius"].values.shape == out.shape
