@@ -5,8 +5,8 @@ times too small. What is asked is the deviation of f(x + n) over draws of the no
 y = x + n is known.
 
 - Deviation: of f(x_hat + (r + z) / sqrt(2)), z new noise, x_hat = f(y), r = y - x_hat; times sqrt(2). Half of the
-  noise's power is drawn anew, so that images are as noisy as y is, and as rough: this variance is 0.94 to 0.95 of the
-  true one in the median over pixels (benchmarks/uncertainty.py). Tried by hand on six photographs beside it: the plain
+  noise's power is drawn anew, so that images are as noisy as y is, and as rough: this variance is 0.98 of the true
+  one in the median over pixels (benchmarks/uncertainty.py). Tried by hand on six photographs beside it: the plain
   parametric bootstrap, f(x_hat + z), was 11 to 20 % too small, for x_hat is smoother than x and is smoothed more; the
   Jacobian at y, by small steps, was 2 to 5 % too large, and 10 to 30 % in the mean.
 - Bias: the mean of f(x_hat + z) - x_hat, the bootstrap's, with the same z.
