@@ -1,6 +1,7 @@
 """The network in torch: predicts a filter's maps from an image, and from its halved images for a pyramid."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,11 @@ def load_net(path: str | Path) -> MapNet:
     >>> bool(clean.std() < noisy.std() / 3)
     True
     """
-    architecture, weights = read_weights(path)
+    return with_weights(*read_weights(path))
+
+
+def with_weights(architecture: Architecture, weights: Mapping[str, np.ndarray]) -> MapNet:
+    """A network with a copy of weights, such as those of a :class:`pkn.nets.Predictor`."""
     net = MapNet(architecture.filter, architecture.channels, **architecture.settings)
     net.load_state_dict({name: torch.from_numpy(values.copy()) for name, values in weights.items()})
     return net.eval()

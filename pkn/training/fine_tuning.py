@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from pkn.nets import MapNet, NoiseCurve, Predictor
+from pkn.nets.map_net.network import with_weights
 from pkn.nets.map_net.predictor import Span
 from pkn.restoration.noise_statistics import sample_of
 from pkn.restoration.planes import told_of
@@ -77,7 +78,7 @@ def fine_tune(
     -------
     MapNet
     """
-    tuned = to_map_net(net)
+    tuned = with_weights(net.architecture, net.weights)
     last = [*tuned.heads.parameters(), *tuned.features.parameters()]
     tuned.requires_grad_(False)
     for weights in last:
@@ -95,15 +96,7 @@ def fine_tune(
         loss.backward()
         optimiser.step()
         callback(step + 1, steps, {"loss": loss.item()})
-    return tuned.eval()
-
-
-def to_map_net(net: Predictor) -> MapNet:
-    """A copy of a network in torch."""
-    architecture = net.architecture
-    copy = MapNet(architecture.filter, architecture.channels, **architecture.settings)
-    copy.load_state_dict({name: torch.from_numpy(values.copy()) for name, values in net.weights.items()})
-    return copy
+    return tuned
 
 
 def _batch(pair: Pair, noise: Any, span: Span, learnt: np.ndarray, random: np.random.Generator) -> tuple[Any, ...]:
