@@ -11,14 +11,18 @@ Examples
 ('sigma_space', 'sigma_range')
 """
 
-from pkn.filters.anisotropic_bilateral import AnisotropicBilateral, AnisotropicBilateralMaps
-from pkn.filters.anisotropic_gaussian import AnisotropicGaussian, AnisotropicGaussianMaps
+from pkn.filters.anisotropic_bilateral import (
+    AnisotropicBilateral,
+    AnisotropicBilateralDeepMaps,
+    AnisotropicBilateralMaps,
+)
+from pkn.filters.anisotropic_gaussian import AnisotropicGaussian, AnisotropicGaussianDeepMaps, AnisotropicGaussianMaps
 from pkn.filters.base import Filter, MapRange
 from pkn.filters.bilateral import Bilateral, BilateralMaps
 from pkn.filters.exact_weights import absolute_weights
 from pkn.filters.free_kernel import FreeKernel, SoftmaxMaps, TanhMaps
 from pkn.filters.isotropic_gaussian import IsotropicGaussian, IsotropicGaussianMaps
-from pkn.filters.joint_bilateral import JointBilateral, JointBilateralMaps
+from pkn.filters.joint_bilateral import JointBilateral, JointBilateralDeepMaps, JointBilateralMaps
 from pkn.filters.luma_chroma_pyramid import LumaChromaPyramid
 from pkn.filters.non_local_means import NonLocalMeans, NonLocalMeansMaps
 from pkn.filters.pyramid import Pyramid
@@ -45,8 +49,10 @@ FILTERS: tuple[type[Filter], ...] = (
 __all__ = [
     "FILTERS",
     "AnisotropicBilateral",
+    "AnisotropicBilateralDeepMaps",
     "AnisotropicBilateralMaps",
     "AnisotropicGaussian",
+    "AnisotropicGaussianDeepMaps",
     "AnisotropicGaussianMaps",
     "AnisotropicUpsampling",
     "Bilateral",
@@ -58,6 +64,7 @@ __all__ = [
     "IsotropicReblur",
     "IsotropicReblurMaps",
     "JointBilateral",
+    "JointBilateralDeepMaps",
     "JointBilateralMaps",
     "LumaChromaPyramid",
     "MapRange",

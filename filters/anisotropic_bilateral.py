@@ -9,11 +9,14 @@ from pkn.filters.engine.dispatch import register
 from pkn.filters.engine.math import fma
 from pkn.filters.gaussian_parameters import (
     CORRELATION,
+    DEPTH_WIDTH,
     INVERSE_WIDTH,
     precision_matrix,
     precision_matrix_vjp,
     precision_of_sigma,
     precision_of_sigma_vjp,
+    precision_of_width,
+    precision_of_width_vjp,
 )
 
 
@@ -35,6 +38,24 @@ class AnisotropicBilateralMaps(NamedTuple):
     sigma_range: Any
 
 
+class AnisotropicBilateralDeepMaps(NamedTuple):
+    """Maps of :class:`AnisotropicBilateral` with windows of several planes: ``kz`` is the inverse width across planes.
+
+    Its unit is 1/planes, or that of the filter's ``spacing``.
+
+    Examples
+    --------
+    >>> AnisotropicBilateralDeepMaps(kx=0.5, ky=0.5, rho=0.0, sigma_range=0.1, kz=1.0).kz
+    1.0
+    """
+
+    kx: Any
+    ky: Any
+    rho: Any
+    sigma_range: Any
+    kz: Any
+
+
 def _coefficients(maps, coef):
     precision_matrix(coef)
     precision_of_sigma(coef[3])
@@ -45,11 +66,11 @@ def _coefficients_vjp(maps, value, v_coef):
     precision_of_sigma_vjp(value[3], v_coef[3])
 
 
-def _energy(maps, coef, i, tap, dr, dc, d2):
+def _energy(maps, coef, i, tap, dz, dr, dc, d2):
     return fma(coef[3, i], d2, fma(coef[0, i], dc * dc, fma(coef[1, i], dr * dr, coef[2, i] * (dr * dc))))
 
 
-def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):
+def _energy_vjp(maps, v_coef, i, tap, dz, dr, dc, d2, v_e):
     v_coef[0, i] += v_e * (dc * dc)
     v_coef[1, i] += v_e * (dr * dr)
     v_coef[2, i] += v_e * (dr * dc)
@@ -60,7 +81,40 @@ def _range_factor(maps, coef, i):
     return coef[3, i]
 
 
+def _deep_coefficients(maps, coef):
+    precision_matrix(coef)
+    precision_of_sigma(coef[3])
+    precision_of_width(coef[4])
+
+
+def _deep_coefficients_vjp(maps, value, v_coef):
+    precision_matrix_vjp(value, v_coef)
+    precision_of_sigma_vjp(value[3], v_coef[3])
+    precision_of_width_vjp(value[4], v_coef[4])
+
+
+def _deep_energy(maps, coef, i, tap, dz, dr, dc, d2):
+    across = fma(coef[1, i], dr * dr, fma(coef[4, i], dz * dz, coef[2, i] * (dr * dc)))
+    return fma(coef[3, i], d2, fma(coef[0, i], dc * dc, across))
+
+
+def _deep_energy_vjp(maps, v_coef, i, tap, dz, dr, dc, d2, v_e):
+    v_coef[0, i] += v_e * (dc * dc)
+    v_coef[1, i] += v_e * (dr * dr)
+    v_coef[2, i] += v_e * (dr * dc)
+    v_coef[3, i] += v_e * d2
+    v_coef[4, i] += v_e * (dz * dz)
+
+
 register(AnisotropicBilateralMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, _range_factor)
+register(
+    AnisotropicBilateralDeepMaps,
+    _deep_coefficients,
+    _deep_coefficients_vjp,
+    _deep_energy,
+    _deep_energy_vjp,
+    _range_factor,
+)
 
 
 @dataclass(frozen=True)
@@ -83,9 +137,11 @@ class AnisotropicBilateral(Filter):
     """
 
     Maps: ClassVar[type[tuple[Any, ...]]] = AnisotropicBilateralMaps
+    DeepMaps: ClassVar[type[tuple[Any, ...]] | None] = AnisotropicBilateralDeepMaps
     ranges: ClassVar = {
         "kx": INVERSE_WIDTH._replace(strength=0),
         "ky": INVERSE_WIDTH._replace(strength=0),
         "rho": CORRELATION,
         "sigma_range": SIGMA_RANGE,
     }
+    deep_ranges: ClassVar = {"kz": DEPTH_WIDTH._replace(strength=0)}

@@ -6,7 +6,15 @@ from typing import Any, ClassVar, NamedTuple
 from pkn.filters.base import Filter
 from pkn.filters.engine.dispatch import register
 from pkn.filters.engine.math import fma
-from pkn.filters.gaussian_parameters import CORRELATION, INVERSE_WIDTH, precision_matrix, precision_matrix_vjp
+from pkn.filters.gaussian_parameters import (
+    CORRELATION,
+    DEPTH_WIDTH,
+    INVERSE_WIDTH,
+    precision_matrix,
+    precision_matrix_vjp,
+    precision_of_width,
+    precision_of_width_vjp,
+)
 
 
 class AnisotropicGaussianMaps(NamedTuple):
@@ -26,6 +34,23 @@ class AnisotropicGaussianMaps(NamedTuple):
     rho: Any
 
 
+class AnisotropicGaussianDeepMaps(NamedTuple):
+    """Maps of :class:`AnisotropicGaussian` with windows of several planes: ``kz`` is the inverse width across planes.
+
+    Its unit is 1/planes, or that of the filter's ``spacing``.
+
+    Examples
+    --------
+    >>> AnisotropicGaussianDeepMaps(kx=2.0, ky=0.5, rho=0.0, kz=1.0).kz
+    1.0
+    """
+
+    kx: Any
+    ky: Any
+    rho: Any
+    kz: Any
+
+
 def _coefficients(maps, coef):
     precision_matrix(coef)
 
@@ -34,11 +59,11 @@ def _coefficients_vjp(maps, value, v_coef):
     precision_matrix_vjp(value, v_coef)
 
 
-def _energy(maps, coef, i, tap, dr, dc, d2):
+def _energy(maps, coef, i, tap, dz, dr, dc, d2):
     return fma(coef[0, i], dc * dc, fma(coef[1, i], dr * dr, coef[2, i] * (dr * dc)))
 
 
-def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):
+def _energy_vjp(maps, v_coef, i, tap, dz, dr, dc, d2, v_e):
     v_coef[0, i] += v_e * (dc * dc)
     v_coef[1, i] += v_e * (dr * dr)
     v_coef[2, i] += v_e * (dr * dc)
@@ -48,7 +73,37 @@ def _range_factor(maps, coef, i):
     return coef.dtype.type(0)
 
 
+def _deep_coefficients(maps, coef):
+    precision_matrix(coef)
+    precision_of_width(coef[3])
+
+
+def _deep_coefficients_vjp(maps, value, v_coef):
+    precision_matrix_vjp(value, v_coef)
+    precision_of_width_vjp(value[3], v_coef[3])
+
+
+def _deep_energy(maps, coef, i, tap, dz, dr, dc, d2):
+    across = fma(coef[1, i], dr * dr, fma(coef[3, i], dz * dz, coef[2, i] * (dr * dc)))
+    return fma(coef[0, i], dc * dc, across)
+
+
+def _deep_energy_vjp(maps, v_coef, i, tap, dz, dr, dc, d2, v_e):
+    v_coef[0, i] += v_e * (dc * dc)
+    v_coef[1, i] += v_e * (dr * dr)
+    v_coef[2, i] += v_e * (dr * dc)
+    v_coef[3, i] += v_e * (dz * dz)
+
+
 register(AnisotropicGaussianMaps, _coefficients, _coefficients_vjp, _energy, _energy_vjp, _range_factor)
+register(
+    AnisotropicGaussianDeepMaps,
+    _deep_coefficients,
+    _deep_coefficients_vjp,
+    _deep_energy,
+    _deep_energy_vjp,
+    _range_factor,
+)
 
 
 @dataclass(frozen=True)
@@ -72,4 +127,6 @@ class AnisotropicGaussian(Filter):
     """
 
     Maps: ClassVar[type[tuple[Any, ...]]] = AnisotropicGaussianMaps
+    DeepMaps: ClassVar[type[tuple[Any, ...]] | None] = AnisotropicGaussianDeepMaps
     ranges: ClassVar = {"kx": INVERSE_WIDTH, "ky": INVERSE_WIDTH, "rho": CORRELATION}
+    deep_ranges: ClassVar = {"kz": DEPTH_WIDTH}

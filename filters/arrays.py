@@ -85,6 +85,58 @@ def to_floats(planes: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(planes, dtype)
 
 
+def check_stack(image: Any, channel_axis: int | None, depth_axis: int | None) -> np.ndarray:
+    """As :func:`check_image`, for a stack of planes along ``depth_axis`` if that isn't None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As there, and if ``depth_axis`` is no other axis of the image.
+    """
+    if depth_axis is None:
+        return check_image(image, channel_axis)
+    image = np.asarray(image)
+    check_image_dtype(image.dtype)
+    given = {"depth_axis": depth_axis} | ({} if channel_axis is None else {"channel_axis": channel_axis})
+    if image.ndim != 2 + len(given):
+        raise ValueError(f"image has shape {image.shape}; expected {2 + len(given)} dimensions with {given}")
+    for name, axis in given.items():
+        if not isinstance(axis, int | np.integer) or not -image.ndim <= axis < image.ndim:
+            raise ValueError(f"{name} is {axis!r}; expected an axis of an image of shape {image.shape}")
+    if len({int(axis) % image.ndim for axis in given.values()}) < len(given):
+        raise ValueError(f"depth_axis is {depth_axis} and channel_axis {channel_axis}; expected different axes")
+    if image.size == 0:
+        raise ValueError(f"image has shape {image.shape}; expected at least one pixel")
+    if image.dtype.kind == "f" and not np.isfinite(image.flat[0]) and not np.isfinite(image).any():
+        raise ValueError("image has no finite value; expected at least one")
+    return image
+
+
+def stack_order(ndim: int, channel_axis: int | None, depth_axis: int) -> list[int]:
+    """The axes of a stack in the order (planes, channels, rows, columns); without channels there are three."""
+    first = [depth_axis % ndim] + ([] if channel_axis is None else [channel_axis % ndim])
+    return first + [axis for axis in range(ndim) if axis not in first]
+
+
+def stack_to_planes(image: np.ndarray, channel_axis: int | None, depth_axis: int | None) -> np.ndarray:
+    """Return an image or stack as a batch (planes, C, H, W) of floats; see :func:`to_floats`."""
+    if depth_axis is None:
+        return to_planes(image, channel_axis)
+    planes = image.transpose(stack_order(image.ndim, channel_axis, depth_axis))
+    return to_floats(planes[:, None] if channel_axis is None else planes)
+
+
+def stack_from_planes(
+    planes: np.ndarray, channel_axis: int | None, depth_axis: int | None, dtype: Any, source: np.dtype[Any]
+) -> np.ndarray:
+    """Invert :func:`stack_to_planes`, as :func:`from_planes` does for one image."""
+    if depth_axis is None:
+        return from_planes(planes, channel_axis, dtype, source)
+    stack = planes[:, 0] if channel_axis is None else planes
+    image = stack.transpose(np.argsort(stack_order(stack.ndim, channel_axis, depth_axis)))
+    return rounded(image, target_dtype(dtype, source))
+
+
 def to_planes(image: np.ndarray, channel_axis: int | None) -> np.ndarray:
     """Return an image as a batch (1, C, H, W) of floats; see :func:`to_floats`."""
     return to_floats(planar(image, channel_axis))[None]
@@ -161,40 +213,61 @@ def check_dtype(dtype: Any) -> None:
         raise ValueError(f'dtype is {dtype!r}; expected None, "same", {DTYPES}')
 
 
-def check_mask(mask: Any, height: int, width: int) -> np.ndarray | None:
-    """Return ``mask`` as a bool array (1, H, W), or None for None.
+def check_mask(mask: Any, height: int, width: int, depth: int | None = None) -> np.ndarray | None:
+    """Return ``mask`` as a bool array (1, H, W), or None for None; for a stack of ``depth`` planes maybe (depth, H, W).
 
     Raises
     ------
     TypeError
         If its dtype is not bool.
     ValueError
-        If its shape is not (height, width), or it is False everywhere.
+        If its shape is not (height, width) nor that of the stack, or it is False everywhere.
     """
     if mask is None:
         return None
     mask = np.asarray(mask)
     if mask.dtype != bool:
         raise TypeError(f"mask has dtype {mask.dtype}; expected bool (True where a pixel counts)")
-    if mask.shape != (height, width):
-        raise ValueError(f"mask has shape {mask.shape}; expected the image's {(height, width)}")
+    stack = (depth, height, width)
+    if mask.shape != (height, width) and (depth is None or mask.shape != stack):
+        expected = (height, width) if depth is None else f"{(height, width)} or {stack}"
+        raise ValueError(f"mask has shape {mask.shape}; expected the image's {expected}")
     if not mask.any():
         raise ValueError("mask is False everywhere; expected at least one pixel that counts")
-    return np.ascontiguousarray(mask)[None]
+    return np.ascontiguousarray(mask).reshape(-1, height, width)
 
 
-def check_position(position: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-    """Return (row, column) inside an image of ``size``, counted from 0; negative ones count from the end.
+def check_position(position: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a position inside an image or stack of ``size``, counted from 0; negative ones count from the end.
 
     Raises
     ------
     ValueError
         If it isn't inside.
     """
-    height, width = size
-    if len(position) != 2 or not (-height <= position[0] < height and -width <= position[1] < width):
-        raise ValueError(f"position is {position}; expected (row, column) inside an image of {height} x {width}")
-    return int(position[0]) % height, int(position[1]) % width
+    if len(position) != len(size) or not all(-side <= at < side for at, side in zip(position, size, strict=True)):
+        names, sides = ("(row, column)", "an image") if len(size) == 2 else ("(plane, row, column)", "a stack"), size
+        raise ValueError(
+            f"position is {position}; expected {names[0]} inside {names[1]} of {' x '.join(map(str, sides))}"
+        )
+    return tuple(int(at) % side for at, side in zip(position, size, strict=True))
+
+
+def check_spacing(spacing: Any) -> tuple[float, float, float]:
+    """Return ``spacing`` as three floats, the distances of planes, rows and columns.
+
+    Raises
+    ------
+    ValueError
+        If it isn't three finite numbers above 0.
+    """
+    try:
+        z, y, x = (float(step) for step in spacing)
+    except (TypeError, ValueError):
+        z = y = x = -1.0
+    if not all(0 < step < np.inf for step in (z, y, x)):
+        raise ValueError(f"spacing is {spacing!r}; expected three numbers above 0, of planes, rows and columns")
+    return z, y, x
 
 
 def check_whole_number(name: str, value: Any, least: int = 1) -> int:

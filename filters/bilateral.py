@@ -38,12 +38,12 @@ def _coefficients_vjp(maps, value, v_coef):
     precision_of_sigma_vjp(value[1], v_coef[1])
 
 
-def _energy(maps, coef, i, tap, dr, dc, d2):
-    return fma(coef[1, i], d2, coef[0, i] * (dr * dr + dc * dc))
+def _energy(maps, coef, i, tap, dz, dr, dc, d2):
+    return fma(coef[1, i], d2, coef[0, i] * (dr * dr + dc * dc + dz * dz))
 
 
-def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):
-    v_coef[0, i] += v_e * (dr * dr + dc * dc)
+def _energy_vjp(maps, v_coef, i, tap, dz, dr, dc, d2, v_e):
+    v_coef[0, i] += v_e * (dr * dr + dc * dc + dz * dz)
     v_coef[1, i] += v_e * d2
 
 

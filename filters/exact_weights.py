@@ -7,27 +7,40 @@ import numpy as np
 from pkn.filters.arrays import check_image, check_mask, check_whole_number, to_planes
 from pkn.filters.base import Filter
 from pkn.filters.engine.borders import border_index
+from pkn.filters.engine.window import NONE
 
-Position = tuple[int, int]
+Position = tuple[int, int, int]
 
 
 def operator_row(
     flt: Filter, planes: np.ndarray, valid: np.ndarray, maps: Any, at: Position, centre: Position | None = None
 ) -> np.ndarray:
-    """Return the weights (2 reach + 1, 2 reach + 1) of the output pixel ``at``: the vjp of an impulse there.
+    """Return the weights (window's planes, 2 reach + 1, 2 reach + 1) of the output ``at``: the vjp of an impulse there.
 
     The window is centred on the pixel ``centre``, which is ``at`` unless input and output differ in size. If several
     positions of the window read the same pixel (at a border), the nearest of them holds its whole weight.
     """
     out, residuals = flt.forward(np.zeros_like(planes), maps, np.ascontiguousarray(valid))
-    if not np.isfinite(out[0, 0, *at]):
-        return np.full((2 * flt.reach + 1,) * 2, np.nan, planes.dtype)
+    plane, row, col = at
+    if not np.isfinite(out[plane, 0, row, col]):
+        return np.full((flt.window.planes, *(2 * flt.reach + 1,) * 2), np.nan, planes.dtype)
     single = np.zeros_like(out)
-    single[0, 0, *at] = 1
-    weights = flt.vjp(residuals, single)[0][0, 0]  # type: ignore[index]
-    for axis, (position, size) in enumerate(zip(centre or at, planes.shape[2:], strict=True)):
+    single[plane, 0, row, col] = 1
+    weights = flt.vjp(residuals, single)[0][:, 0]  # type: ignore[index]
+    for axis, (position, size) in enumerate(zip((centre or at)[1:], planes.shape[2:], strict=True), 1):
         weights = _unfold(weights, axis, position, size, flt)
-    return np.asarray(weights)
+    return _unfold_planes(np.asarray(weights), flt.window.slots(len(planes))[plane], flt.radius_z)
+
+
+def _unfold_planes(weights: np.ndarray, slots: np.ndarray, centre: int) -> np.ndarray:
+    """Return the weights of a stack's planes by places of a window; of several with one plane the nearest has it."""
+    window = np.zeros((slots.size, *weights.shape[1:]), weights.dtype)
+    seen = {NONE}
+    for place in sorted(range(slots.size), key=lambda k: abs(k - centre)):
+        if slots[place] not in seen:
+            seen.add(int(slots[place]))
+            window[place] = weights[slots[place]]
+    return window
 
 
 def _unfold(weights: np.ndarray, axis: int, at: int, size: int, flt: Filter) -> np.ndarray:

@@ -71,11 +71,11 @@ def _tanh_vjp(maps, value, v_coef):
             v_coef[k, i] *= cast(4) * t / ((cast(1) + t) * (cast(1) + t))
 
 
-def _energy(maps, coef, i, tap, dr, dc, d2):
+def _energy(maps, coef, i, tap, dz, dr, dc, d2):
     return coef[tap, i]
 
 
-def _energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):
+def _energy_vjp(maps, v_coef, i, tap, dz, dr, dc, d2, v_e):
     v_coef[tap, i] += v_e
 
 
@@ -90,6 +90,8 @@ register(TanhMaps, _tanh, _tanh_vjp, _energy, _energy_vjp, _range_factor, signed
 @dataclass(frozen=True)
 class FreeKernel(Filter):
     """Free K x K weights per pixel, K = 2 radius + 1, from ``logits`` of shape (K, K, H, W) or (K, K).
+
+    With windows of several planes, logits are (planes, K, K, D, H, W) for a stack of D planes.
 
     Parameters
     ----------
@@ -135,13 +137,15 @@ class FreeKernel(Filter):
         return self.normalization == "softmax"
 
     def plane_shape(self, name: str) -> tuple[int, ...]:
-        return (2 * self.radius + 1, 2 * self.radius + 1)
+        side = 2 * self.radius + 1
+        return (self.window.planes, side, side) if self.radius_z else (side, side)
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
         """Softmax: scale the odds of all taps but the centre's; tanh: blend the kernel with the identity."""
         logits = maps["logits"]
-        centre = np.zeros((*logits.shape[:2], 1, 1), bool)
-        centre[self.radius, self.radius] = True
+        kernel = self.plane_shape("logits")
+        centre = np.zeros(kernel + (1,) * (logits.ndim - len(kernel)), bool)
+        centre[(self.radius_z, self.radius, self.radius)[-len(kernel) :]] = True
         with np.errstate(divide="ignore"):
             if self.normalization == "softmax":
                 changed = np.where(centre, logits, np.maximum(logits + np.log(strength), -LARGEST_LOGIT))

@@ -19,6 +19,7 @@ LARGEST = 1e15  # inverse width; kx and ky are clipped separately, so that the m
 
 SIGMA = MapRange("px", 0.2, 8.0, (0, np.inf), strength=1, meaning="how far pixels are averaged")
 INVERSE_WIDTH = MapRange("1/px", 0.1, 4.0, (0, np.inf), strength=-1, meaning="inverse width")
+DEPTH_WIDTH = MapRange("1/plane", 0.1, 4.0, (0, np.inf), strength=-1, meaning="inverse width across planes")
 CORRELATION = MapRange("", -0.98, 0.98, (-0.999999, 0.999999), logarithmic=False, meaning="tilt of the ellipse")
 
 
@@ -61,6 +62,22 @@ def precision_matrix_vjp(value, v_coef):
         v_coef[0, i] = cast(-2 * HALF_LOG2E) * fma(v_xx, kx, v_xy * rho * ky)
         v_coef[1, i] = cast(-2 * HALF_LOG2E) * fma(v_yy, ky, v_xy * rho * kx)
         v_coef[2, i] = cast(-2 * HALF_LOG2E) * v_xy * kx * ky
+
+
+@inlined
+def precision_of_width(row):
+    """Replace an inverse width k by -log2(e) k^2 / 2, in place."""
+    cast = row.dtype.type
+    for i in range(row.size):
+        k = min(row[i], cast(LARGEST))
+        row[i] = cast(-HALF_LOG2E) * k * k
+
+
+@inlined
+def precision_of_width_vjp(value, v_row):
+    cast = v_row.dtype.type
+    for i in range(v_row.size):
+        v_row[i] *= cast(-2 * HALF_LOG2E) * min(value[i], cast(LARGEST))
 
 
 def inverse_widths(along: Any, across: Any, angle: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

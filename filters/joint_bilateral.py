@@ -12,11 +12,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from pkn.filters import arrays
-from pkn.filters.anisotropic_bilateral import AnisotropicBilateral, AnisotropicBilateralMaps
-from pkn.filters.base import Filter, MapRange
+from pkn.filters.anisotropic_bilateral import (
+    AnisotropicBilateral,
+    AnisotropicBilateralDeepMaps,
+    AnisotropicBilateralMaps,
+)
+from pkn.filters.base import Filter, MapRange, here
 from pkn.filters.bilateral import SIGMA_RANGE
 from pkn.filters.engine import window, window_vjp
-from pkn.filters.engine.borders import pad
 from pkn.filters.gaussian_parameters import LARGEST
 
 MOST_FEATURES = 8
@@ -38,6 +41,23 @@ class JointBilateralMaps(NamedTuple):
     ky: Any
     rho: Any
     sigma_range: Any
+    guide: Any
+
+
+class JointBilateralDeepMaps(NamedTuple):
+    """Maps of :class:`JointBilateral` with windows of several planes: ``kz`` is the inverse width across planes.
+
+    Examples
+    --------
+    >>> JointBilateralDeepMaps(kx=0.5, ky=0.5, rho=0.0, sigma_range=0.1, kz=1.0, guide=[0.0])._fields
+    ('kx', 'ky', 'rho', 'sigma_range', 'kz', 'guide')
+    """
+
+    kx: Any
+    ky: Any
+    rho: Any
+    sigma_range: Any
+    kz: Any
     guide: Any
 
 
@@ -71,6 +91,8 @@ class JointBilateral(Filter):
     features: int = 1
 
     Maps: ClassVar[type[tuple[Any, ...]]] = JointBilateralMaps
+    DeepMaps: ClassVar[type[tuple[Any, ...]] | None] = JointBilateralDeepMaps
+    deep_ranges: ClassVar = AnisotropicBilateral.deep_ranges
     ranges: ClassVar = {
         **AnisotropicBilateral.ranges,
         "sigma_range": SIGMA_RANGE._replace(unit="guide value"),
@@ -88,38 +110,42 @@ class JointBilateral(Filter):
     def plane_shape(self, name: str) -> tuple[int, ...]:
         return (self.features,) if name == "guide" else ()
 
-    def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
-        batch, _, *size = image.shape
-        guided = np.concatenate([image, np.broadcast_to(maps.guide, (batch, self.features, *size))], axis=1)
-        own = AnisotropicBilateralMaps(*maps[:-1])
-        return window.forward(guided, own, self.radius, self.border, valid, keep, guides=self.features)
+    def forward(
+        self,
+        image: np.ndarray,
+        maps: Any,
+        valid: np.ndarray | None = None,
+        keep: bool = True,
+        slots: np.ndarray | None = None,
+    ) -> Any:
+        count, _, *size = image.shape
+        guided = np.concatenate([image, np.broadcast_to(maps.guide, (count, self.features, *size))], axis=1)
+        return window.forward(guided, self._own(maps[:-1]), self.window, valid, keep, self.features, slots)
+
+    def _own(self, maps: Any) -> Any:
+        """All maps but the guide, in the type that the core knows."""
+        return (AnisotropicBilateralDeepMaps if self.radius_z else AnisotropicBilateralMaps)(*maps)
 
     def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
         """Return ``(v_image, v_maps)``.
 
         Windows read the guide as they read the image, so its cotangent costs as much, also without ``image_too``.
         """
-        v_guided, stacked = window_vjp.vjp(residuals, v_out, self.radius, self.border)
+        v_guided, stacked = window_vjp.vjp(residuals, v_out, self.window)
         assert v_guided is not None
         v_image, v_guide = np.split(v_guided, [v_out.shape[1]], axis=1)
-        kx, ky, rho, sigma_range = np.split(stacked, 4, axis=1)
-        v_maps = JointBilateralMaps(kx, ky, rho, sigma_range, np.ascontiguousarray(v_guide))
+        v_own = np.split(stacked, stacked.shape[1], axis=1)
+        v_maps = self.Maps(*v_own, np.ascontiguousarray(v_guide))
         return v_image if image_too else None, v_maps
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
         """As for all filters; at 0 the spatial weight is an impulse: pixels may differ where the guide doesn't."""
         changed = super().strengthen(maps, strength)
-        for name in ("kx", "ky"):
+        for name in {"kx", "ky", "kz"} & set(changed):
             changed[name] = np.where(np.equal(strength, 0), np.float32(LARGEST), changed[name])
         return changed
 
-    def _kernel(self, planes: np.ndarray, valid: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
-        here = AnisotropicBilateralMaps(
-            *(m[..., row % m.shape[2] :, col % m.shape[3] :][..., :1, :1].copy() for m in maps[:-1])
-        )
-        guide = np.broadcast_to(maps.guide, (1, self.features, *planes.shape[2:]))
-        side = 2 * self.radius + 1
-        cut = np.s_[..., row : row + side, col : col + side]
-        inputs = np.where(valid, guide, 0)
-        mask = 1 - pad((~valid).astype(planes.dtype), self.radius, self.border)[cut][0]
-        return window.window_weights(np.ascontiguousarray(pad(inputs, self.radius, self.border)[cut][0]), mask, here)
+    def _kernel(self, planes: np.ndarray, valid: np.ndarray, maps: Any, at: tuple[int, int, int]) -> np.ndarray:
+        guide = np.broadcast_to(maps.guide, (len(planes), self.features, *planes.shape[2:]))
+        inputs = np.where(valid[:, None], guide, 0)
+        return self._weights_at(inputs, valid, self._own(here(maps[:-1], at)), at)

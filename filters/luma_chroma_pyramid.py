@@ -24,11 +24,11 @@ TO_RGB = 3 * TO_OPPONENT.T  # its inverse
 
 
 @cache
-def luma_chroma_maps(levels: int) -> type[tuple[Any, ...]]:
+def luma_chroma_maps(levels: int, deep: bool = False) -> type[tuple[Any, ...]]:
     """The NamedTuple of the maps of both pyramids: ``luma_kx_0``, ..., then ``chroma_blend_0``, ``chroma_kx_1``, ..."""
-    parts = LumaChromaPyramid(levels=levels).parts
+    parts = LumaChromaPyramid(levels=levels, radius_z=int(deep)).parts
     fields = [part.full(name) for part in parts for name in part.pyramid.Maps._fields]  # type: ignore[attr-defined]
-    return NamedTuple(f"LumaChromaMaps{levels}", [(name, Any) for name in fields])  # type: ignore[return-value]
+    return NamedTuple(f"LumaChroma{'Deep' * deep}Maps{levels}", [(name, Any) for name in fields])  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,14 @@ class LumaChromaPyramid(Filter):
     def parts(self) -> tuple[Part, ...]:
         """The pyramids of luma and chroma."""
         settings = self.radius, self.border, self.features
-        luma, chroma = Pyramid(*settings, self.levels), Pyramid(*settings, self.levels + 1, first=1)
+        deep: dict[str, Any] = {name: getattr(self, name) for name in ("radius_z", "border_z", "causal", "spacing")}
+        luma = Pyramid(*settings, self.levels, **deep)
+        chroma = Pyramid(*settings, self.levels + 1, first=1, **deep)
         return Part("luma", slice(0, 1), luma, 0), Part("chroma", slice(1, 3), chroma, 1)
 
     @property
     def Maps(self) -> type[tuple[Any, ...]]:  # type: ignore[override]  # noqa: N802 (it is a type, as in all filters)
-        return luma_chroma_maps(self.levels)
+        return luma_chroma_maps(self.levels, self.radius_z > 0)
 
     @property
     def ranges(self) -> Mapping[str, MapRange]:  # type: ignore[override]
@@ -103,13 +105,20 @@ class LumaChromaPyramid(Filter):
     def map_size(self, name: str, size: tuple[int, int]) -> tuple[int, int]:
         return level_size(size, self.level_of(name))
 
-    def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
+    def forward(
+        self,
+        image: np.ndarray,
+        maps: Any,
+        valid: np.ndarray | None = None,
+        keep: bool = True,
+        slots: np.ndarray | None = None,
+    ) -> Any:
         if image.shape[1] != 3:
             raise ValueError(f"image has {image.shape[1]} channels; expected 3, RGB")
         planes, outs, residuals = to_opponent(image), [], []
         for part in self.parts:
             own = np.ascontiguousarray(planes[:, part.channels])
-            out, kept = part.pyramid.forward(own, _maps_of(part, maps), valid, keep)
+            out, kept = part.pyramid.forward(own, _maps_of(part, maps), valid, keep, slots)
             outs.append(out)
             residuals.append(kept)
         return to_rgb(np.concatenate(outs, axis=1)), residuals
@@ -135,13 +144,14 @@ class LumaChromaPyramid(Filter):
             changed |= {part.full(name): values for name, values in own.items()}
         return changed
 
-    def _kernel(self, planes: np.ndarray, valid: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
-        """The weights of luma and of chroma, (2, 2 reach + 1, 2 reach + 1), each of the pixels' own planes."""
-        kernels = np.zeros((2, 2 * self.reach + 1, 2 * self.reach + 1), planes.dtype)
+    def _kernel(self, planes: np.ndarray, valid: np.ndarray, maps: Any, at: tuple[int, int, int]) -> np.ndarray:
+        """The weights of luma and of chroma, (2, planes, 2 reach + 1, 2 reach + 1), each of the pixels' own planes."""
+        side = 2 * self.reach + 1
+        kernels = np.zeros((2, self.window.planes, side, side), planes.dtype)
         for kernel, part in zip(kernels, self.parts, strict=True):
             spare = self.reach - part.pyramid.reach
-            inner = slice(spare, kernel.shape[0] - spare)
-            kernel[inner, inner] = part.pyramid._kernel(planes[:, :1], valid, _maps_of(part, maps), row, col)
+            inner = slice(spare, side - spare)
+            kernel[:, inner, inner] = part.pyramid._kernel(planes[:, :1], valid, _maps_of(part, maps), at)
         return kernels
 
 

@@ -78,27 +78,37 @@ class NonLocalMeans(Filter):
     def halo(self) -> int:
         return self.radius + self.patch_radius
 
-    def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
-        return patches.forward(image, maps, self.radius, self.patch_radius, self.border, valid, keep)
+    def forward(
+        self,
+        image: np.ndarray,
+        maps: Any,
+        valid: np.ndarray | None = None,
+        keep: bool = True,
+        slots: np.ndarray | None = None,
+    ) -> Any:
+        return patches.forward(image, maps, self.patch_radius, self.window, valid, keep, slots)
 
     def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
-        v_image, v_maps = patches_vjp.vjp(residuals, v_out, self.radius, self.patch_radius, self.border)
+        v_image, v_maps = patches_vjp.vjp(residuals, v_out, self.patch_radius, self.window)
         return (v_image if image_too else None), NonLocalMeansMaps(v_maps[:, :1], v_maps[:, 1:])
 
-    def _weights(self, planes: np.ndarray, valid: np.ndarray, here: Any, row: int, col: int) -> np.ndarray:
+    def _weights(
+        self, planes: np.ndarray, there: np.ndarray, valid: np.ndarray, here: Any, row: int, col: int
+    ) -> np.ndarray:
         side, patch = 2 * self.radius + 1, 2 * self.patch_radius + 1
-        cut = np.s_[row : row + side + patch - 1, col : col + side + patch - 1]
-        window = pad(planes, self.halo, self.border)[0][:, *cut]
-        mask = 1 - pad((~valid).astype(planes.dtype), self.halo, self.border)[0][cut]  # a constant border is valid
-        around = np.lib.stride_tricks.sliding_window_view(window, (patch, patch), (1, 2))
-        pairs = np.lib.stride_tricks.sliding_window_view(mask, (patch, patch))
-        both = pairs * pairs[self.radius, self.radius]
-        centre = around[:, self.radius, self.radius, None, None]
-        total = (((around - centre) ** 2).sum(0) * both).sum((-1, -2))
+        cut = np.s_[..., row : row + side + patch - 1, col : col + side + patch - 1]
+        window = pad(planes, self.halo, self.border)[cut]
+        mask = 1 - pad((~valid).astype(planes.dtype), self.halo, self.border)[cut]  # a constant border is valid
+        mask *= there[:, None, None]
+        around = np.lib.stride_tricks.sliding_window_view(window, (patch, patch), (2, 3))
+        pairs = np.lib.stride_tricks.sliding_window_view(mask, (patch, patch), (1, 2))
+        centre = np.s_[self.radius_z, ..., self.radius, self.radius, :, :]
+        both = pairs * pairs[centre]
+        total = (((around - around[centre][:, None, None]) ** 2).sum(1) * both).sum((-1, -2))
         mean = total / np.maximum(both.sum((-1, -2)), 1)
         h, sigma = (values.item() for values in here)
         weights = (
             np.exp(-np.maximum(0, mean - 2 * sigma**2) / max(h * h, 1e-30))
             * pairs[..., self.patch_radius, self.patch_radius]
         )
-        return weights / (weights.sum() if weights.any() else np.nan)
+        return np.asarray(weights / (weights.sum() if weights.any() else np.nan))

@@ -18,7 +18,7 @@ from pkn.filters import arrays
 from pkn.filters.base import Filter, MapRange
 from pkn.filters.engine import pyramid_levels
 from pkn.filters.exact_weights import operator_row
-from pkn.filters.joint_bilateral import JointBilateral, JointBilateralMaps
+from pkn.filters.joint_bilateral import JointBilateral, JointBilateralDeepMaps, JointBilateralMaps
 
 BLEND = MapRange(
     "", 0.0, 1.0, (0, 1), logarithmic=False, strength=-1, meaning="share of this level against the coarser ones"
@@ -27,17 +27,19 @@ MOST_LEVELS = 6
 
 
 @cache
-def pyramid_maps(levels: int, first: int = 0) -> type[tuple[Any, ...]]:
+def pyramid_maps(levels: int, first: int = 0, deep: bool = False) -> type[tuple[Any, ...]]:
     """The NamedTuple of a pyramid's maps: those of each level's filter, and blends: ``kx_0``, ..., ``blend_0``, ..."""
     names = [
         f"{name}_{level}"
         for level in range(levels)
         for name in (
-            *(JointBilateralMaps._fields if level >= first else []),
+            *((JointBilateralDeepMaps if deep else JointBilateralMaps)._fields if level >= first else []),
             *(["blend"] if level < levels - 1 else []),
         )
     ]
-    return NamedTuple(f"PyramidMaps{levels}{f'From{first}' if first else ''}", [(name, Any) for name in names])  # type: ignore[return-value]
+    return NamedTuple(
+        f"Pyramid{'Deep' * deep}Maps{levels}{f'From{first}' if first else ''}", [(name, Any) for name in names]
+    )  # type: ignore[return-value]
 
 
 class Part(NamedTuple):
@@ -69,12 +71,13 @@ class _Residuals(NamedTuple):
 
     ``filtered``: residuals of the filter, None without. ``blended``: the difference that was blended in (NaN where a
     level has no valid pixel in its window) and its share; empty on the coarsest. ``valid``: the valid pixels, None
-    where all are.
+    where all are. ``centres``: which image of the batch each output has at its centre.
     """
 
     filtered: list[Any]
     blended: list[tuple[np.ndarray, np.ndarray]]
     valid: list[np.ndarray | None]
+    centres: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,8 @@ class Pyramid(Filter):
     @property
     def single(self) -> JointBilateral:
         """The filter on each level."""
-        return JointBilateral(self.radius, self.border, self.features)
+        deep: dict[str, Any] = {name: getattr(self, name) for name in ("radius_z", "border_z", "causal", "spacing")}
+        return JointBilateral(self.radius, self.border, self.features, **deep)
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -136,11 +140,11 @@ class Pyramid(Filter):
 
     @property
     def Maps(self) -> type[tuple[Any, ...]]:  # type: ignore[override]  # noqa: N802 (it is a type, as in all filters)
-        return pyramid_maps(self.levels, self.first)
+        return pyramid_maps(self.levels, self.first, self.radius_z > 0)
 
     @property
     def ranges(self) -> Mapping[str, MapRange]:  # type: ignore[override]
-        all_ranges = {**JointBilateral.ranges, "blend": BLEND}
+        all_ranges = {**self.single.ranges, "blend": BLEND}
         return {name: all_ranges[_stem(name)] for name in self.Maps._fields}  # type: ignore[attr-defined]
 
     @property
@@ -162,7 +166,14 @@ class Pyramid(Filter):
     def map_size(self, name: str, size: tuple[int, int]) -> tuple[int, int]:
         return pyramid_levels.level_size(size, self.level_of(name))
 
-    def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
+    def forward(
+        self,
+        image: np.ndarray,
+        maps: Any,
+        valid: np.ndarray | None = None,
+        keep: bool = True,
+        slots: np.ndarray | None = None,
+    ) -> Any:
         gaps = valid is not None or not np.isfinite(image).all()
         if gaps:
             valid = np.isfinite(image).all(1) if valid is None else np.isfinite(image).all(1) & valid
@@ -173,11 +184,14 @@ class Pyramid(Filter):
         filtered, blended = [], []
         out: Any = None
         for level in reversed(range(self.levels)):
-            out, residuals, *step = self.filter_level(level, images[level], maps._asdict(), out, keep, gaps)
+            out, residuals, *step = self.filter_level(level, images[level], maps._asdict(), out, keep, gaps, slots)
             filtered.append(residuals)
             blended.append(tuple(step))
         valid_levels = [np.isfinite(each).all(1, keepdims=True) if gaps else None for each in images]
-        return out, _Residuals(filtered[::-1], blended[::-1], valid_levels)
+        return out, _Residuals(filtered[::-1], blended[::-1], valid_levels, self._centres(len(image), slots))
+
+    def _centres(self, count: int, slots: np.ndarray | None) -> np.ndarray:
+        return np.arange(count) if slots is None else slots[:, self.radius_z]
 
     def filter_level(
         self,
@@ -187,15 +201,17 @@ class Pyramid(Filter):
         coarser: Any,
         keep: bool = False,
         gaps: bool = False,
+        slots: np.ndarray | None = None,
     ) -> tuple[Any, ...]:
         """Filter a level's image and blend it with the result of the coarser one (None on the coarsest).
 
         Returns the result, the filter's residuals, and what the blend's vjp needs.
         """
-        fine, residuals = image, None
+        fine, residuals = image if slots is None else image[self._centres(len(image), slots)], None
         if level >= self.first:
-            own = JointBilateralMaps(*(maps[f"{name}_{level}"] for name in JointBilateralMaps._fields))
-            fine, residuals = self.single.forward(image, own, None, keep)
+            single = self.single
+            own = single.Maps(*(maps[f"{name}_{level}"] for name in single.Maps._fields))  # type: ignore[attr-defined]
+            fine, residuals = single.forward(image, own, None, keep, slots)
         if coarser is None:
             return fine, residuals
         blend = pyramid_levels.blend_with_gaps if gaps else pyramid_levels.blend
@@ -203,7 +219,7 @@ class Pyramid(Filter):
         return out, residuals, *step
 
     def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
-        filtered, blended, valid_levels = residuals
+        filtered, blended, valid_levels, centres = residuals
         v_maps: dict[str, np.ndarray] = {}
         v_images: list[Any] = []
         for level in range(self.levels):
@@ -215,7 +231,9 @@ class Pyramid(Filter):
                 half = pyramid_levels.level_size(v_out.shape[-2:], 1)
                 v_out = pyramid_levels.double_adjoint(v_out - v_fine, half)
             if level < self.first:
-                v_images.append(v_fine)
+                count = max(len(kept.image) for kept in filtered if kept is not None)
+                v_images.append(np.zeros((count, *v_fine.shape[1:]), v_fine.dtype))
+                np.add.at(v_images[-1], centres, v_fine)
                 continue
             v_filtered, v_level = self.single.vjp(filtered[level], np.ascontiguousarray(v_fine), image_too)
             v_images.append(v_filtered)
@@ -235,7 +253,7 @@ class Pyramid(Filter):
         power: Any = np.asarray(strength, np.float32)
         changed = dict(maps)
         for level in range(self.levels):
-            names = {name: full for name in JointBilateralMaps._fields if (full := f"{name}_{level}") in maps}
+            names = {name: full for name in self.single.Maps._fields if (full := f"{name}_{level}") in maps}
             own = self.single.strengthen({name: maps[full] for name, full in names.items()}, power) if names else {}
             changed |= {names[name]: values for name, values in own.items()}
             if (blend := f"blend_{level}") in maps:
@@ -243,13 +261,13 @@ class Pyramid(Filter):
             power = pyramid_levels.halve(power) if power.ndim else power
         return changed
 
-    def _kernel(self, planes: np.ndarray, valid: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
+    def _kernel(self, planes: np.ndarray, valid: np.ndarray, maps: Any, at: tuple[int, int, int]) -> np.ndarray:
         """The weights by the vjp of one output pixel, on a part of the image around it.
 
         The part begins at a multiple of the coarsest level's pixels, so its levels are parts of the image's levels.
         Where a window wraps to the far side, the part is the whole image.
         """
-        step = 2 ** (self.levels - 1)
+        step, (plane, row, col) = 2 ** (self.levels - 1), at
         rows, columns = (
             slice(max(at - self.reach, 0) // step * step, at // step * step + self.reach // step * step + 2 * step)
             for at in (row, col)
@@ -265,7 +283,7 @@ class Pyramid(Filter):
             planes[..., rows, columns],
             valid[..., rows, columns],
             self.Maps(**cut),
-            (row - rows.start, col - columns.start),
+            (plane, row - rows.start, col - columns.start),
         )
 
     def _cut(self, name: str, values: np.ndarray, rows: slice, columns: slice) -> np.ndarray:

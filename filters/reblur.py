@@ -108,6 +108,7 @@ class _Composed(Filter):
     """Base of both reblur filters: a polynomial of degree 3 in a Gaussian blur."""
 
     Gaussian: ClassVar[type[Filter]]
+    deep: ClassVar[bool] = False
     convex: ClassVar[bool] = False
 
     @property
@@ -182,12 +183,12 @@ class _Composed(Filter):
         v_blur = (sum(each) for each in zip(v_maps, *parts, strict=True))
         return v_image, self.Maps(*(*v_blur, v_gain, v_slope, v_curvature))
 
-    def _kernel(self, planes: np.ndarray, valid: np.ndarray, maps: Any, row: int, col: int) -> np.ndarray:
+    def _kernel(self, planes: np.ndarray, valid: np.ndarray, maps: Any, at: tuple[int, int, int]) -> np.ndarray:
         """The weights by the vjp of one output pixel, on the part of the image that it depends on.
 
         If several positions of the window read the same pixel (at a border), the nearest holds its whole weight.
         """
-        height, width = planes.shape[2:]
+        (_, row, col), (height, width) = at, planes.shape[2:]
         if self.border == "wrap":  # rolling the image moves the pixel away from the edges
             shift = height // 2 - row, width // 2 - col
             planes, valid = (np.roll(a, shift, (-2, -1)) for a in (planes, valid))
@@ -197,7 +198,7 @@ class _Composed(Filter):
         cut = np.s_[..., rows, columns]
         full = (np.broadcast_to(m, (*m.shape[:2], height, width)) for m in maps)
         own = self.Maps(*(np.require(m[cut], None, ["C", "W"]) for m in full))
-        return operator_row(self, planes[cut], valid[cut], own, (row - rows.start, col - columns.start))
+        return operator_row(self, planes[cut], valid[cut], own, (0, row - rows.start, col - columns.start))
 
 
 def _valid_pixels(image: np.ndarray, valid: np.ndarray | None) -> np.ndarray | None:

@@ -85,6 +85,7 @@ class AnisotropicUpsampling(Filter):
 
     Maps: ClassVar[type[tuple[Any, ...]]] = AnisotropicGaussianMaps
     ranges: ClassVar = {"kx": INVERSE_WIDTH, "ky": INVERSE_WIDTH, "rho": CORRELATION}
+    deep: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -118,7 +119,14 @@ class AnisotropicUpsampling(Filter):
         return v_image, AnisotropicGaussianMaps(*np.split(stacked, len(residuals.maps), axis=1))
 
     def kernel_at(
-        self, image: Any, maps: Any, position: tuple[int, int], *, channel_axis: int | None = None, mask: Any = None
+        self,
+        image: Any,
+        maps: Any,
+        position: tuple[int, ...],
+        *,
+        channel_axis: int | None = None,
+        depth_axis: None = None,
+        mask: Any = None,
     ) -> np.ndarray:
         """The exact weights of the output pixel at ``position`` (row, column), centred on its input pixel."""
         planes = to_planes(check_image(image, channel_axis), channel_axis)
@@ -134,7 +142,7 @@ class AnisotropicUpsampling(Filter):
         full = self.Maps(*(np.ascontiguousarray(np.broadcast_to(m, (1, 1, *size))) for m in checked))
         there = int(position[0]) % out[0], int(position[1]) % out[1]
         centre = int(rows.near[there[0]]), int(columns.near[there[1]])
-        return operator_row(self, np.zeros_like(planes[:, :1]), valid, full, there, centre)
+        return operator_row(self, np.zeros_like(planes[:, :1]), valid, full, (0, *there), (0, *centre))[0]
 
     def _grid(self, image: np.ndarray) -> resampling.Grid:
         height, width = image.shape[2:]

@@ -4,8 +4,8 @@ A filter registers five small functions:
 
     coefficients(maps, coef)                            turns the maps into factors of the energy, in place
     coefficients_vjp(maps, value, v_coef)               applies the chain rule back to the maps, in place
-    energy(maps, coef, i, tap, dr, dc, d2)              log2 of the weight (<= 0) from the factors in column i
-    energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e)   adds to column i of v_coef
+    energy(maps, coef, i, tap, dz, dr, dc, d2)          log2 of the weight (<= 0) from the factors in column i
+    energy_vjp(maps, v_coef, i, tap, dz, dr, dc, d2, v_e) adds to column i of v_coef
     range_factor(maps, coef, i)                         d energy / d d2
 
 ``coef`` has a row for each map (or plane of a map) and a column for each pixel of a block. ``d2`` is the squared
@@ -32,11 +32,11 @@ def coefficients_vjp(maps, value, v_coef):
     raise NotImplementedError
 
 
-def energy(maps, coef, i, tap, dr, dc, d2):
+def energy(maps, coef, i, tap, dz, dr, dc, d2):
     raise NotImplementedError
 
 
-def energy_vjp(maps, v_coef, i, tap, dr, dc, d2, v_e):
+def energy_vjp(maps, v_coef, i, tap, dz, dr, dc, d2, v_e):
     raise NotImplementedError
 
 
@@ -54,8 +54,8 @@ def register(cls: type, *functions: Callable[..., Any], signed: bool = False) ->
 
     overload(coefficients, jit_options=INLINED)(lambda maps, coef: only(0, maps))
     overload(coefficients_vjp, jit_options=INLINED)(lambda maps, value, v_coef: only(1, maps))
-    overload(energy, jit_options=INLINED)(lambda maps, coef, i, tap, dr, dc, d2: only(2, maps))
-    overload(energy_vjp, jit_options=INLINED)(lambda maps, v_coef, i, tap, dr, dc, d2, v_e: only(3, maps))
+    overload(energy, jit_options=INLINED)(lambda maps, coef, i, tap, dz, dr, dc, d2: only(2, maps))
+    overload(energy_vjp, jit_options=INLINED)(lambda maps, v_coef, i, tap, dz, dr, dc, d2, v_e: only(3, maps))
     overload(range_factor, jit_options=INLINED)(lambda maps, coef, i: only(4, maps))
 
 
@@ -85,8 +85,8 @@ def _masked(v, mask_channel, values, row, i):
 
 
 @inlined
-def weight(maps, coef, i, tap, dr, dc, d2):
-    e = energy(maps, coef, i, tap, dr, dc, d2)
+def weight(maps, coef, i, tap, dz, dr, dc, d2):
+    e = energy(maps, coef, i, tap, dz, dr, dc, d2)
     return e if signed(maps) else exp2(e)
 
 

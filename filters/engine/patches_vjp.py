@@ -8,7 +8,7 @@ from pkn.filters.engine.dispatch import masked
 from pkn.filters.engine.math import exp2
 from pkn.filters.engine.patches import HALF_LOG2E, SMALLEST
 from pkn.filters.engine.threads import run_strips
-from pkn.filters.engine.window import Residuals, Strips
+from pkn.filters.engine.window import NONE, Residuals, Shape, Strips
 
 
 @inlined
@@ -32,23 +32,25 @@ def _box(values, side, along, sums):
 
 
 @inlined
-def _square(window, mask_channel, channels, search, dy, dx, squares, pairs):
+def _square(centre, window, mask_channel, channels, search, dy, dx, squares, pairs):
     """Fill ``squares`` with |x(q + o) - x(q)|^2 for all pixels of patches; ``pairs`` is 1 where both are valid."""
     for j in range(squares.shape[0]):
         for i in range(squares.shape[1]):
             y, x = j + search, i + search
             total = squares.dtype.type(0)
             for c in range(channels):
-                d = window[y + dy, c, x + dx] - window[y, c, x]
+                d = window[y + dy, c, x + dx] - centre[y, c, x]
                 total += d * d
             if mask_channel is not None:
-                pairs[j, i] = window[y + dy, channels, x + dx] * window[y, channels, x]
+                pairs[j, i] = window[y + dy, channels, x + dx] * centre[y, channels, x]
             squares[j, i] = total * pairs[j, i]
 
 
 @kernel
-def grad_patches(window, mask_channel, maps, search, patch, out, mass, v_out, v_maps, v_window):
-    """Add the cotangents of one image; ``window`` (rows, C, columns) is all of it, padded by ``search + patch``.
+def grad_patches(centre, window, mask_channel, maps, search, patch, out, mass, v_out, v_maps, v_centre, v_window):
+    """Add the cotangents of one output by one plane; ``window`` (rows, C, columns) is all of it, padded.
+
+    The padding is ``search + patch``. ``centre`` is the plane of the windows' centres, which may be the same.
 
     With t = max(0, S / n - 2 sigma^2) and w = exp(-t / h^2): v_h = sum 2 t / h^3 w v_w,
     v_sigma = sum 4 sigma / h^2 w v_w where t > 0, and v_S = -w v_w / (n h^2), the same for all pairs of the patch.
@@ -68,7 +70,7 @@ def grad_patches(window, mask_channel, maps, search, patch, out, mass, v_out, v_
     _box(pairs, side, along, count)
     for dy in range(-search, search + 1):
         for dx in range(-search, search + 1):
-            _square(window, mask_channel, channels, search, dy, dx, squares, pairs)
+            _square(centre, window, mask_channel, channels, search, dy, dx, squares, pairs)
             _box(squares, side, along, total)
             if mask_channel is not None:
                 _box(pairs, side, along, count)
@@ -95,27 +97,34 @@ def grad_patches(window, mask_channel, maps, search, patch, out, mass, v_out, v_
                 for i in range(width + 2 * patch):
                     y, x = j + search, i + search
                     for c in range(channels):
-                        d = window[y + dy, c, x + dx] - window[y, c, x]
+                        d = window[y + dy, c, x + dx] - centre[y, c, x]
                         v_pair = cast(2) * v_squares[j, i] * pairs[j, i] * d
                         v_window[y + dy, c, x + dx] += v_pair
-                        v_window[y, c, x] -= v_pair
+                        v_centre[y, c, x] -= v_pair
 
 
-def vjp(residuals: Residuals, v_out: np.ndarray, search: int, patch: int, border: str) -> tuple[np.ndarray, np.ndarray]:
+def vjp(residuals: Residuals, v_out: np.ndarray, patch: int, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
     """Return the cotangents of the image and of the maps (N, 2, H, W); maps must be in full size."""
-    image, valid, maps, out, mass = residuals
-    batch, channels, height, width = image.shape
+    image, valid, maps, out, mass, slots = residuals
+    count, channels, height, width = image.shape
+    batch, search = len(slots), shape.radius
     radius = search + patch
-    strips = Strips(image, valid, radius, border, 1)
+    strips = Strips(image, valid, radius, shape.border, 1)
+    size = (height + 2 * radius, channels, width + 2 * radius)
     v_maps = np.zeros((batch, 2, height, width), image.dtype)
-    v_padded = np.zeros((batch, channels, height + 2 * radius, width + 2 * radius), image.dtype)
+    v_windows = np.zeros((batch, shape.planes, *size), image.dtype)  # by outputs, so that threads share nothing
 
     def task(n: int, start: int, stop: int) -> None:
-        window, mask_channel = strips.window(n, 0, height + 2 * radius, "window")
-        v_window = np.zeros((height + 2 * radius, channels, width + 2 * radius), image.dtype)
+        there = np.flatnonzero(slots[n] != NONE)
+        windows, mask_channel = strips.windows(slots[n, there], 0, height + 2 * radius, "window")
+        at = int(np.searchsorted(there, shape.radius_z))
         here = tuple(values[n, 0] for values in maps)
-        grad_patches(window, mask_channel, here, search, patch, out[n], mass[n], v_out[n], v_maps[n], v_window)
-        v_padded[n] = np.moveaxis(v_window, 1, 0)
+        given = (mask_channel, here, search, patch, out[n], mass[n], v_out[n], v_maps[n], v_windows[n, there[at]])
+        for place, window in zip(there, windows, strict=True):
+            grad_patches(windows[at], window, *given, v_windows[n, place])
 
     run_strips(task, batch, 1, 1)
-    return pad_adjoint(v_padded, radius, border), v_maps
+    v_padded = np.zeros((count, *size), image.dtype)
+    for n, place in np.argwhere(slots != NONE):
+        v_padded[slots[n, place]] += v_windows[n, place]
+    return pad_adjoint(np.moveaxis(v_padded, 2, 1), radius, shape.border), v_maps

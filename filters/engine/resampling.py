@@ -73,7 +73,7 @@ def find_shift(taps, grid, maps, coef, y, x, shift):
     near_y = -grid.rows.part[y]
     lost = 0
     for i in range(BLOCK):
-        e = energy(maps, coef, i, 0, near_y, -part[i], cast(0))
+        e = energy(maps, coef, i, 0, cast(0), near_y, -part[i], cast(0))
         shift[i] = cast(1) if e < cast(LOWEST) or taps[radius, radius, last, i] == 0 else cast(0)
         lost += shift[i] > 0
     if lost == 0:
@@ -86,7 +86,7 @@ def find_shift(taps, grid, maps, coef, y, x, shift):
                 dr = cast(r - radius) + near_y
                 for k in range(taps.shape[1]):
                     if taps[r, k, last, i] * share(dr, radius) > 0:
-                        most = max(most, energy(maps, coef, i, 0, dr, cast(k - radius) - part[i], cast(0)))
+                        most = max(most, energy(maps, coef, i, 0, cast(0), dr, cast(k - radius) - part[i], cast(0)))
                         shift[i] = most
 
 
@@ -94,7 +94,7 @@ def find_shift(taps, grid, maps, coef, y, x, shift):
 def _add_tap(row, maps, coef, shift, part, ref, acc, i, k, dr, dc, height, unrolled):
     """Add a tap to column ``i`` of ``acc``: the weighted difference (C) and the weight."""
     channels = len(unrolled) if len(unrolled) > 0 else acc.shape[0] - 1
-    e = energy(maps, coef, i, 0, dr, dc - part[i], acc.dtype.type(0))
+    e = energy(maps, coef, i, 0, acc.dtype.type(0), dr, dc - part[i], acc.dtype.type(0))
     # Taps that don't count may be nearer than the one that ``shift`` is of: 2^x of them would be infinite.
     w = exp2(min(e - shift[i], acc.dtype.type(0))) * (row[k, channels, i] * height)
     for c in range(channels):

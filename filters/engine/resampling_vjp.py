@@ -39,10 +39,10 @@ def _grad_centres_run(run, row, maps, coef, v_coef, shift, part, ref, k, dr, dc,
             for c in range(channels):
                 d = row[at, c, i] - ref[c, i]
                 v_w = fma(ref[channels + c, i], d - ref[2 * channels + c, i], v_w)
-            w = exp2(min(energy(maps, coef, i, 0, dr, right, cast(0)) - shift[i], cast(0))) * (
+            w = exp2(min(energy(maps, coef, i, 0, cast(0), dr, right, cast(0)) - shift[i], cast(0))) * (
                 row[at, channels, i] * height
             )
-            energy_vjp(maps, v_coef, i, 0, dr, right, cast(0), cast(LN2) * w * v_w)
+            energy_vjp(maps, v_coef, i, 0, cast(0), dr, right, cast(0), cast(LN2) * w * v_w)
 
 
 @kernel
@@ -139,7 +139,7 @@ def grad_neighbours(grid, maps, factors, n, y0, y1, row0, row1, mass, shifts, v_
                 for k in range(side):
                     dc = cast(k - radius)
                     for i in range(BLOCK):
-                        e = energy(maps, coef, i, 0, dr, dc - part[i], cast(0))
+                        e = energy(maps, coef, i, 0, cast(0), dr, dc - part[i], cast(0))
                         w[i] = exp2(min(e - shift[i], cast(0))) * (counts[k, i] * height)
                     for c in range(channels):
                         for i in range(BLOCK):

@@ -8,13 +8,18 @@ recursion on the tuple took. Means are summed as differences to the centre, so a
 
 The last ``len(guides)`` channels of an image may be a guide: range distances are those of the guide, which is not
 averaged.
+
+Windows may reach into other planes of a batch (a volume's, or frames). ``slots`` (N, planes) says which images of the
+batch lie in the planes of each output's window, NONE where there is none: a plane that isn't there carries no weight.
+So the ends of a stack, causal windows, batches of stacks and frames that were moved into place are all the same to the
+kernels. The loop over planes is outside of the loop over rows, which is as for one plane.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pkn.filters.engine.borders import border_index, mark_rows, pad_rows
+from pkn.filters.engine.borders import OUTSIDE, border_index, mark_rows, pad_rows
 from pkn.filters.engine.compile import STACK_ROWS, inlined, kernel, local, store
 from pkn.filters.engine.dispatch import coefficients, load, masked, signed, weight
 from pkn.filters.engine.math import fma
@@ -26,6 +31,38 @@ SPAN = BLOCK + LONGEST_RUN - 1  # pixels that a run of taps reads for a block
 UNROLLED_CHANNELS = 4
 column = np.uintp  # signed columns make Numba emit a wraparound test, which turns vector loads into gathers
 STRIP_FLOATS = 1 << 17  # half a megabyte, so that a strip's window stays in the second-level cache
+NONE = OUTSIDE
+
+
+class Shape(NamedTuple):
+    """The windows of a filter: pixels and planes to either side of the centre, and the distances between them.
+
+    ``border`` is a mode of :mod:`pkn.filters.engine.borders`, for rows and columns; ``border_z`` one for planes, or
+    "omit". ``spacing`` is that of planes, rows and columns.
+    """
+
+    radius: int
+    border: str
+    radius_z: int = 0
+    border_z: str = "omit"
+    causal: bool = False
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    @property
+    def planes(self) -> int:
+        """Planes of a window."""
+        return self.radius_z + 1 if self.causal else 2 * self.radius_z + 1
+
+    def slots(self, count: int) -> np.ndarray:
+        """For each of ``count`` planes of a stack the planes in its window, (count, planes)."""
+        mode = "constant" if self.border_z == "omit" else self.border_z
+        index = border_index(count, self.radius_z, mode)
+        return np.lib.stride_tricks.sliding_window_view(index, 2 * self.radius_z + 1)[:, : self.planes]
+
+    def steps(self, dtype: Any) -> tuple[Any, Any, Any]:
+        """The spacing, for kernels."""
+        z, y, x = (dtype.type(step) for step in self.spacing)
+        return z, y, x
 
 
 @inlined
@@ -45,7 +82,7 @@ def load_centre(window, mask_channel, maps, y, x, total, ref):
 
 
 @inlined
-def _add_tap(window, mask_channel, maps, coef, ref, acc, y, at, i, tap, dr, dc, unrolled, guides):
+def _add_tap(window, mask_channel, maps, coef, ref, acc, y, at, i, tap, dz, dr, dc, unrolled, guides):
     """Add a tap to column ``i`` of ``acc``: the weighted difference (C) and the weight."""
     channels = len(unrolled) if len(unrolled) > 0 else acc.shape[0] - 1
     total = channels + len(guides)
@@ -55,86 +92,98 @@ def _add_tap(window, mask_channel, maps, coef, ref, acc, y, at, i, tap, dr, dc, 
         d = window[y, c, at] - ref[c, i]
         d2 = fma(d, d, d2)
     d2 = masked(d2, mask_channel, ref, total, i)
-    w = masked(weight(maps, coef, i, tap, dr, dc, d2), mask_channel, window[y], total, at)
+    w = masked(weight(maps, coef, i, tap, dz, dr, dc, d2), mask_channel, window[y], total, at)
     for c in range(channels):
         acc[c, i] += w * (window[y, c, at] - ref[c, i])
     acc[channels, i] += masked(cast(1), mask_channel, window[y], total, at) if signed(maps) else w
 
 
 @inlined
-def _add_run(window, mask_channel, maps, coef, ref, acc, y, x, tap, dr, dc, run, unrolled, guides):
+def _add_run(window, mask_channel, maps, coef, ref, acc, y, x, tap, dz, dr, dc, step, run, unrolled, guides):
     """Add a run of up to ``LONGEST_RUN`` taps to a block; the compiler drops those that ``run`` is too short for."""
     cast, fixed = acc.dtype.type, (window, mask_channel, maps, coef, ref, acc, y)
     for i in range(BLOCK):
         at = column(x) + column(i)
-        _add_tap(*fixed, at, i, tap, dr, dc, unrolled, guides)
+        _add_tap(*fixed, at, i, tap, dz, dr, dc, unrolled, guides)
         if len(run) > 1:
-            _add_tap(*fixed, at + column(1), i, tap + 1, dr, dc + cast(1), unrolled, guides)
+            _add_tap(*fixed, at + column(1), i, tap + 1, dz, dr, dc + cast(1) * step, unrolled, guides)
         if len(run) > 2:
-            _add_tap(*fixed, at + column(2), i, tap + 2, dr, dc + cast(2), unrolled, guides)
+            _add_tap(*fixed, at + column(2), i, tap + 2, dz, dr, dc + cast(2) * step, unrolled, guides)
         if len(run) > 3:
-            _add_tap(*fixed, at + column(3), i, tap + 3, dr, dc + cast(3), unrolled, guides)
+            _add_tap(*fixed, at + column(3), i, tap + 3, dz, dr, dc + cast(3) * step, unrolled, guides)
 
 
 @kernel
-def average(window, mask_channel, maps, factors, n, y0, radius, run, rest, unrolled, guides, out, mass):
-    """Fill rows ``y0`` ... of ``out`` (N, C, H, W) from a padded strip ``window`` (rows, C, columns).
+def average(windows, mask_channel, maps, factors, n, y0, shape, steps, planes, run, rest, unrolled, guides, out, mass):
+    """Fill rows ``y0`` ... of ``out`` (N, C, H, W) from padded strips ``windows`` (planes, rows, C, columns).
 
-    ``mask_channel`` is None, or a tuple if the window has one more channel, which is 1 at valid pixels and 0 elsewhere.
-    ``factors`` is the number of rows of ``coef``. ``run``, ``rest``, ``unrolled`` and ``guides`` are tuples whose
-    lengths are compile-time constants: taps in a run, taps in a row's last run, channels that are averaged (empty: not
-    unrolled), channels of the guide. ``mass`` (N, H, W) is filled with the sums of weights unless it is empty.
+    ``mask_channel`` is None, or a tuple if windows have one more channel, which is 1 at valid pixels and 0 elsewhere.
+    ``factors`` is the number of rows of ``coef``, ``shape`` the radii of planes and of rows, ``steps`` the distances of
+    planes, rows and columns. ``planes`` are those of the window that ``windows`` holds, as numbers from 0; the one of
+    the centre is ``shape[0]``. ``run``, ``rest``, ``unrolled`` and ``guides`` are tuples whose lengths are compile-time
+    constants: taps in a run, taps in a row's last run, channels that are averaged (empty: not unrolled), channels of
+    the guide. ``mass`` (N, H, W) is filled with the sums of weights unless it is empty.
     """
+    depth, radius = shape
     channels, width, side = out.shape[1], out.shape[3], 2 * radius + 1
     total = channels + len(guides)
-    coef = np.empty((factors, BLOCK), window.dtype)
-    ref = local(unrolled, window, total + 1, BLOCK)
-    acc = local(unrolled, window, channels + 1, BLOCK)
+    coef = np.empty((factors, BLOCK), windows.dtype)
+    ref = local(unrolled, windows, total + 1, BLOCK)
+    acc = local(unrolled, windows, channels + 1, BLOCK)
     cast = acc.dtype.type
-    for y in range(window.shape[0] - 2 * radius):
+    for y in range(windows.shape[1] - 2 * radius):
         for x in range(0, width, BLOCK):
             count = min(BLOCK, width - x)
             load(maps, n, y0 + y, x, count, coef)
             coefficients(maps, coef)
-            load_centre(window, mask_channel, maps, y + radius, x + radius, total, ref)
             acc[:] = 0
-            for r in range(side):
-                for c in range(0, side, len(run)):
-                    tap, dr, dc = r * side + c, cast(r - radius), cast(c - radius)
-                    if c + len(run) <= side:
-                        _add_run(
-                            window,
-                            mask_channel,
-                            maps,
-                            coef,
-                            ref,
-                            acc,
-                            y + r,
-                            x + c,
-                            tap,
-                            dr,
-                            dc,
-                            run,
-                            unrolled,
-                            guides,
-                        )
-                    else:
-                        _add_run(
-                            window,
-                            mask_channel,
-                            maps,
-                            coef,
-                            ref,
-                            acc,
-                            y + r,
-                            x + c,
-                            tap,
-                            dr,
-                            dc,
-                            rest,
-                            unrolled,
-                            guides,
-                        )
+            for p in range(planes.size):
+                if planes[p] == depth:
+                    load_centre(windows[p], mask_channel, maps, y + radius, x + radius, total, ref)
+            for p in range(planes.size):
+                window, dz = windows[p], cast(planes[p] - depth) * steps[0]
+                for r in range(side):
+                    for c in range(0, side, len(run)):
+                        tap = (planes[p] * side + r) * side + c
+                        dr, dc = cast(r - radius) * steps[1], cast(c - radius) * steps[2]
+                        if c + len(run) <= side:
+                            _add_run(
+                                window,
+                                mask_channel,
+                                maps,
+                                coef,
+                                ref,
+                                acc,
+                                y + r,
+                                x + c,
+                                tap,
+                                dz,
+                                dr,
+                                dc,
+                                steps[2],
+                                run,
+                                unrolled,
+                                guides,
+                            )
+                        else:
+                            _add_run(
+                                window,
+                                mask_channel,
+                                maps,
+                                coef,
+                                ref,
+                                acc,
+                                y + r,
+                                x + c,
+                                tap,
+                                dz,
+                                dr,
+                                dc,
+                                steps[2],
+                                rest,
+                                unrolled,
+                                guides,
+                            )
             for c in range(channels):
                 for i in range(BLOCK):
                     value = acc[c, i] if signed(maps) else ref[c, i] + acc[c, i] / acc[channels, i]
@@ -152,13 +201,21 @@ class Residuals(NamedTuple):
     maps: Any
     out: np.ndarray
     mass: np.ndarray
+    slots: np.ndarray
 
 
 class Strips:
     """Padded strips of an image in scratch memory, and the constants that kernels are compiled for."""
 
     def __init__(
-        self, image: np.ndarray, valid: np.ndarray | None, radius: int, border: str, longest_run: int, guides: int = 0
+        self,
+        image: np.ndarray,
+        valid: np.ndarray | None,
+        radius: int,
+        border: str,
+        longest_run: int,
+        guides: int = 0,
+        planes: int = 1,
     ) -> None:
         self.image, self.valid, self.radius = image, valid, radius
         _, total, height, width = image.shape
@@ -171,23 +228,33 @@ class Strips:
         runs = -(-side // longest_run)
         self.run = (0,) * -(-side // runs)
         self.rest = (0,) * (side % len(self.run) or len(self.run))
-        self.height = max(8, STRIP_FLOATS // (total * width) - 2 * radius)
+        self.height = max(8, STRIP_FLOATS // (planes * total * width) - 2 * radius)
 
     def window(self, n: int, start: int, stop: int, name: str, mark: bool = False) -> tuple[np.ndarray, Any]:
-        """Return rows ``start`` to ``stop`` of the padded image and ``mask_channel``, as :func:`average` takes them.
+        """Return rows ``start`` to ``stop`` of the padded image ``n`` (rows, C, columns), and ``mask_channel``.
 
         There is a mask channel if a pixel is invalid, or with ``mark``.
         """
+        windows, mask_channel = self.windows(np.array([n]), start, stop, name, mark)
+        return windows[0], mask_channel
+
+    def windows(
+        self, images: np.ndarray, start: int, stop: int, name: str, mark: bool = False
+    ) -> tuple[np.ndarray, Any]:
+        """As :meth:`window` for several images of the batch, (planes, rows, C, columns)."""
         rows, channels = self.rows[start:stop], self.image.shape[1]
         wide = blocks(self.columns.size) + SPAN
-        window = scratch(name, (rows.size, channels, wide), self.image.dtype)
-        finite = pad_rows(self.image, n, rows, self.columns, window)
-        if finite and self.valid is None and not mark:
-            return window, None
-        marked = scratch(name + " marked", (rows.size, channels + 1, wide), self.image.dtype)
-        marked[:, :channels] = window
+        windows = scratch(name, (images.size, rows.size, channels, wide), self.image.dtype)
+        finite = [
+            pad_rows(self.image, n, rows, self.columns, window) for n, window in zip(images, windows, strict=True)
+        ]
+        if all(finite) and self.valid is None and not mark:
+            return windows, None
+        marked = scratch(name + " marked", (images.size, rows.size, channels + 1, wide), self.image.dtype)
+        marked[:, :, :channels] = windows
         valid = np.ones((1, *self.image.shape[2:]), bool) if self.valid is None else self.valid
-        mark_rows(marked, valid, n, rows, self.columns)
+        for n, window in zip(images, marked, strict=True):
+            mark_rows(window, valid, n, rows, self.columns)
         return marked, (0,)
 
 
@@ -204,54 +271,70 @@ def planes(maps: Any) -> int:
 def forward(
     image: np.ndarray,
     maps: Any,
-    radius: int,
-    border: str,
+    shape: Shape,
     valid: np.ndarray | None = None,
     keep: bool = True,
     guides: int = 0,
+    slots: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Residuals]:
     """Average every window of ``image`` (N, C, H, W).
 
     ``maps`` is a NamedTuple of arrays (N or 1, planes, H or 1, W or 1) of the image's dtype; ``valid`` is a bool mask
     (N or 1, H, W). ``keep=False`` leaves the residuals' ``mass`` empty. The last ``guides`` channels are the guide.
+    ``slots`` is that of the module's docstring, by default that of one stack; there are as many outputs as it has rows.
     """
-    batch, total, height, width = image.shape
-    strips = Strips(image, valid, radius, border, LONGEST_RUN, guides)
+    _, total, height, width = image.shape
+    slots = shape.slots(len(image)) if slots is None else slots
+    batch, radius = len(slots), shape.radius
+    strips = Strips(image, valid, radius, shape.border, LONGEST_RUN, guides, shape.planes)
     out = np.empty((batch, total - guides, height, width), image.dtype)
     mass = np.empty((batch, height, width) if keep else (0, 0, 0), image.dtype)
+    sizes, steps = (shape.radius_z, radius), shape.steps(image.dtype)
 
     def task(n: int, start: int, stop: int) -> None:
-        window, mask_channel = strips.window(n, start, stop + 2 * radius, "window")
-        shape = (strips.run, strips.rest, strips.unrolled, strips.guides)
-        average(window, mask_channel, maps, planes(maps), n, start, radius, *shape, out, mass)
+        there = np.flatnonzero(slots[n] != NONE)
+        windows, mask_channel = strips.windows(slots[n, there], start, stop + 2 * radius, "window")
+        taps = (strips.run, strips.rest, strips.unrolled, strips.guides)
+        average(windows, mask_channel, maps, planes(maps), n, start, sizes, steps, there, *taps, out, mass)
 
     run_strips(task, batch, height, strips.height)
-    return out, Residuals(image, valid, maps, out, mass)
+    return out, Residuals(image, valid, maps, out, mass, slots)
 
 
 @kernel
-def _window_energies(window, maps, coef, out):
-    radius = out.shape[0] // 2
+def _window_energies(windows, maps, shape, steps, coef, out):
+    depth, radius = shape
+    side = 2 * radius + 1
     cast = out.dtype.type
     load(maps, 0, 0, 0, 1, coef)
     coefficients(maps, coef)
-    for r in range(out.shape[0]):
-        for c in range(out.shape[1]):
-            d2 = cast(0)
-            for k in range(window.shape[0]):
-                d = window[k, r, c] - window[k, radius, radius]
-                d2 += d * d
-            out[r, c] = weight(maps, coef, 0, r * out.shape[1] + c, cast(r - radius), cast(c - radius), d2)
+    for p in range(out.shape[0]):
+        for r in range(side):
+            for c in range(side):
+                d2 = cast(0)
+                for k in range(windows.shape[1]):
+                    d = windows[p, k, r, c] - windows[depth, k, radius, radius]
+                    d2 += d * d
+                dz, dr, dc = (
+                    cast(p - depth) * steps[0],
+                    cast(r - radius) * steps[1],
+                    cast(c - radius) * steps[2],
+                )
+                out[p, r, c] = weight(maps, coef, 0, (p * side + r) * side + c, dz, dr, dc, d2)
     return signed(maps)
 
 
-def window_weights(window: np.ndarray, mask: np.ndarray, maps: Any) -> np.ndarray:
-    """Return the normalised weights of one window (C, side, side); ``mask`` (side, side) is 1 at valid pixels."""
-    radius = mask.shape[0] // 2
-    coef = np.empty((planes(maps), BLOCK), window.dtype)
-    out = np.empty(window.shape[1:], window.dtype)
-    inputs = window if mask[radius, radius] else np.zeros_like(window)  # an invalid centre has no value to compare with
-    is_signed = _window_energies(inputs, maps, coef, out)
+def window_weights(windows: np.ndarray, mask: np.ndarray, maps: Any, shape: Shape) -> np.ndarray:
+    """Return the normalised weights of one window (planes, C, side, side).
+
+    ``mask`` (planes, side, side) is 1 at valid pixels, and 0 in planes that aren't there.
+    """
+    radius = shape.radius
+    coef = np.empty((planes(maps), BLOCK), windows.dtype)
+    out = np.empty(mask.shape, windows.dtype)
+    centred = mask[shape.radius_z, radius, radius]
+    inputs = windows if centred else np.zeros_like(windows)  # an invalid centre has no value to compare with
+    is_signed = _window_energies(inputs, maps, (shape.radius_z, radius), shape.steps(windows.dtype), coef, out)
     out *= mask
     if is_signed:
         return out if mask.any() else out * np.nan

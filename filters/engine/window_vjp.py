@@ -16,7 +16,7 @@ from pkn.filters.engine.dispatch import (
 )
 from pkn.filters.engine.math import fma
 from pkn.filters.engine.threads import run_strips, scratch
-from pkn.filters.engine.window import BLOCK, Residuals, Strips, blocks, column, load_centre, planes
+from pkn.filters.engine.window import BLOCK, NONE, Residuals, Shape, Strips, blocks, column, load_centre, planes
 
 LONGEST_RUN = 2  # beyond about 300 instructions the compiler neither unrolls a run nor vectorises its block
 LN2 = float(np.log(2))
@@ -41,7 +41,9 @@ def _load_output_grad(maps, n, y, x, count, out, mass, v_out, total, ref):
 
 
 @inlined
-def _grad_centres_run(window, mask_channel, maps, coef, v_coef, ref, acc, y, x, tap, dr, dc, run, unrolled, guides):
+def _grad_centres_run(
+    window, mask_channel, maps, coef, v_coef, ref, acc, y, x, tap, dz, dr, dc, step, run, unrolled, guides
+):
     """Add one run of taps to the cotangents of the factors (``v_coef``) and of the centre's own value (``acc``)."""
     total = len(unrolled) + len(guides) if len(unrolled) > 0 else acc.shape[0]
     channels = total - len(guides)
@@ -61,8 +63,8 @@ def _grad_centres_run(window, mask_channel, maps, coef, v_coef, ref, acc, y, x, 
             d2 = masked(d2, mask_channel, ref, total, i)
             v_e = masked(v_w, mask_channel, window[y], total, at)
             if not signed(maps):
-                v_e *= cast(LN2) * weight(maps, coef, i, tap + k, dr, dc + cast(k), d2)
-            energy_vjp(maps, v_coef, i, tap + k, dr, dc + cast(k), d2, v_e)
+                v_e *= cast(LN2) * weight(maps, coef, i, tap + k, dz, dr, dc + cast(k) * step, d2)
+            energy_vjp(maps, v_coef, i, tap + k, dz, dr, dc + cast(k) * step, d2, v_e)
             v_d2 = masked(v_e * range_factor(maps, coef, i), mask_channel, ref, total, i)
             for c in range(metric, total):
                 acc[c, i] -= cast(2) * v_d2 * (window[y, c, at] - ref[c, i])
@@ -70,69 +72,98 @@ def _grad_centres_run(window, mask_channel, maps, coef, v_coef, ref, acc, y, x, 
 
 @kernel
 def grad_centres(
-    window, mask_channel, maps, n, y0, radius, run, rest, unrolled, guides, out, mass, v_out, v_maps, v_image
+    windows,
+    mask_channel,
+    maps,
+    n,
+    y0,
+    shape,
+    steps,
+    planes,
+    run,
+    rest,
+    unrolled,
+    guides,
+    out,
+    mass,
+    v_out,
+    v_maps,
+    v_centre,
 ):
-    """Fill the cotangents that every pixel has as a centre: of its maps' planes, and of its own value in ``d2``."""
-    total, width, side = v_image.shape[1], out.shape[3], 2 * radius + 1
-    coef = np.empty((v_maps.shape[1], BLOCK), window.dtype)
-    v_coef = np.empty((v_maps.shape[1], BLOCK), window.dtype)
-    ref = local(unrolled, window, 2 * out.shape[1] + total + 1, BLOCK)
-    acc = local(unrolled, window, total, BLOCK)
+    """Fill the cotangents that every pixel has as a centre: of its maps' planes, and of its own value in ``d2``.
+
+    Arguments are those of :func:`pkn.filters.engine.window.average`.
+    """
+    depth, radius = shape
+    total, width, side = v_centre.shape[1], out.shape[3], 2 * radius + 1
+    coef = np.empty((v_maps.shape[1], BLOCK), windows.dtype)
+    v_coef = np.empty((v_maps.shape[1], BLOCK), windows.dtype)
+    ref = local(unrolled, windows, 2 * out.shape[1] + total + 1, BLOCK)
+    acc = local(unrolled, windows, total, BLOCK)
     cast = acc.dtype.type
-    for y in range(window.shape[0] - 2 * radius):
+    for y in range(windows.shape[1] - 2 * radius):
         for x in range(0, width, BLOCK):
             count = min(BLOCK, width - x)
             load(maps, n, y0 + y, x, count, coef)
             coefficients(maps, coef)
-            load_centre(window, mask_channel, maps, y + radius, x + radius, total, ref)
+            for p in range(planes.size):
+                if planes[p] == depth:
+                    load_centre(windows[p], mask_channel, maps, y + radius, x + radius, total, ref)
             _load_output_grad(maps, n, y0 + y, x, count, out, mass, v_out, total, ref)
             acc[:] = 0
             v_coef[:] = 0
-            for r in range(side):
-                for c in range(0, side, len(run)):
-                    tap, dr, dc = r * side + c, cast(r - radius), cast(c - radius)
-                    if c + len(run) <= side:
-                        _grad_centres_run(
-                            window,
-                            mask_channel,
-                            maps,
-                            coef,
-                            v_coef,
-                            ref,
-                            acc,
-                            y + r,
-                            x + c,
-                            tap,
-                            dr,
-                            dc,
-                            run,
-                            unrolled,
-                            guides,
-                        )
-                    else:
-                        _grad_centres_run(
-                            window,
-                            mask_channel,
-                            maps,
-                            coef,
-                            v_coef,
-                            ref,
-                            acc,
-                            y + r,
-                            x + c,
-                            tap,
-                            dr,
-                            dc,
-                            rest,
-                            unrolled,
-                            guides,
-                        )
+            for p in range(planes.size):
+                window, dz = windows[p], cast(planes[p] - depth) * steps[0]
+                for r in range(side):
+                    for c in range(0, side, len(run)):
+                        tap = (planes[p] * side + r) * side + c
+                        dr, dc = cast(r - radius) * steps[1], cast(c - radius) * steps[2]
+                        if c + len(run) <= side:
+                            _grad_centres_run(
+                                window,
+                                mask_channel,
+                                maps,
+                                coef,
+                                v_coef,
+                                ref,
+                                acc,
+                                y + r,
+                                x + c,
+                                tap,
+                                dz,
+                                dr,
+                                dc,
+                                steps[2],
+                                run,
+                                unrolled,
+                                guides,
+                            )
+                        else:
+                            _grad_centres_run(
+                                window,
+                                mask_channel,
+                                maps,
+                                coef,
+                                v_coef,
+                                ref,
+                                acc,
+                                y + r,
+                                x + c,
+                                tap,
+                                dz,
+                                dr,
+                                dc,
+                                steps[2],
+                                rest,
+                                unrolled,
+                                guides,
+                            )
             load(maps, n, y0 + y, x, count, coef)
             coefficients_vjp(maps, coef, v_coef)
             for k in range(v_coef.shape[0]):
                 store(v_coef[k], count, v_maps[n, k, y0 + y], x)
             for c in range(total):
-                store(acc[c], count, v_image[n, c, y0 + y], x)
+                store(acc[c], count, v_centre[n, c, y0 + y], x)
 
 
 @kernel
@@ -162,7 +193,9 @@ def prepare_centres(own, mask_channel, maps, n, y0, radius, coefs, refs, skip, u
 
 
 @inlined
-def _grad_neighbours_run(window, mask_channel, maps, coef, ref, acc, y, x, first, tap, dr, dc, run, unrolled, guides):
+def _grad_neighbours_run(
+    window, mask_channel, maps, coef, ref, acc, y, x, first, tap, dz, dr, dc, step, run, unrolled, guides
+):
     """Add to the pixels' cotangents one run of taps of the centres around; the centre of tap k is ``first - k``."""
     total = len(unrolled) + len(guides) if len(unrolled) > 0 else acc.shape[0]
     channels = total - len(guides)
@@ -181,7 +214,9 @@ def _grad_neighbours_run(window, mask_channel, maps, coef, ref, acc, y, x, first
                 d = window[y, c, at] - ref[c, p]
                 v_w = fma(ref[total + 1 + c, p], d - ref[total + 1 + channels + c, p], v_w)
             d2 = masked(d2, mask_channel, ref, total, p)
-            w = masked(weight(maps, coef, p, tap + k, dr, dc + cast(k), d2), mask_channel, window[y], total, at)
+            w = masked(
+                weight(maps, coef, p, tap + k, dz, dr, dc + cast(k) * step, d2), mask_channel, window[y], total, at
+            )
             v_d2 = masked(cast(2 * LN2) * w * v_w * range_factor(maps, coef, p), mask_channel, ref, total, p)
             for c in range(channels):
                 acc[c, i] = fma(w, ref[total + 1 + c, p], acc[c, i])
@@ -190,8 +225,14 @@ def _grad_neighbours_run(window, mask_channel, maps, coef, ref, acc, y, x, first
 
 
 @kernel
-def grad_neighbours(window, mask_channel, maps, n, y0, radius, run, rest, unrolled, guides, coefs, refs, v_padded):
-    """Fill the cotangents that padded pixels have as neighbours of centres; ``window`` has their rows, padded."""
+def grad_neighbours(
+    window, mask_channel, maps, m, y0, shape, steps, planes, run, rest, unrolled, guides, coefs, refs, v_padded
+):
+    """Fill the cotangents that padded pixels of image ``m`` have as neighbours of centres; ``window`` has their rows.
+
+    ``coefs`` and ``refs`` hold the centres of some outputs, in whose windows the image has the places ``planes``.
+    """
+    depth, radius = shape
     total, width, side = v_padded.shape[1], v_padded.shape[3], 2 * radius + 1
     acc = local(unrolled, window, total, BLOCK)
     cast = acc.dtype.type
@@ -199,54 +240,86 @@ def grad_neighbours(window, mask_channel, maps, n, y0, radius, run, rest, unroll
         for x in range(0, width, BLOCK):
             count = min(BLOCK, width - x)
             acc[:] = 0
-            for r in range(side):
-                for c in range(0, side, len(run)):
-                    tap, dr, dc = r * side + c, cast(r - radius), cast(c - radius)
-                    row, first = j + 2 * radius - r, x + 2 * radius - c
-                    coef, ref = coefs[row], refs[row]
-                    if c + len(run) <= side:
-                        _grad_neighbours_run(
-                            window, mask_channel, maps, coef, ref, acc, j, x, first, tap, dr, dc, run, unrolled, guides
-                        )
-                    else:
-                        _grad_neighbours_run(
-                            window,
-                            mask_channel,
-                            maps,
-                            coef,
-                            ref,
-                            acc,
-                            j,
-                            x,
-                            first,
-                            tap,
-                            dr,
-                            dc,
-                            rest,
-                            unrolled,
-                            guides,
-                        )
+            for p in range(planes.size):
+                dz = cast(planes[p] - depth) * steps[0]
+                for r in range(side):
+                    for c in range(0, side, len(run)):
+                        tap = (planes[p] * side + r) * side + c
+                        dr, dc = cast(r - radius) * steps[1], cast(c - radius) * steps[2]
+                        row, first = j + 2 * radius - r, x + 2 * radius - c
+                        coef, ref = coefs[p, row], refs[p, row]
+                        if c + len(run) <= side:
+                            _grad_neighbours_run(
+                                window,
+                                mask_channel,
+                                maps,
+                                coef,
+                                ref,
+                                acc,
+                                j,
+                                x,
+                                first,
+                                tap,
+                                dz,
+                                dr,
+                                dc,
+                                steps[2],
+                                run,
+                                unrolled,
+                                guides,
+                            )
+                        else:
+                            _grad_neighbours_run(
+                                window,
+                                mask_channel,
+                                maps,
+                                coef,
+                                ref,
+                                acc,
+                                j,
+                                x,
+                                first,
+                                tap,
+                                dz,
+                                dr,
+                                dc,
+                                steps[2],
+                                rest,
+                                unrolled,
+                                guides,
+                            )
             for c in range(total):
-                store(acc[c], count, v_padded[n, c, y0 + j], x)
+                store(acc[c], count, v_padded[m, c, y0 + j], x)
 
 
 def vjp(
-    residuals: Residuals, v_out: np.ndarray, radius: int, border: str, image_too: bool = True
+    residuals: Residuals, v_out: np.ndarray, shape: Shape, image_too: bool = True
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """Return the cotangents of the image (None unless ``image_too``) and of the maps, stacked (N, K, H, W)."""
-    image, valid, maps, out, mass = residuals
-    batch, _, height, width = image.shape
-    strips = Strips(image, valid, radius, border, LONGEST_RUN, image.shape[1] - out.shape[1])
+    image, valid, maps, out, mass, slots = residuals
+    batch, (_, total, height, width) = len(slots), image.shape
+    radius = shape.radius
+    strips = Strips(image, valid, radius, shape.border, LONGEST_RUN, total - out.shape[1], shape.planes)
     v_maps = np.empty((batch, planes(maps), height, width), image.dtype)
-    v_centre = np.empty_like(image)
+    v_centre = np.empty((batch, total, height, width), image.dtype)
+    sizes, steps = (shape.radius_z, radius), shape.steps(image.dtype)
 
     def task(n: int, start: int, stop: int) -> None:
-        window, mask_channel = strips.window(n, start, stop + 2 * radius, "window", _marked(image))
-        shape = (strips.run, strips.rest, strips.unrolled, strips.guides)
-        grad_centres(window, mask_channel, maps, n, start, radius, *shape, out, mass, v_out, v_maps, v_centre)
+        there = np.flatnonzero(slots[n] != NONE)
+        windows, mask_channel = strips.windows(slots[n, there], start, stop + 2 * radius, "window", _marked(image))
+        taps = (strips.run, strips.rest, strips.unrolled, strips.guides)
+        fixed = (n, start, sizes, steps, there, *taps)
+        grad_centres(windows, mask_channel, maps, *fixed, out, mass, v_out, v_maps, v_centre)
 
     run_strips(task, batch, height, strips.height)
-    return v_centre + _gather(residuals, v_out, strips, border) if image_too else None, v_maps
+    if not image_too:
+        return None, v_maps
+    v_image = _gather(residuals, v_out, strips, shape)
+    for n, m in enumerate(
+        slots[:, shape.radius_z]
+    ):  # in the order of the outputs, on one thread: sums are reproducible
+        v_image[m] += v_centre[n]
+    return v_image, v_maps
 
 
 def _marked(image: np.ndarray) -> bool:
@@ -254,24 +327,30 @@ def _marked(image: np.ndarray) -> bool:
     return image.dtype == np.float64
 
 
-def _gather(residuals: Residuals, v_out: np.ndarray, strips: Strips, border: str) -> np.ndarray:
-    image, _, maps, out, mass = residuals
-    batch, total, height, width = image.shape
-    radius = strips.radius
-    v_padded = np.empty((batch, total, height + 2 * radius, width + 2 * radius), image.dtype)
+def _gather(residuals: Residuals, v_out: np.ndarray, strips: Strips, shape: Shape) -> np.ndarray:
+    image, _, maps, out, mass, slots = residuals
+    count, total, height, width = image.shape
+    radius, sizes, steps = shape.radius, (shape.radius_z, shape.radius), shape.steps(image.dtype)
+    centres, factors = slots[:, shape.radius_z], planes(maps)
+    v_padded = np.empty((count, total, height + 2 * radius, width + 2 * radius), image.dtype)
     wide = blocks(width + 2 * radius) + 2 * radius
 
-    def task(n: int, start: int, stop: int) -> None:
+    def task(m: int, start: int, stop: int) -> None:
         # Row j is in the windows of centres of rows j - 2 radius ... j; row p of centres is padded row p + radius.
         low, high = max(start - 2 * radius, 0), min(stop, height)
-        own, own_mask_channel = strips.window(n, low + radius, high + radius, "own", _marked(image))
-        window, mask_channel = strips.window(n, start, stop, "window", mark=own_mask_channel is not None)
-        coefs = scratch("coefs", (stop - start + 2 * radius, planes(maps), wide), image.dtype)
-        refs = scratch("refs", (stop - start + 2 * radius, 2 * out.shape[1] + total + 1, wide), image.dtype)
-        skip, unrolled = low - start + 2 * radius, (strips.unrolled, strips.guides)
-        prepare_centres(own, own_mask_channel, maps, n, low, radius, coefs, refs, skip, *unrolled, out, mass, v_out)
-        shape = (strips.run, strips.rest, strips.unrolled, strips.guides)
-        grad_neighbours(window, mask_channel, maps, n, start, radius, *shape, coefs, refs, v_padded)
+        outputs, places = np.ascontiguousarray(np.nonzero(slots == m))
+        rows, skip = (low + radius, high + radius), low - start + 2 * radius
+        own, own_mask_channel = strips.windows(centres[outputs], *rows, "own", _marked(image))
+        window, mask_channel = strips.window(m, start, stop, "window", mark=own_mask_channel is not None)
+        room = (outputs.size, stop - start + 2 * radius)
+        coefs = scratch("coefs", (*room, factors, wide), image.dtype)
+        refs = scratch("refs", (*room, 2 * out.shape[1] + total + 1, wide), image.dtype)
+        prepared = (skip, strips.unrolled, strips.guides, out, mass, v_out)
+        for k, n in enumerate(outputs):
+            prepare_centres(own[k], own_mask_channel, maps, n, low, radius, coefs[k], refs[k], *prepared)
+        taps = (strips.run, strips.rest, strips.unrolled, strips.guides)
+        fixed = (m, start, sizes, steps, places, *taps)
+        grad_neighbours(window, mask_channel, maps, *fixed, coefs, refs, v_padded)
 
-    run_strips(task, batch, height + 2 * radius, strips.height)
-    return pad_adjoint(v_padded, radius, border)
+    run_strips(task, count, height + 2 * radius, strips.height)
+    return pad_adjoint(v_padded, radius, shape.border)

@@ -3,27 +3,30 @@
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pkn.filters import Filter
 from pkn.nets.autograd import reference
+from pkn.nets.map_net.architecture import is_guide
 
 
 class _FilterFunction(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, flt: Filter, image: Tensor, *maps: Tensor) -> Tensor:
+    def forward(ctx: Any, flt: Filter, slots: np.ndarray | None, image: Tensor, *maps: Tensor) -> Tensor:
         arrays = flt.Maps(*(values.detach().contiguous().numpy() for values in maps))
-        out, residuals = flt.forward(image.detach().contiguous().numpy(), arrays)
+        chosen = {} if slots is None else {"slots": slots}
+        out, residuals = flt.forward(image.detach().contiguous().numpy(), arrays, **chosen)
         ctx.filter, ctx.residuals = flt, residuals
         return torch.from_numpy(out)
 
     @staticmethod
     def backward(ctx: Any, *v_outs: Tensor) -> tuple[Tensor | None, ...]:
         v_out = v_outs[0].contiguous().numpy()
-        v_image, v_maps = ctx.filter.vjp(ctx.residuals, v_out, image_too=ctx.needs_input_grad[1])
+        v_image, v_maps = ctx.filter.vjp(ctx.residuals, v_out, image_too=ctx.needs_input_grad[2])
         v_tensors = (torch.from_numpy(values) for values in v_maps)
-        return None, None if v_image is None else torch.from_numpy(v_image), *v_tensors
+        return None, None, None if v_image is None else torch.from_numpy(v_image), *v_tensors
 
 
 @cache
@@ -41,7 +44,7 @@ def single_on(device: str) -> reference.Single:
     return reference.single
 
 
-def apply_filter(flt: Filter, image: Tensor, maps: Any) -> Tensor:
+def apply_filter(flt: Filter, image: Tensor, maps: Any, slots: np.ndarray | None = None) -> Tensor:
     """Filter a batch of images; differentiable in the image and in every map.
 
     Tensors on the CPU are filtered by the Numba core; tensors on a CUDA device by Triton kernels, if Triton is
@@ -54,6 +57,9 @@ def apply_filter(flt: Filter, image: Tensor, maps: Any) -> Tensor:
         float32 or float64.
     maps : NamedTuple of Tensors of shape (N, planes, H, W)
         Of the filter's ``Maps`` type: one plane each, K * K for free kernels; smaller at a pyramid's coarse levels.
+    slots : int array of shape (outputs, planes of a window), optional
+        For a filter with ``radius_z``: which images of the batch lie in the window of each output, -1 for none. By
+        default the batch is one stack. Maps other than guides are then those of the outputs.
 
     Returns
     -------
@@ -80,13 +86,14 @@ def apply_filter(flt: Filter, image: Tensor, maps: Any) -> Tensor:
     (torch.Size([1, 1, 4, 6]), 0.55)
     """
     for name, values in zip(maps._fields, maps, strict=True):
-        size = (image.shape[0], *flt.map_size(name, image.shape[2:]))  # type: ignore[arg-type]
+        count = len(image) if slots is None or is_guide(name) else len(slots)
+        size = (count, *flt.map_size(name, image.shape[2:]))  # type: ignore[arg-type]
         if values.ndim != 4 or values.shape[:1] + values.shape[2:] != size or values.dtype != image.dtype:
             raise ValueError(
                 f"map {name} is {values.dtype} of shape {tuple(values.shape)}; "
                 f"expected {image.dtype} of shape (N, planes, H, W) for an image of shape {tuple(image.shape)}"
             )
     if image.device.type != "cpu":
-        return reference.apply(flt, image, maps, single_on(image.device.type))
-    out: Tensor = _FilterFunction.apply(flt, image, *maps)  # type: ignore[no-untyped-call]
+        return reference.apply(flt, image, maps, single_on(image.device.type), slots)
+    out: Tensor = _FilterFunction.apply(flt, slots, image, *maps)  # type: ignore[no-untyped-call]
     return out

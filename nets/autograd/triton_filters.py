@@ -88,13 +88,13 @@ class Places(NamedTuple):
     most: int
 
 
-def single(flt: Filter, image: Tensor, maps: Any) -> Tensor:
+def single(flt: Filter, image: Tensor, maps: Any, slots: Any = None) -> Tensor:
     """:func:`pkn.nets.autograd.reference.single` by Triton; differentiable once.
 
-    Dtypes other than float32 and float64 are left to the reference implementation.
+    Dtypes other than float32 and float64, and windows of several planes, are left to the reference implementation.
     """
-    if image.dtype not in (torch.float32, torch.float64):
-        return reference.single(flt, image, maps)
+    if image.dtype not in (torch.float32, torch.float64) or flt.radius_z or flt.spacing != (1, 1, 1):
+        return reference.single(flt, image, maps, slots)
     if isinstance(flt, NonLocalMeans):
         return _patches(flt, image, maps)
     if isinstance(flt, AnisotropicUpsampling):
