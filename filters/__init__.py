@@ -78,3 +78,7 @@ __all__ = [
     "TanhMaps",
     "absolute_weights",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

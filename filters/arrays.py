@@ -14,12 +14,34 @@ FULL_RANGE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 FLOATS = tuple(np.dtype(kind) for kind in (np.float16, np.float32, np.float64))
 WIDE = tuple(np.dtype(kind) for kind in (np.float64, np.int32, np.uint32))  # float32 can't hold all of their values
 COUNTS = tuple(np.dtype(kind) for kind in (np.bool_, np.int8, np.int16, np.int32, np.uint32))  # read as they are
+_CONVERSIONS = {  # by the first name of a type's module
+    "torch": " (image.detach().cpu().numpy()), or a module that takes tensors: pkn.nets.Denoiser",
+    "cupy": " (cupy.asnumpy(image), and cupy.asarray of the result)",
+}
 DTYPES = ", ".join(str(dtype) for dtype in (*FULL_RANGE, *COUNTS, *FLOATS[:-1])) + f" or {FLOATS[-1]}"
 
 
 def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype in this machine's byte order; files of instruments (FITS) have the other one."""
     return dtype.newbyteorder("=")
+
+
+def as_array(image: Any) -> np.ndarray:
+    """Return ``image`` as a NumPy array: itself, or what it gives NumPy (xarray, tensors in this machine's memory).
+
+    Raises
+    ------
+    TypeError
+        If it can't or won't be read (a tensor with gradients, an array on a GPU), or has values that are masked.
+    """
+    kind = type(image)
+    hint = _CONVERSIONS.get(kind.__module__.split(".")[0], "")
+    if isinstance(image, np.ma.MaskedArray) and np.ma.is_masked(image):
+        raise TypeError("image is an array with masked values; expected image.data, and mask=~image.mask")
+    try:
+        return np.asarray(image)
+    except (TypeError, RuntimeError) as error:
+        raise TypeError(f"image is {kind.__name__}, which NumPy can't read: {error}; expected an array{hint}") from None
 
 
 def check_image(image: Any, channel_axis: int | None) -> np.ndarray:
@@ -43,12 +65,10 @@ def check_image(image: Any, channel_axis: int | None) -> np.ndarray:
     ValueError
         If the shape or ``channel_axis`` doesn't fit, or no value is finite.
     """
-    image = np.asarray(image)
+    image = as_array(image)
     check_image_dtype(image.dtype)
     if channel_axis is None and image.ndim != 2:
-        hint = (
-            " (for colour give channel_axis=-1, for stacks pkn.denoise takes stack_axes=0)" if image.ndim == 3 else ""
-        )
+        hint = " (for colour give channel_axis=-1, for stacks pkn.denoise takes stack_axes=0)" if image.ndim > 2 else ""
         raise ValueError(f"image has shape {image.shape}; expected (H, W) when channel_axis is None{hint}")
     if channel_axis is not None:
         if image.ndim != 3:

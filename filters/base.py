@@ -256,6 +256,8 @@ class Filter:
             If a map is missing, given twice, of another shape or dtype, or out of its valid range.
         """
         names = self.Maps._fields  # type: ignore[attr-defined]
+        if any(isinstance(each, Mapping) for each in given):
+            raise TypeError(f"maps given to {type(self).__name__} by position are a mapping; expected **maps, by name")
         defaults = self.Maps._field_defaults  # type: ignore[attr-defined]
         values = {**defaults, **dict(zip(names, given, strict=False)), **named}
         if len(given) > len(names) or set(values) != set(names) or set(named) & set(names[: len(given)]):

@@ -1,6 +1,6 @@
 """Networks that predict the maps of filters, and filters as differentiable functions of torch.
 
-Only :class:`MapNet`, :func:`load_net` and :func:`apply_filter` need torch.
+Only :class:`Denoiser`, :class:`MapNet`, :func:`load_net` and :func:`apply_filter` need torch.
 """
 
 from importlib import import_module
@@ -14,9 +14,11 @@ from pkn.nets.weights import read_header
 if TYPE_CHECKING:
     from pkn.nets.autograd.function import apply_filter
     from pkn.nets.map_net.network import MapNet, load_net
+    from pkn.restoration.torch_module import Denoiser
 
 __all__ = [
     "Architecture",
+    "Denoiser",
     "MapNet",
     "NoiseCurve",
     "NoiseMap",
@@ -28,10 +30,19 @@ __all__ = [
     "read_header",
 ]
 
-_LAZY_MODULES = {"MapNet": "map_net.network", "apply_filter": "autograd.function", "load_net": "map_net.network"}
+_HOMES = {
+    "Denoiser": "pkn.restoration.torch_module",  # from a higher room, by name alone: it estimates noise
+    "MapNet": "pkn.nets.map_net.network",
+    "apply_filter": "pkn.nets.autograd.function",
+    "load_net": "pkn.nets.map_net.network",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY_MODULES:
-        return getattr(import_module(f"pkn.nets.{_LAZY_MODULES[name]}"), name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'pkn.nets' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

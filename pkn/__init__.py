@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from pkn.version import __version__
 
 if TYPE_CHECKING:
+    from pkn import filters as filters
+    from pkn import nets as nets
     from pkn.evidence.calibration import calibrate
     from pkn.evidence.certificates import certify
     from pkn.evidence.deviations import uncertainty

@@ -55,8 +55,15 @@ def find_net(net: Any, channels: int) -> "Predictor":
     else:
         predictor = _load(_path_of(net, channels))
     if predictor.channels != channels:
-        raise ValueError(f"image has {channels} channels; expected {predictor.channels} for the network {net!r}")
+        raise _wrong_channels(channels, f"{predictor.channels} for the network {net!r}")
     return predictor
+
+
+def _wrong_channels(channels: int, expected: str) -> ValueError:
+    """The error for channels that a network isn't for; it says what to do with those that aren't RGB."""
+    alpha = "leave out the alpha of RGBA, image[..., :3]; " if channels == 4 else ""
+    each = f"{alpha}channels that aren't R, G and B pkn.denoise takes one by one, stack_axes=-1 for channel_axis=-1"
+    return ValueError(f"image has {channels} channels; expected {expected}" + (f" ({each})" if channels > 1 else ""))
 
 
 def is_map_net(net: Any) -> bool:
@@ -74,7 +81,7 @@ def _path_of(net: Any, channels: int) -> Path:
     if str(net) not in names:
         raise unknown_name("net", str(net), names)
     if channels not in COLOURS:
-        raise ValueError(f"image has {channels} channels; expected 1 or 3 for the bundled networks")
+        raise _wrong_channels(channels, "1 or 3 for the bundled networks")
     path = weights_folder() / f"{net}-{COLOURS[channels]}.safetensors"
     if not path.exists():
         raise ValueError(f"net is {str(net)!r}; expected one for {COLOURS[channels]} images (see pkn nets)")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import published
@@ -21,6 +22,7 @@ WRITES = {
     "denoise_photo": {"denoised.png"},
     "evidence": {"plain-units.png", "why-this-pixel.png"},
     "export_maps": {"maps.npz", "maps.tif", "sigma_range.png", "sigma_space.png"},
+    "plug_and_play_deblurring": {"plug_and_play.png"},
     "sample_cats": {"cats.gif", "cats.png", "explained.png"},
     "upsample": {"upsampled.png"},
     "wavelet_denoise": {"wavelet_denoised.png"},
@@ -31,6 +33,7 @@ MORE = {  # a second argument: without it the example can't run, or runs for lon
     "sample_cats": "3",
     **{f"wavelet_{name}": published.FOLDER for name in ("denoise", "inpainting", "super_resolution")},
 }
+NEEDS = {"plug_and_play_deblurring": "deepinv"}
 SLOW = ("augment",)
 
 
@@ -42,5 +45,15 @@ def test_example(script, tmp_path):
     more = [MORE[script.stem]] if script.stem in MORE else []
     if None in more:
         pytest.skip(published.REASON)
+    if script.stem in NEEDS and not find_spec(NEEDS[script.stem]):
+        pytest.skip(f"{NEEDS[script.stem]} isn't installed")
     subprocess.run([sys.executable, "-W", "error", script, tmp_path, *more], check=True, cwd=tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == WRITES[script.stem]
+
+
+@pytest.mark.skipif(bool(find_spec("deepinv")), reason="deepinv is installed")
+def test_an_example_without_its_library_says_so(tmp_path):
+    script = next(path for path in EXAMPLES if path.stem == "plug_and_play_deblurring")
+    ran = subprocess.run([sys.executable, script], check=True, cwd=tmp_path, capture_output=True, text=True)
+    assert "pip install deepinv" in ran.stdout
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,6 @@
 """Filters as differentiable functions of torch, dispatched by the device of the tensors."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -55,8 +56,9 @@ def apply_filter(flt: Filter, image: Tensor, maps: Any, slots: np.ndarray | None
     flt : Filter
     image : Tensor of shape (N, C, H, W)
         float32 or float64.
-    maps : NamedTuple of Tensors of shape (N, planes, H, W)
-        Of the filter's ``Maps`` type: one plane each, K * K for free kernels; smaller at a pyramid's coarse levels.
+    maps : NamedTuple or mapping of Tensors of shape (N, planes, H, W)
+        Of the filter's ``Maps`` type, or with its names: one plane each, K * K for free kernels; smaller at a pyramid's
+        coarse levels.
     slots : int array of shape (outputs, planes of a window), optional
         For a filter with ``radius_z``: which images of the batch lie in the window of each output, -1 for none. By
         default the batch is one stack. Maps other than guides are then those of the outputs.
@@ -69,7 +71,7 @@ def apply_filter(flt: Filter, image: Tensor, maps: Any, slots: np.ndarray | None
     Raises
     ------
     ValueError
-        If a map doesn't fit the image in shape or dtype.
+        If a map doesn't fit the image in shape or dtype, or the names are others.
 
     Examples
     --------
@@ -85,6 +87,8 @@ def apply_filter(flt: Filter, image: Tensor, maps: Any, slots: np.ndarray | None
     >>> out.shape, round(float(sigma_range.grad[0, 0, 0, 2]), 2)
     (torch.Size([1, 1, 4, 6]), 0.55)
     """
+    if isinstance(maps, Mapping):
+        maps = _named(flt, maps)
     for name, values in zip(maps._fields, maps, strict=True):
         count = len(image) if slots is None or is_guide(name) else len(slots)
         size = (count, *flt.map_size(name, image.shape[2:]))  # type: ignore[arg-type]
@@ -97,3 +101,10 @@ def apply_filter(flt: Filter, image: Tensor, maps: Any, slots: np.ndarray | None
         return reference.apply(flt, image, maps, single_on(image.device.type), slots)
     out: Tensor = _FilterFunction.apply(flt, slots, image, *maps)  # type: ignore[no-untyped-call]
     return out
+
+
+def _named(flt: Filter, maps: Mapping[str, Tensor]) -> Any:
+    names = flt.Maps._fields  # type: ignore[attr-defined]
+    if sorted(maps) != sorted(names):
+        raise ValueError(f"maps are {sorted(maps)}; expected {list(names)} for the filter {type(flt).__name__}")
+    return flt.Maps(**maps)

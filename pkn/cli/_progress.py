@@ -20,43 +20,49 @@ def _only(bar: Any) -> Iterator[None]:
         _BARS.pop()
 
 
+def _bar(console: Any, transient: bool) -> Any:
+    from rich import progress
+
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    return progress.Progress(*columns, console=console, transient=transient)
+
+
 @contextmanager
 def progress_bar(what: str = "", note: Callable[[Mapping[str, Any]], str | None] | None = None) -> Iterator[Callback]:
     """A bar on standard error, moved by ``callback(done, total, info)``.
 
     ``info["what"]`` or the number ``info["step"]`` is its text; ``note(info)`` may give a line to keep above the bar.
-    Within another bar there is none.
+    Within another bar there is none; where standard error is no terminal there are the lines alone.
     """
     if _BARS:
         yield lambda done, total, info=None: None
         return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=note is None) as bar, _only(bar):
+    console = Console(stderr=True)
+
+    def say(info: Mapping[str, Any] | None) -> None:
+        if note and (line := note(info or {})):
+            console.print(line)
+
+    if not console.is_terminal:
+        with _only(console):
+            yield lambda done, total, info=None: say(info)
+        return
+    with _bar(console, transient=note is None) as bar, _only(bar):
         task = bar.add_task(what, total=1.0)
 
         def callback(done: float, total: float, info: Mapping[str, Any] | None = None) -> None:
-            info = info or {}
-            text = info.get("what") or (f"step {info['step']}" if "step" in info else what)
+            facts = info or {}
+            text = facts.get("what") or (f"step {facts['step']}" if "step" in facts else what)
             bar.update(task, completed=done, total=total, description=text)
-            line = note(info) if note else None
-            if line:
-                bar.console.print(line)
+            say(info)
 
         yield callback
 

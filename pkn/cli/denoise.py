@@ -1,6 +1,8 @@
 """``pkn denoise``."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -106,11 +108,22 @@ def _denoise_zarr(source: Path, target: Path, net: str, **settings: Any) -> None
         raise ValueError(missing("zarr or dask", "Zarr images", "zarr"))
     if source.suffix != target.suffix:
         raise ValueError(f"IN is '{source}' and OUT '{target}'; expected both to end in .zarr, or none")
-    from dask.diagnostics import ProgressBar
-
     from pkn.restoration.zarr_images import denoise_zarr
 
-    denoise_zarr(source, target, net, progress=ProgressBar, **settings)
+    denoise_zarr(source, target, net, progress=_chunk_bar, **settings)
+
+
+@contextmanager
+def _chunk_bar() -> Iterator[None]:
+    """A bar of what Dask has done, on a terminal; its own bar would fill a log."""
+    from dask.callbacks import Callback
+
+    def tell(key: Any, result: Any, graph: Any, state: Any, worker: Any) -> None:
+        done = len(state["finished"])
+        callback(done, done + sum(len(state[part]) for part in ("ready", "waiting", "running")))
+
+    with progress_bar("chunks") as callback, Callback(posttask=tell):
+        yield
 
 
 def _denoise_raw(source: Path, target: Path, net: str, maps_too: bool, **settings: Any) -> float:

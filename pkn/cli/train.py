@@ -1,5 +1,6 @@
 """``pkn train``."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -9,6 +10,8 @@ import click
 
 from pkn.cli._progress import progress_bar
 from pkn.cli._shared import DATA, OUTPUT, require_torch
+
+SHOWN = 8  # folders, by name
 
 
 @click.command("train")
@@ -57,13 +60,25 @@ def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int 
         start=settings["start"],
         rate=settings["rate"],
     )
-    training = Training(plan, read_folder(data, channels), settings["device"])
+    images = read_folder(data, channels)
+    click.echo(_found(data), err=True)
+    training = Training(plan, images, settings["device"])
     if settings["resume"]:
         training.resume(checkpoint_path(out))
     with progress_bar("steps", _note) as callback:
         training.run(out, callback)
     psnr = ", ".join(f"{value:.2f} dB at {name}" for name, value in training.history[-1]["psnr"].items())
     click.echo(f"{out}: {psnr} on {len(training.held_back)} images held back")
+
+
+def _found(data: Path) -> str:
+    """Where there are images: of many folders the first."""
+    from pkn.io.folders import image_folders
+
+    folders = image_folders(data)
+    names = [f"{os.path.relpath(folder, data.resolve())} ({number})" for folder, number in folders.items()]
+    more = f" and {len(names) - SHOWN} more folders" if len(names) > SHOWN else ""
+    return f"{data}: {sum(folders.values())} image files, in {', '.join(names[:SHOWN])}{more}"
 
 
 def _filter_named(name: str) -> str:

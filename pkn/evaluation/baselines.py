@@ -124,8 +124,8 @@ def _without_network(given: np.ndarray, blur: object) -> np.ndarray:
 def _unsharp(given: np.ndarray, truth: GroundTruth, amount: float) -> np.ndarray:
     from skimage.filters import unsharp_mask
 
-    out = unsharp_mask(given, truth["width"], amount, preserve_range=True, channel_axis=axis_of(given))
-    return np.asarray(out)
+    axis = 2 if given.ndim == 3 else None  # for -1 scikit-image 0.26 returns unset memory
+    return np.asarray(unsharp_mask(given, truth["width"], amount, preserve_range=True, channel_axis=axis))
 
 
 def _richardson_lucy(given: np.ndarray, truth: GroundTruth, steps: int) -> np.ndarray:

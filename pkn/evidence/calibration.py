@@ -15,7 +15,7 @@ import numpy as np
 
 from pkn.evidence.drawn_noise import generator, noise_draws
 from pkn.evidence.gains import Errors, Gain, Settings, chosen_by, compared, errors_by_frames, errors_by_stein
-from pkn.filters.arrays import check_image, check_whole_number, to_floats, to_planes
+from pkn.filters.arrays import as_array, check_image, check_whole_number, to_floats, to_planes
 from pkn.pretrained import find_net
 from pkn.restoration.arguments import known_noise
 from pkn.restoration.denoising import DEFAULT_NET, denoise
@@ -171,7 +171,7 @@ class _Chosen:
 
 def _frames_of(image: Any, stack_axis: int, channel_axis: int | None) -> np.ndarray:
     """Frames (N, C, H, W), floats."""
-    frames = np.asarray(image)
+    frames = as_array(image)
     frames = frames.transpose(order_of(frames.ndim, channel_axis, stack_axis))
     if len(frames) < 2:
         raise ValueError(f"image has {len(frames)} frames along axis {stack_axis}; expected 2 or more")

@@ -8,6 +8,7 @@ import numpy as np
 from pkn.evidence.bounds import value_bounds
 from pkn.filters import absolute_weights
 from pkn.filters.arrays import FULL_RANGE, check_image, check_mask, native, to_floats
+from pkn.restoration.arguments import check_maps
 from pkn.restoration.parameter_maps import ParameterMaps
 from pkn.restoration.plain_units import readable_maps
 from pkn.restoration.weight_operators import frozen_weights, parts_of
@@ -118,6 +119,7 @@ def certify(image: Any, result: Any, maps: ParameterMaps, *, region: Any = None,
     >>> found.holds, found.outside_range
     (False, 1)
     """
+    maps = check_maps(maps)
     image, result = check_image(image, maps.channel_axis), np.asarray(result)
     step = 0.5 / np.iinfo(result.dtype).max if native(result.dtype) in FULL_RANGE else 0.0
     given = maps.apply(image, mask=mask)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pkn.io.folders import SUFFIXES
+from pkn.io.folders import SUFFIXES, files_in
 from pkn.io.npz import DAMAGE, read_npz
 from pkn.io.pillow import strict_pillow
 
@@ -131,9 +131,8 @@ def _squares(path: Path, images: np.ndarray) -> np.ndarray:
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
     if path.is_dir():
-        for file in sorted(path.rglob("*")):
-            if file.suffix.lower() in SUFFIXES:
-                yield file.name, file.read_bytes()
+        for file in files_in(path, SUFFIXES):
+            yield file.name, file.read_bytes()
         return
     if not zipfile.is_zipfile(path):
         path.open("rb").close()  # raises FileNotFoundError for a missing file

@@ -1,5 +1,7 @@
 """Folders of images, for training and evaluation."""
 
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,8 @@ def read_folder(folder: str | Path, channels: int) -> list[np.ndarray]:
     Parameters
     ----------
     folder : str or path
-        Files are read in the order of their paths; those without the suffix of an image are left out.
+        Files are read in the order of their paths; those without the suffix of an image are left out, as is what is
+        hidden or in ``node_modules``.
     channels : {1, 3}
         With 1, RGB images are converted to grey (ITU-R BT.601 luma); with 3, grey images are left out.
 
@@ -46,9 +49,7 @@ def read_folder(folder: str | Path, channels: int) -> list[np.ndarray]:
     [((4, 6, 1), 7), ((5, 5, 1), 9)]
     """
     images = []
-    for path in sorted(Path(folder).rglob("*")):
-        if path.suffix.lower() not in SUFFIXES:
-            continue
+    for path in files_in(Path(folder), SUFFIXES):
         for page in read_image(path).pages:
             if page.ndim == 2 and channels == 1:
                 images.append(page[..., None])
@@ -63,10 +64,23 @@ def read_folder(folder: str | Path, channels: int) -> list[np.ndarray]:
     return images
 
 
+def files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """Files at or below ``folder`` with one of the suffixes, in order; none that is hidden or in ``node_modules``."""
+
+    def shown(path: Path) -> bool:
+        return not any(part.startswith(".") or part == "node_modules" for part in path.relative_to(folder).parts)
+
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and shown(path))
+
+
+def image_folders(folder: str | Path) -> dict[Path, int]:
+    """All folders at or below ``folder`` that hold images, in order, and how many files of images each has."""
+    return dict(sorted(Counter(path.parent for path in files_in(Path(folder).resolve(), SUFFIXES)).items()))
+
+
 def folder_names(folder: str | Path) -> str:
     """Names of all folders at or below ``folder`` that hold images, separated by commas."""
-    with_images = {path.parent for path in Path(folder).resolve().rglob("*") if path.suffix.lower() in SUFFIXES}
-    return ", ".join(sorted(path.name for path in with_images))
+    return ", ".join(sorted(path.name for path in image_folders(folder)))
 
 
 def to_float32(image: np.ndarray) -> np.ndarray:

@@ -145,6 +145,7 @@ def plot_maps(maps: NamedMaps, readable: Mapping[str, Any] | None = None) -> tup
 
 def _grid(number: int, maps: NamedMaps) -> tuple[Figure, Any]:
     """A figure with ``number`` axes for pictures of the maps' size."""
+    _check(maps)
     rows = -(-number // MAX_COLUMNS)
     columns = -(-number // rows)
     height, width = maps.shape
@@ -156,8 +157,14 @@ def _grid(number: int, maps: NamedMaps) -> tuple[Figure, Any]:
     return figure, all_axes[:number]
 
 
+def _check(maps: NamedMaps) -> None:
+    if not hasattr(maps, "ranges"):
+        raise TypeError(f"maps is a {type(maps).__name__}; expected pkn.ParameterMaps, which know units and ranges")
+
+
 def map_figure(maps: NamedMaps, name: str, readable: Mapping[str, Any] | None = None) -> Figure:
     """Draw one map as a figure of its own: of ``readable``, if it has one of this name."""
+    _check(maps)
     height, width = maps.shape
     figure = Figure(figsize=(7, 0.8 + 6 * min(2.0, height / width)), layout="constrained")
     FigureCanvasAgg(figure)

@@ -7,6 +7,7 @@ import numpy as np
 
 from pkn.filters import IsotropicGaussian
 from pkn.restoration.noise_profile import NoiseProfile
+from pkn.restoration.parameter_maps import ParameterMaps
 
 FILL_RADIUS = 8  # pixels
 
@@ -71,6 +72,13 @@ def check_profile(profile: NoiseProfile, channels: int) -> NoiseProfile:
         came, expected = ("RGB", "grey") if profile.rgb else ("grey", "RGB")
         raise ValueError(f"noise is a profile of {came} images; expected one of {expected} images")
     return profile
+
+
+def check_maps(maps: Any) -> ParameterMaps:
+    """The maps, if they know their filter; a mapping doesn't."""
+    if not isinstance(maps, ParameterMaps):
+        raise TypeError(f"maps is a {type(maps).__name__}; expected pkn.ParameterMaps (filter, mapping)")
+    return maps
 
 
 def warn_of_level(level: float, contrast: float) -> None:

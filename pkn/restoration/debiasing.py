@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pkn.filters.arrays import FULL_RANGE, check_whole_number, to_floats
+from pkn.filters.arrays import FULL_RANGE, as_array, check_whole_number, to_floats
 from pkn.restoration.arguments import check_sigma
 from pkn.restoration.denoising import predict_maps
 from pkn.restoration.parameter_maps import ParameterMaps
@@ -187,7 +187,7 @@ def _function(filter: ParameterMaps | Smooth) -> Smooth:  # noqa: A002
 
 
 def _floats(name: str, image: Any) -> np.ndarray:
-    image = np.asarray(image)
+    image = as_array(image)
     if image.dtype not in FULL_RANGE and image.dtype.kind != "f":
         raise TypeError(f"{name} has dtype {image.dtype}; expected uint8, uint16 or floats")
     return to_floats(image)

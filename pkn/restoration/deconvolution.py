@@ -8,6 +8,7 @@ import numpy as np
 from pkn.filters import Reblur
 from pkn.filters.arrays import (
     FULL_RANGE,
+    as_array,
     check_dtype,
     check_image,
     check_mask,
@@ -136,7 +137,7 @@ def deconvolve(
         if plan.published:
             raise ValueError("alpha or beta is given with a kernel as blur; expected neither, or a Gaussian blur")
         return _undone(check_image(image, channel_axis), kernel, sigma, denoiser, dtype=dtype, **options)
-    covariance, own = None if blur is None else check_blur(blur), target_dtype(dtype, np.asarray(image).dtype)
+    covariance, own = None if blur is None else check_blur(blur), target_dtype(dtype, as_array(image).dtype)
     given, level = prepared(image, blur, None if plan.published else denoiser, sigma=sigma, **options)
     if blur is None:
         return predict_maps(given, net, sigma=level, **options).apply(given, mask=mask, dtype=own)

@@ -1,11 +1,21 @@
 """What users do most: denoise an image, and the maps that a network sets for it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from pkn.filters.arrays import FULL_RANGE, check_dtype, check_image, native, planar, rounded, target_dtype, to_planes
+from pkn.filters.arrays import (
+    FULL_RANGE,
+    as_array,
+    check_dtype,
+    check_image,
+    native,
+    planar,
+    rounded,
+    target_dtype,
+    to_planes,
+)
 from pkn.pretrained import find_net
 from pkn.restoration.arguments import check_strength, is_map, known_noise
 from pkn.restoration.noise_profile import NoiseProfile
@@ -17,6 +27,36 @@ from pkn.version import __version__
 DEFAULT_NET = "any-noise"
 
 
+@overload
+def denoise(
+    image: np.ndarray,
+    net: Any = ...,
+    *,
+    strength: Any = ...,
+    sigma: Any = ...,
+    noise: NoiseProfile | None = ...,
+    channel_axis: int | None = ...,
+    stack_axes: int | Sequence[int] = ...,
+    mask: Any = ...,
+    dtype: Any = ...,
+    black: float = ...,
+    white: float = ...,
+) -> np.ndarray: ...
+@overload
+def denoise(
+    image: Any,
+    net: Any = ...,
+    *,
+    strength: Any = ...,
+    sigma: Any = ...,
+    noise: NoiseProfile | None = ...,
+    channel_axis: int | None = ...,
+    stack_axes: int | Sequence[int] = ...,
+    mask: Any = ...,
+    dtype: Any = ...,
+    black: float = ...,
+    white: float = ...,
+) -> Any: ...
 def denoise(
     image: Any,
     net: Any = DEFAULT_NET,
@@ -91,7 +131,7 @@ def denoise(
     check_dtype(dtype)
     scaled = scales(dtype, black, white)
     stacked = not (isinstance(stack_axes, Sequence) and len(stack_axes) == 0)
-    image = image if is_dask(image) else np.asarray(image) if stacked else check_image(image, channel_axis)
+    image = image if is_dask(image) else as_array(image) if stacked else check_image(image, channel_axis)
     known = known_noise(sigma, noise)
     if is_dask(image):
         return denoise_dask(

@@ -9,6 +9,7 @@ from pkn.filters import AnisotropicUpsampling, Pyramid
 from pkn.filters.arrays import check_image, check_position, planar, to_floats
 from pkn.filters.engine.pyramid_levels import double
 from pkn.filters.luma_chroma_pyramid import LumaChromaPyramid
+from pkn.restoration.arguments import check_maps
 from pkn.restoration.map_changes import Change, change_maps, part_around
 from pkn.restoration.parameter_maps import ParameterMaps
 
@@ -114,6 +115,7 @@ def explain_pixel(maps: ParameterMaps, image: Any, position: tuple[int, int]) ->
     >>> bool(abs(sum(why.levels[""]) - 1) < 1e-5), len(why.sources[""])
     (True, 8)
     """
+    maps = check_maps(maps)
     planes = planar(check_image(image, maps.channel_axis), maps.channel_axis)
     row, column = check_position(position, maps.shape)
     if isinstance(maps.filter, AnisotropicUpsampling):

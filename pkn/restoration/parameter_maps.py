@@ -80,6 +80,8 @@ class ParameterMaps(Mapping[str, np.ndarray]):
 
     def __post_init__(self) -> None:
         names = list(self.filter.Maps._fields)  # type: ignore[attr-defined]
+        if not isinstance(self.values_by_name, Mapping):
+            raise TypeError(f"maps are a {type(self.values_by_name).__name__}; expected a mapping of {names} to arrays")
         if sorted(self.values_by_name) != sorted(names):
             raise ValueError(
                 f"maps are {sorted(self.values_by_name)}; expected {names} for the filter {type(self.filter).__name__}"
@@ -111,6 +113,9 @@ class ParameterMaps(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self.values_by_name)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        raise TypeError(f"maps are several arrays; expected one of them by name: maps[{next(iter(self))!r}]")
 
     def __repr__(self) -> str:
         maps = ", ".join(f"{name} {v.min():.3g}..{v.max():.3g} {self.ranges[name].unit}" for name, v in self.items())

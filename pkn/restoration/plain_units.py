@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from pkn.filters import Filter, NonLocalMeans
 from pkn.filters.luma_chroma_pyramid import LumaChromaPyramid
 from pkn.filters.pyramid import Pyramid
+from pkn.restoration.arguments import check_maps
 from pkn.restoration.parameter_maps import ParameterMaps
 from pkn.restoration.weight_operators import Operator, frozen_weights, moments
 
@@ -72,7 +73,7 @@ def readable_maps(maps: ParameterMaps, image: Any = None, mask: Any = None) -> d
     >>> {name: round(float(found[name].values[32, 32]), 2) for name in ("radius", "direction")}
     {'radius': 2.24, 'direction': 0.0}
     """
-    flt = maps.filter
+    flt = check_maps(maps).filter
     if isinstance(flt, NonLocalMeans):
         return {} if image is None else _of_kernels(maps, image)
     found: dict[str, ReadableMap] = {}

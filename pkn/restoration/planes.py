@@ -10,7 +10,7 @@ import numpy as np
 from pkn.filters import AnisotropicUpsampling, Reblur
 from pkn.filters.arrays import WIDE, all_finite, check_mask, native, rounded, to_floats
 from pkn.filters.engine.threads import run_strips
-from pkn.nets import NoiseCurve, Predictor
+from pkn.nets import Architecture, NoiseCurve, Predictor
 from pkn.nets.map_net.predictor import Span
 from pkn.nets.map_net.tiling import Tile, Told, filter_by_tiles
 from pkn.pretrained import find_net
@@ -131,7 +131,7 @@ def predict_values(
 
 
 def told_of(
-    network: Predictor,
+    network: Predictor | Architecture,
     sample: np.ndarray,
     noise: Any,
     mask: np.ndarray | None = None,
@@ -141,7 +141,7 @@ def told_of(
 
     Parameters
     ----------
-    network : Predictor
+    network : Predictor or Architecture
     sample : array of shape (C, H, W)
         Of the image; see :func:`pkn.restoration.noise_statistics.sample_of`.
     noise : None, number, array of shape ``size`` or NoiseProfile
