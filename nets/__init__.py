@@ -13,6 +13,7 @@ from pkn.nets.weights import read_header
 
 if TYPE_CHECKING:
     from pkn.nets.autograd.function import apply_filter
+    from pkn.nets.loading import load
     from pkn.nets.map_net.network import MapNet, load_net
     from pkn.restoration.torch_module import Denoiser
 
@@ -25,6 +26,7 @@ __all__ = [
     "Predictor",
     "apply_filter",
     "estimate_sigma",
+    "load",
     "load_net",
     "load_predictor",
     "read_header",
@@ -34,6 +36,7 @@ _HOMES = {
     "Denoiser": "pkn.restoration.torch_module",  # from a higher room, by name alone: it estimates noise
     "MapNet": "pkn.nets.map_net.network",
     "apply_filter": "pkn.nets.autograd.function",
+    "load": "pkn.nets.loading",
     "load_net": "pkn.nets.map_net.network",
 }
 

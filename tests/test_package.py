@@ -3,12 +3,15 @@
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 from sources import MODULES, ROOT
+
+import pkn
 
 pytestmark = pytest.mark.slow
 
@@ -48,8 +51,19 @@ def test_the_source_archive_makes_the_same_wheel(wheel, tmp_path):
         assert not [member.name for member in tar if member.issym()]  # Windows has no use for links
     pip("wheel", "--no-deps", "-w", tmp_path, archive)
     (again,) = tmp_path.glob("*.whl")
-    names = [{name for name in zipfile.ZipFile(path).namelist() if "dist-info" not in name} for path in (wheel, again)]
-    assert names[0] == names[1]
+    contents = [{file.filename: file.CRC for file in zipfile.ZipFile(path).filelist} for path in (wheel, again)]
+    for found in contents:
+        found.pop(next(name for name in found if name.endswith("RECORD")))
+    assert contents[0] == contents[1]
+
+
+def test_licence_and_notice_travel_with_the_wheel(wheel):
+    with zipfile.ZipFile(wheel) as file:
+        kept = {name.split("/")[-1] for name in file.namelist() if "/licenses/" in name}
+        (metadata,) = (file.read(name).decode() for name in file.namelist() if name.endswith("/METADATA"))
+    assert kept == {"LICENSE", "NOTICE"}
+    assert "License-Expression: MIT" in metadata
+    assert f"Version: {pkn.__version__}\n" in metadata
 
 
 def test_the_wheel_denoises_in_an_empty_environment(wheel, tmp_path):
@@ -60,3 +74,14 @@ def test_the_wheel_denoises_in_an_empty_environment(wheel, tmp_path):
     Image.fromarray(noisy).save(tmp_path / "in.png")
     subprocess.run([python, "-m", "pkn.cli", "denoise", "in.png", "out.png"], check=True, cwd=tmp_path)
     assert np.asarray(Image.open(tmp_path / "out.png")).std() < 5
+
+
+def test_bounds_that_are_tested_are_those_that_are_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = dict(text.split(">=") for text in project["dependencies"])
+    lines = [line for line in (ROOT / "constraints-oldest.txt").read_text().splitlines() if not line.startswith("#")]
+    tested = dict(line.split("==") for line in lines)
+    tested.pop("scikit-image")
+    assert tested.keys() == declared.keys()
+    for name, bound in declared.items():
+        assert f"{tested[name]}.".startswith(f"{bound}."), name

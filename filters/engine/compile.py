@@ -28,20 +28,27 @@ STACK_SIZE = STACK_ROWS * 128
 SEMANTICS = {"fastmath": {"contract", "nsz"}, "error_model": "numpy"}
 
 
-def _cache_folder() -> str | None:
-    """Return a folder named by the digest of all sources: Numba's own key covers only the kernel's own file."""
+def cache_folder() -> tuple[str | None, bool]:
+    """The folder of compiled kernels (None if there is no home), and whether it can be written.
+
+    It is named by the digest of all sources (Numba's own key covers only the kernel's own file) and Numba's version (of
+    two that share an index, each would throw away what the other compiled). ``NUMBA_CACHE_DIR`` or ``XDG_CACHE_HOME``
+    say where it lies.
+    """
     sources = sorted(Path(__file__).parents[1].rglob("*.py"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+    parts = [numba.__version__.encode(), *(path.read_bytes() for path in sources)]
+    digest, folder = hashlib.sha256(b"".join(parts)).hexdigest()[:16], None
     try:
         base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        folder = Path(base, "pkn", digest)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = str(Path(base, "pkn", digest))
+        os.makedirs(folder, exist_ok=True)
     except (OSError, RuntimeError):  # a container's user may have no home; elsewhere others might write too
-        return None
-    return str(folder) if os.access(folder, os.W_OK) else None
+        return folder, False
+    return folder, os.access(folder, os.W_OK)
 
 
-_CACHE_FOLDER = _cache_folder()
+_FOLDER, _WRITABLE = cache_folder()
+_CACHE_FOLDER = _FOLDER if _WRITABLE else None
 
 
 # Called before a kernel is compiled; and processes that compile the kernels of a module, which are waited for.

@@ -8,7 +8,7 @@ import click
 
 from pkn.version import __version__
 
-# The rest is for research: training, evaluation and sampling.
+# What users of images need. The rest is for research: training, evaluation and sampling.
 FOR_IMAGES = (
     "denoise",
     "upsample",
@@ -20,6 +20,8 @@ FOR_IMAGES = (
     "view",
     "wavelet-denoise",
     "nets",
+    "doctor",
+    "warmup",
 )
 
 

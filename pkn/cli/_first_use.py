@@ -52,3 +52,19 @@ def compile_filter(net: str, channels: int) -> None:
     shapes = [(1, math.prod(flt.plane_shape(name)), *flt.map_size(name, size)) for name in flt.ranges]
     maps = flt.Maps(*(np.full(shape, 0.5, np.float32) for shape in shapes))
     flt.forward(np.zeros((1, channels, *size), np.float32), maps, None, keep=False)
+
+
+def use_net(net: str, channels: int) -> None:
+    """Compile all that a network needs, by using it as its command does."""
+    import numpy as np
+
+    from pkn.pretrained import find_net
+    from pkn.restoration.deconvolution import deconvolve
+    from pkn.restoration.denoising import denoise
+    from pkn.restoration.upsampling import upsample
+
+    image = np.random.default_rng(0).integers(0, 256, (96, 80, channels), np.uint8)
+    image, axis = (image, -1) if channels > 1 else (image[..., 0], None)
+    verbs: dict[str, Any] = {"ReblurUpsampling": upsample, "Reblur": deconvolve}
+    verb = verbs.get(type(find_net(net, channels).filter).__name__, denoise)
+    verb(image, net, channel_axis=axis, dtype="same")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pkn.cli._model_card import leave_card
 from pkn.cli._progress import progress_bar
 from pkn.cli._shared import OUTPUT
 
@@ -119,6 +120,8 @@ def run_training(
     with progress_bar("steps", partial(_note, training, out, grid)) as callback:
         training.run(out, given["minutes"], given["steps"], given["check_minutes"], callback, given["cooling"])
     click.echo(f"{out}: {training.step} steps, {training.minutes:.1f} minutes, loss {training.last_loss:.4f}")
+    if given.get("card", True):
+        leave_card([out])
 
 
 def _note(training: Any, out: Path, grid: Callable[[Any], Any], info: Mapping[str, Any]) -> str | None:

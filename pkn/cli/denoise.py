@@ -143,9 +143,9 @@ def _denoise_page(
     pixels: Any, net: str, maps_too: bool, *, channel_axis: int | None, mask: Any, **settings: Any
 ) -> tuple[Any, Any]:
     """Maps, if they are wanted, and result."""
+    compile_beside(net, 1 if channel_axis is None else 3)  # before imports, which take a third of a second
     from pkn.restoration.denoising import denoise, predict_maps
 
-    compile_beside(net, 1 if channel_axis is None else 3)
     settings |= {"channel_axis": channel_axis, "mask": mask}
     if not maps_too:
         return None, denoise(pixels, net, dtype="same", **settings)

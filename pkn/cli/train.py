@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pkn.cli._model_card import leave_card
 from pkn.cli._progress import progress_bar
 from pkn.cli._shared import DATA, OUTPUT, require_torch
 
@@ -69,6 +70,7 @@ def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int 
         training.run(out, callback)
     psnr = ", ".join(f"{value:.2f} dB at {name}" for name, value in training.history[-1]["psnr"].items())
     click.echo(f"{out}: {psnr} on {len(training.held_back)} images held back")
+    leave_card([out])
 
 
 def _found(data: Path) -> str:

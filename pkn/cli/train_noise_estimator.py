@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from pkn.cli._model_card import leave_card
 from pkn.cli._progress import progress_bar
 from pkn.cli._shared import DATA, OUTPUT, require_torch
 
@@ -23,3 +24,4 @@ def command(data: Path, out: Path, examples: int, seed: int, rgb: bool) -> None:
     with progress_bar("examples") as callback:
         error = train_noise_estimator(read_folder(data, 3 if rgb else 1), out, examples, seed, callback)
     click.echo(f"{out}: noise levels within {100 * error:.1f} % on examples held back")
+    leave_card([out])

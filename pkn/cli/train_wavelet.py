@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pkn.cli._model_card import leave_card
 from pkn.cli._shared import FOLDER, require_torch
 from pkn.cli._training import COUNT, POSITIVE, chosen_device, read_images, run_training, training_options
 
@@ -56,10 +57,11 @@ def command(scales: int, config: str, rf: str, noise: float, denoised: bool, **g
         if file.exists() and not begun:
             _check_same(file, net, minimised)
         else:
-            options = given | {"out": file, "minutes": given["minutes"] / len(parts), "resume": begun}
+            options = given | {"out": file, "minutes": given["minutes"] / len(parts), "resume": begun, "card": False}
             options["start"] = given["start"] and given["start"] / file.name
             run_training(net, part.objective, minimised, images, options, partial(part.grid, clean=shown))
         learnt.append(load_restorer(file).to(chosen_device(given["device"])))
+    leave_card([out / f"{part.name}.safetensors" for part in parts])
 
 
 def _check_size(images: Any, scales: int) -> None:
