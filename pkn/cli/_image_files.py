@@ -25,13 +25,25 @@ def read(path: Path, max_pixels: int | None) -> Any:
     return read_image(path, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
 
 
+class Report(NamedTuple):
+    """A report to write: where to, and what else :class:`pkn.evidence.reports.Work` says of the work."""
+
+    path: Path
+    about: dict[str, Any]
+
+
 def restore_file(
-    image: Any, source: Path, target: Path, restore: Restore, maps_folder: Path | None = None, page: Path | None = None
+    image: Any,
+    source: Path,
+    target: Path,
+    restore: Restore,
+    maps_folder: Path | None = None,
+    report: Report | None = None,
 ) -> Restored:
     """Restore all pages of ``image``, the content of ``source``, and write them to ``target``.
 
     ``restore(pixels, channel_axis=, mask=)`` gives maps (or None) and the result. Pixels that are wholly transparent
-    are False in the mask, and stay as they are. ``maps_folder`` takes the maps, ``page`` the first page's report.
+    are False in the mask, and stay as they are. ``maps_folder`` takes the maps.
     """
     from pkn.io.images import write_image
 
@@ -46,10 +58,11 @@ def restore_file(
     write_image(target, image.with_pages(results))
     if maps_folder:
         save_pages(maps, maps_folder)
-    if page:
-        from pkn.restoration.reports import write_page
+    if report:
+        from pkn.evidence.reports import Work, write_page
 
-        write_page(page, source, image.pages[0], results[0], maps[0], seconds)
+        about = {"masks": image.masks, "target": target, **report.about}
+        write_page(report.path, Work(source, image.pages, results, maps, seconds, **about))
     return Restored(sum(pixels.shape[0] * pixels.shape[1] for pixels in image.pages) / 1e6, seconds, maps)
 
 

@@ -48,7 +48,7 @@ DENOISER = click.option(
 )
 MAPS = click.option("--maps", "maps_folder", type=FOLDER, help="Write the parameter maps there: pictures and .npz.")
 REPORT = click.option(
-    "--report", "page", type=OUTPUT, help="Write a self-contained HTML page with before, after and maps."
+    "--report", "page", type=OUTPUT, help="Write a self-contained HTML page: before, after, residual, maps, hashes."
 )
 
 

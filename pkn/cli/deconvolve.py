@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pkn.cli._image_files import read, restore_file
+from pkn.cli._image_files import Report, read, restore_file
 from pkn.cli._many_files import image_files, say
 from pkn.cli._shared import DENOISER, MAPS, MAX_PIXELS, REPORT
 
@@ -57,7 +57,8 @@ def command(
     Bit depth, alpha, colour profile and pages are kept where OUT's format can hold them.
     """
     image = read(source, max_pixels)
-    done = restore_file(image, source, target, partial(_deconvolve_page, **settings), maps_folder, page)
+    report = Report(page, {"profiled": False}) if page else None
+    done = restore_file(image, source, target, partial(_deconvolve_page, **settings), maps_folder, report)
     level = done.maps[0].provenance["sigma"] * 255
     say(target, f"{done.megapixels:.2f} MP in {done.seconds:.2f} s, noise level {level:.1f}/255")
 

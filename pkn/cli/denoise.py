@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from pkn.cli._first_use import compile_beside
-from pkn.cli._image_files import read, restore_file
+from pkn.cli._image_files import Report, read, restore_file
 from pkn.cli._many_files import image_files, say
 from pkn.cli._progress import progress_bar
 from pkn.cli._shared import IMAGE, MAPS, MAX_PIXELS, OUTPUT, REPORT, net_options, require_rawpy
@@ -22,6 +22,7 @@ from pkn.version import missing
 @net_options
 @MAPS
 @REPORT
+@click.option("--uncertainty", is_flag=True, help="In the report: how sure each pixel is; takes 33 times as long.")
 @click.option("--receipt", type=OUTPUT, help="Write what pkn verify needs to replay it: .json, and the maps beside it.")
 @click.option("--key", type=IMAGE, help="Private Ed25519 key, PEM, to sign the receipt with.")
 @MAX_PIXELS
@@ -49,6 +50,8 @@ def command(
         from pkn.evidence.receipts import check_key
 
         check_key(extras["key"])  # before the work
+    if extras["uncertainty"] and not extras["page"]:
+        raise ValueError("--uncertainty was given without --report; expected a report to put it in")
     maps_too = bool(extras["maps_folder"] or extras["page"] or receipt)
     megapixels, level, fractions = None, None, False
     if source.suffix.lower() in SUFFIXES:
@@ -67,7 +70,8 @@ def command(
     else:
         image = read(source, extras["max_pixels"])
         restore = partial(_denoise_page, net=net, maps_too=maps_too, **settings)
-        done = restore_file(image, source, target, restore, extras["maps_folder"], extras["page"])
+        report = _report(extras["page"], extras["uncertainty"], net, settings) if extras["page"] else None
+        done = restore_file(image, source, target, restore, extras["maps_folder"], report)
         megapixels, level = done.megapixels, done.maps[0] and done.maps[0].provenance["sigma"]
         fractions = image.pages[0].dtype.kind == "u"
         if receipt:
@@ -79,6 +83,16 @@ def command(
     what = "" if megapixels is None else f"{megapixels:.2f} MP in "
     found = "" if level is None else f", noise level {_in_words(level, fractions, extras['black'], extras['white'])}"
     say(target, f"{what}{seconds:.2f} s{found}, network {net}")
+
+
+def _report(path: Path, with_uncertainty: bool, net: str, settings: dict[str, Any]) -> Report:
+    """What the report says beyond the work itself."""
+    sure = None
+    if with_uncertainty:
+        from pkn.evidence.deviations import uncertainty
+
+        sure = partial(uncertainty, net=net, rng=0, **settings)
+    return Report(path, {"profile": settings["noise"], "sure": sure})
 
 
 def _in_words(level: float, fractions: bool, black: float, white: float | None) -> str:

@@ -5,7 +5,6 @@ with these maps gives the same pixels bit for bit on processors of the same kind
 place elsewhere. Hashes are SHA-256; signatures Ed25519 (RFC 8032), by the package ``cryptography``.
 """
 
-import hashlib
 import json
 import platform
 from collections.abc import Sequence
@@ -15,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pkn.evidence.hashes import of_file, of_network, of_pixels
 from pkn.filters import Bilateral
 from pkn.io.atomic import atomic_path
 from pkn.io.image_file import ImageFile
 from pkn.io.images import read_image
-from pkn.pretrained import COLOURS, weights_folder
 from pkn.restoration.noise_estimation import estimate_noise
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.parameter_maps import ParameterMaps
@@ -105,11 +104,11 @@ def write_receipt(
     facts: dict[str, Any] = {
         "format": FORMAT,
         "pkn": __version__,
-        "input": {"name": source.name, "sha256": _of_file(source)},
-        "output": {"name": target.name, "sha256": _of_file(target)},
-        "result": [_of_pixels(pixels) for pixels in _replayed(image, maps)],
-        "maps": [{"name": archive.name, "sha256": _of_file(archive)} for archive in archives],
-        "network": {"name": about.get("net"), "sha256": _of_network(about.get("net"), maps[0].channel_axis)},
+        "input": {"name": source.name, "sha256": of_file(source)},
+        "output": {"name": target.name, "sha256": of_file(target)},
+        "result": [of_pixels(pixels) for pixels in _replayed(image, maps)],
+        "maps": [{"name": archive.name, "sha256": of_file(archive)} for archive in archives],
+        "network": {"name": about.get("net"), "sha256": of_network(about.get("net"), maps[0].channel_axis)},
         "noise": {"sigma": about.get("sigma"), "given": about.get("sigma_given"), "profile": _in_short(profile)},
         "options": options or {},
         "machine": machine(),
@@ -183,7 +182,7 @@ def machine() -> dict[str, str]:
 @cache
 def _rounding() -> str:
     numbers = (np.arange(24 * 40) * 7919 % 1009 / np.float32(1009)).reshape(24, 40).astype(np.float32)
-    return _of_pixels(Bilateral(3)(numbers, 1.3, 0.2))[:16]
+    return of_pixels(Bilateral(3)(numbers, 1.3, 0.2))[:16]
 
 
 def _replayed(image: ImageFile, maps: Sequence[ParameterMaps]) -> list[np.ndarray]:
@@ -200,7 +199,7 @@ def _replayed(image: ImageFile, maps: Sequence[ParameterMaps]) -> list[np.ndarra
 
 
 def _replay_checks(facts: dict[str, Any], results: list[np.ndarray], target: str | Path | None) -> list[Check]:
-    same = [_of_pixels(result) == wanted for result, wanted in zip(results, facts["result"], strict=True)]
+    same = [of_pixels(result) == wanted for result, wanted in zip(results, facts["result"], strict=True)]
     words = "bit for bit the same" if all(same) else f"{same.count(False)} of {len(same)} pages differ"
     checks = [Check("replay", all(same), words)]
     if target is None:
@@ -222,7 +221,7 @@ def _replay_checks(facts: dict[str, Any], results: list[np.ndarray], target: str
 def _file_check(name: str, file: Path, wanted: str) -> Check:
     if not file.is_file():
         return Check(name, False, f"'{file.name}' is missing")
-    same = _of_file(file) == wanted
+    same = of_file(file) == wanted
     return Check(name, same, f"'{file.name}' is {'the same' if same else 'another'} file")
 
 
@@ -293,23 +292,3 @@ def _in_short(profile: NoiseProfile | None) -> dict[str, float] | None:
     """The model of a noise profile."""
     names = ("gain", "read_noise", "black", "correlation", "level", "uncertainty")
     return None if profile is None else {name: float(getattr(profile, name)) for name in names}
-
-
-def _of_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _of_pixels(pixels: np.ndarray) -> str:
-    """Of type, shape and values, in the byte order of little-endian machines."""
-    plain = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder("<"), copy=False))
-    return hashlib.sha256(f"{plain.dtype.str} {plain.shape}".encode() + plain.tobytes()).hexdigest()
-
-
-def _of_network(name: Any, channel_axis: int | None) -> str | None:
-    """Of a network's file, if its name is that of one."""
-    if not isinstance(name, str):
-        return None
-    bundled = weights_folder() / f"{name}-{COLOURS[1 if channel_axis is None else 3]}.safetensors"
-    file = bundled if bundled.is_file() else Path(name)
-    return _of_file(file) if file.is_file() else None

@@ -1,7 +1,6 @@
 """Figures of parameter maps: white where the filter averages more, with a colour bar that shows the unit."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +14,7 @@ from matplotlib.ticker import FormatStrFormatter
 
 from pkn.filters import MapRange
 from pkn.io.atomic import atomic_path
+from pkn.plotting.colours import colours_of
 
 MAX_COLUMNS = 6
 LEAST_SHARE = 0.1  # of a map's declared range that its colours cover, so that nothing small looks large
@@ -67,16 +67,22 @@ def draw_map(axes: Axes, values: np.ndarray, name: str, limits: MapRange) -> Non
     >>> figure.axes[0].images[0].get_array().shape, figure.axes[1].get_ylabel()
     ((6, 8), 'sigma_space [px]')
     """
-    image = _subsampled(_mosaic(values))
-    low, high = np.percentile(image, (0.5, 99.5))
+    image, colours, norm = own_colours(values, limits)
+    bar = _draw(axes, _subsampled(image), colours, norm, name, limits.unit, limits.meaning)
+    for set_formatter in (bar.ax.yaxis.set_major_formatter, bar.ax.yaxis.set_minor_formatter):
+        set_formatter(FormatStrFormatter("%.3g"))
+
+
+def own_colours(values: np.ndarray, limits: MapRange) -> tuple[np.ndarray, str, Normalize]:
+    """A parameter map as one plane (H, W), the name of its colour map, and the norm from its values to it."""
+    image = _mosaic(values)
+    low, high = np.percentile(_subsampled(image), (0.5, 99.5))
     if limits.logarithmic and low > 0:
         norm: Normalize = LogNorm(*np.exp(_widened(*np.log([low, high, limits.low, limits.high]))))
     else:
         norm = Normalize(*_widened(low, high, limits.low, limits.high))
     less_averaging = limits.strength < 0 or limits.unit == "1/px"  # where values are large; white is for more averaging
-    bar = _draw(axes, image, "gray_r" if less_averaging else "gray", norm, name, limits.unit, limits.meaning)
-    for set_formatter in (bar.ax.yaxis.set_major_formatter, bar.ax.yaxis.set_minor_formatter):
-        set_formatter(FormatStrFormatter("%.3g"))
+    return image, "gray_r" if less_averaging else "gray", norm
 
 
 def _widened(low: float, high: float, least: float, most: float) -> tuple[float, float]:
@@ -89,12 +95,6 @@ def draw_readable(axes: Axes, name: str, drawn: Any) -> None:
     """Draw a derived map (:class:`pkn.restoration.plain_units.ReadableMap`) over its own range."""
     colours, norm = colours_of(drawn)
     _draw(axes, _subsampled(drawn.values), colours, norm, name, drawn.unit, drawn.meaning)
-
-
-def colours_of(drawn: Any) -> tuple[str, Normalize]:
-    """Name of the colour map of a derived map, and the norm from its values to it."""
-    norm = (LogNorm if drawn.scale == "logarithmic" else Normalize)(drawn.low, drawn.high)
-    return "hsv" if drawn.scale == "cyclic" else "gray", norm
 
 
 def _draw(axes: Axes, image: np.ndarray, colours: str, norm: Normalize, name: str, unit: str, meaning: str) -> Colorbar:
@@ -162,16 +162,13 @@ def _check(maps: NamedMaps) -> None:
         raise TypeError(f"maps is a {type(maps).__name__}; expected pkn.ParameterMaps, which know units and ranges")
 
 
-def map_figure(maps: NamedMaps, name: str, readable: Mapping[str, Any] | None = None) -> Figure:
-    """Draw one map as a figure of its own: of ``readable``, if it has one of this name."""
+def map_figure(maps: NamedMaps, name: str) -> Figure:
+    """Draw one map as a figure of its own."""
     _check(maps)
     height, width = maps.shape
     figure = Figure(figsize=(7, 0.8 + 6 * min(2.0, height / width)), layout="constrained")
     FigureCanvasAgg(figure)
-    if readable and name in readable:
-        draw_readable(figure.subplots(), name, readable[name])
-    else:
-        draw_map(figure.subplots(), maps[name], name, maps.ranges[name])
+    draw_map(figure.subplots(), maps[name], name, maps.ranges[name])
     return figure
 
 
@@ -224,10 +221,3 @@ def plot_sheet(pictures: dict[str, np.ndarray], maps: NamedMaps, names: Sequence
     for axes, name in zip(all_axes[len(pictures) :], names, strict=True):
         draw_map(axes, maps[name], name, maps.ranges[name])
     return figure
-
-
-def picture_bytes(maps: NamedMaps, name: str, readable: Mapping[str, Any] | None = None) -> bytes:
-    """The figure of a map, as of :func:`map_figure`, as the content of a PNG file."""
-    stream = BytesIO()
-    map_figure(maps, name, readable).savefig(stream, format="png", dpi=110)
-    return stream.getvalue()

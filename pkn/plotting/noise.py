@@ -52,6 +52,6 @@ def draw_profile(profile: Profile, axes: Axes | None = None) -> Axes:
     if len(profile.measured):
         axes.plot(*profile.measured.T, ".", color="0.5", label="smoothest blocks")
     axes.set(xlabel="intensity", ylabel="standard deviation of the noise")
-    axes.set_ylim(bottom=0)
-    axes.legend()
+    axes.set_ylim(0, 1.12 * axes.get_ylim()[1])
+    axes.legend(loc="lower right")
     return axes

@@ -5,17 +5,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.colors import Normalize
 
-from pkn.filters.arrays import FULL_RANGE, native, rounded, to_floats
-from pkn.plotting.maps import colours_of
+from pkn.filters.arrays import rounded, to_floats
+from pkn.plotting.colours import bar_colours, coloured, colours_of, ticks
+from pkn.plotting.display import DisplayRange
 from pkn.restoration.noise_statistics import sample_of
 from pkn.restoration.plain_units import ReadableMap
-
-EXTREMES = (0.1, 99.9)  # per cent, of values that become black and white where contrast is stretched
-NARROW = 0.35  # of the full range: an image that spans less is shown stretched at first
-BAR = 32  # colours of a legend
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,26 +35,22 @@ class Screen:
     planes: np.ndarray
 
     @cached_property
-    def _stretched(self) -> tuple[float, float]:
-        low, high = np.nanpercentile(_finite(to_floats(sample_of(self.planes))), EXTREMES)
-        return float(low), float(high) if high > low else float(low) + 1
+    def _range(self) -> DisplayRange:
+        return DisplayRange.of(sample_of(self.planes))
 
     @property
     def has_range(self) -> bool:
         """Whether 0 to 1 can be what the page spans: not of counts, and of floats beyond it."""
-        low, high = self._stretched
-        known = native(self.planes.dtype) in FULL_RANGE
-        return known or (self.planes.dtype.kind == "f" and low >= -0.5 and high <= 1.5)
+        return self._range.known
 
     @property
     def stretches(self) -> bool:
         """Whether the page is to be shown stretched at first."""
-        low, high = self._stretched
-        return not self.has_range or high - low < NARROW
+        return self._range.stretches
 
     def limits(self, stretched: bool) -> tuple[float, float]:
         """The values that are black and white on the screen."""
-        return self._stretched if stretched or not self.has_range else (0.0, 1.0)
+        return self._range.limits(stretched)
 
     def rgba(self, planes: np.ndarray, stretched: bool, level: int = 0, alpha: np.ndarray | None = None) -> np.ndarray:
         """Pixels (H, W, 4), uint8, of planes (C, H, W); on a level of means of 2^level x 2^level pixels."""
@@ -96,29 +87,16 @@ def shrunk(plane: np.ndarray, level: int) -> np.ndarray:
 
 def map_rgba(values: np.ndarray, drawn: ReadableMap, level: int = 0) -> np.ndarray:
     """Colours (H, W, 4), uint8, of a map; of a zoomed one every 2^level-th pixel. NaN is transparent."""
-    colours, norm = colours_of(drawn)
-    values = values[:: 1 << level, :: 1 << level]
-    rgba: np.ndarray = colormaps[colours](norm(np.nan_to_num(values, nan=drawn.low)), bytes=True)
-    rgba[..., 3] = np.where(np.isnan(values), 0, 255)
-    return rgba
+    return coloured(values[:: 1 << level, :: 1 << level], *colours_of(drawn))
 
 
 def legend(name: str, drawn: ReadableMap) -> dict[str, Any]:
     """A map's name, unit, meaning, colours from low to high, and numbers beside them, as JSON represents them."""
     colours, norm = colours_of(drawn)
-    colours_at = colormaps[colours](np.linspace(0, 1, BAR), bytes=True)[:, :3]
     return {
         "name": name,
         "unit": drawn.unit,
         "meaning": drawn.meaning,
-        "colours": [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colours_at.tolist()],
-        "ticks": _ticks(norm),
+        "colours": bar_colours(colours),
+        "ticks": ticks(norm),
     }
-
-
-def _ticks(norm: Normalize) -> list[str]:
-    return [f"{float(norm.inverse(at)):.3g}" for at in (0.0, 0.5, 1.0)]
-
-
-def _finite(values: np.ndarray) -> np.ndarray:
-    return np.where(np.isfinite(values), values, np.nan)

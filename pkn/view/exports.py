@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pkn.evidence.receipts import write_receipt
+from pkn.evidence.reports import Work, write_page
 from pkn.io.formats import format_of_file
 from pkn.io.image_file import ImageFile
 from pkn.io.images import write_image
 from pkn.restoration.denoising import predict_maps
 from pkn.restoration.parameter_maps import ParameterMaps
-from pkn.restoration.reports import write_page
 from pkn.view.blocks import Area, blocks_of, pieces
 from pkn.view.denoised_page import DENOISED, DenoisedPage
 from pkn.view.session import Session
@@ -92,7 +92,8 @@ def report_download(session: Session, number: int, page: int, strength: Any) -> 
     result = _applied(maps, shown)
     seconds = time.perf_counter() - begin
     with tempfile.TemporaryDirectory() as folder:
-        write_page(Path(folder) / "report.html", path, shown.pixels, result, maps, seconds)
+        work = Work(path, [shown.pixels], [result], [maps], seconds, masks=[shown.mask])
+        write_page(Path(folder) / "report.html", work)
         return Download(f"{path.stem}-report.html", (Path(folder) / "report.html").read_bytes())
 
 

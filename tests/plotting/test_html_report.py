@@ -1,16 +1,16 @@
 import base64
 import io
-import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pkn.io.images import encode_png
-from pkn.plotting.html_report import ExplainedPixel, write_report
+from pkn.plotting.html_report import write_report
+from pkn.plotting.report_content import Comparison, ExplainedPixel, Legend, ReportFigure, ReportPage, Section
+from pkn.plotting.report_pictures import Picture, picture_of, plot_picture
 
-VOID_ELEMENTS = {"meta", "img", "input", "br", "link", "hr"}
+VOID_ELEMENTS = {"meta", "img", "input", "br", "link", "hr", "source"}
 HOSTILE = "</title><script>alert(\"x\")</script><img src=x onerror='y'>&amp; $title ${width} $"
 
 
@@ -47,15 +47,16 @@ def picture(shape, seed=0):
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
-def written(tmp_path, **changes):
-    options = {
-        "title": "A title",
-        "before": picture((6, 9)),
-        "after": picture((6, 9, 3), 1),
-        "figures": (),
-        "facts": (),
-    }
-    write_report(tmp_path / "a.html", **{**options, **changes})
+def shown(shape=(6, 9), seed=0, alt="a picture"):
+    return picture_of(picture(shape, seed), alt, 1000)
+
+
+def page_of(*sections, pixels=()):
+    return ReportPage([Comparison(shown(alt="b"), shown((6, 9, 3), 1, "a"), "alike")], sections, (6, 9), pixels)
+
+
+def written(tmp_path, *pages, **changes):
+    write_report(tmp_path / "a.html", **{"title": "A title", "pages": pages or [page_of()], **changes})
     text = (tmp_path / "a.html").read_text(encoding="utf-8")
     return text, Page(text)
 
@@ -66,64 +67,97 @@ def decoded(uri):
     return np.array(Image.open(io.BytesIO(base64.b64decode(data, validate=True))))
 
 
+def everything(word):
+    figure = ReportFigure(word, shown((4, 5), alt=word), word, Legend(["#000000", "#ffffff"], [word]))
+    section = Section(word, word, [figure], [figure], word, [(word, word)])
+    return page_of(section, pixels=[ExplainedPixel(1, 2, word, shown((3, 3), alt=word))])
+
+
 def test_page_is_whole_and_has_everything(tmp_path):
-    figure = picture((4, 5, 3), 2)
+    figure = ReportFigure("First", shown((4, 5), 2), "seen", Legend(["#000000", "#ffffff"], ["0 px", "9 px"]))
+    section = Section("Maps", "In words.", [figure], [], "", [("PSNR", "31.2 dB")])
     text, page = written(
-        tmp_path, figures=[("First", encode_png(figure))], facts=[("PSNR", "31.2 dB"), ("Größe", "7 x 7")]
+        tmp_path, page_of(section), summary=["One.", "Two."], provenance=[("Größe", "7 x 7"), ("hash", "0" * 64)]
     )
     assert text.startswith("<!DOCTYPE html>")
-    for tag in ("html", "head", "body", "title", "h1", "table", "dialog", "script"):
+    for tag in ("html", "head", "body", "title", "h1", "main", "dialog", "script"):
         assert len(page.all(tag)) == 1, tag
     assert page.texts("h1") == page.texts("title") == ["A title"]
-    assert page.texts("th") == ["PSNR", "Größe"]
-    assert page.texts("td") == ["31.2 dB", "7 x 7"]
-    assert page.texts("figcaption") == ["First"]
-    assert page.texts("span") == ["before", "after"]
+    assert page.texts("p") == ["One.", "Two.", "In words."]
+    assert page.texts("h2") == ["Before and after", "Maps", "Versions and hashes"]
+    assert page.texts("h3") == ["First"]
+    assert page.texts("th") == ["PSNR", "Größe", "hash"]
+    assert page.texts("td") == ["31.2 dB", "7 x 7", "0" * 64]
+    assert page.texts("figcaption") == ["alike", "seen"]
+    assert page.texts("span") == ["before", "after", "0 px", "9 px"]
 
 
 def test_pictures_are_those_given(tmp_path):
-    before, after, figure = picture((6, 9)), picture((6, 9, 3), 1), picture((4, 5, 3), 2)
-    _, page = written(tmp_path, before=before, after=after, figures=[("First", encode_png(figure))])
+    figure = ReportFigure("First", shown((4, 5, 3), 2))
+    _, page = written(tmp_path, page_of(Section("s", figures=[figure])))
     sources = [image["src"] for image in page.all("img") if "src" in image]
-    assert len(sources) == 3
-    for source, expected in zip(sources, (before, after, figure), strict=True):
+    for source, expected in zip(sources, (picture((6, 9)), picture((6, 9, 3), 1), picture((4, 5, 3), 2)), strict=True):
         np.testing.assert_array_equal(decoded(source), expected)
-    assert [(image["width"], image["height"]) for image in page.all("img")[:2]] == [("9", "6")] * 2
+    assert [image["alt"] for image in page.all("img")] == ["b", "a", "a picture", ""]
+    assert [(image["width"], image["height"]) for image in page.all("img")[:2]] == [("477", "318")] * 2  # enlarged
 
 
-def test_slider_can_be_used_from_the_keyboard(tmp_path):
-    _, page = written(tmp_path)
-    (slider,) = page.all("input")
-    assert slider["type"] == "range"
-    assert slider["aria-label"]
-    assert "tabindex" not in slider
-    assert "disabled" not in slider
+def test_large_pictures_are_shrunk():
+    shrunk = picture_of(np.tile(np.array([[0, 200]], np.uint8), (400, 400)), "stripes", 400)
+    kept = picture_of(np.tile(np.array([[0, 200]], np.uint8), (400, 400)), "stripes", 400, means=False)
+    for each, value in ((shrunk, 100), (kept, 0)):
+        assert (each.width, each.height) == (400, 200)
+        assert np.abs(np.array(Image.open(io.BytesIO(each.content)), int) - value).max() <= 2
+
+
+def test_plots_have_two_looks():
+    plot = plot_picture(lambda axes: axes.plot([1, 2]), "a line")
+    assert plot.kind == "image/svg+xml"
+    assert plot.content != plot.dark
+    assert b"#b4b4b4" in plot.dark
+
+
+def test_sliders_and_pictures_can_be_used_from_the_keyboard(tmp_path):
+    _, page = written(tmp_path, everything("a"), everything("b"))
+    sliders = page.all("input")
+    assert len(sliders) == 3  # one for the pages
+    assert all(each["type"] == "range" and each["aria-label"] for each in sliders)
+    assert all("tabindex" not in attrs and "disabled" not in attrs for _, attrs in page.elements)
+    assert all("onclick" not in attrs for _, attrs in page.elements)
+    assert all(image.get("alt") or "src" not in image for image in page.all("img"))
+
+
+def test_of_several_pages_the_first_is_shown(tmp_path):
+    _, page = written(tmp_path, page_of(), page_of(), page_of())
+    shown_pages = [attrs for attrs in page.all("div") if attrs.get("class") == "page"]
+    assert [attrs["aria-label"] for attrs in shown_pages] == ["Page 1 of 3", "Page 2 of 3", "Page 3 of 3"]
+    assert ["hidden" in attrs for attrs in shown_pages] == [False, True, True]
+    assert page.texts("output") == ["Page 1 of 3"]
+    assert written(tmp_path)[1].all("output") == []
 
 
 def test_nothing_outside_the_page_is_named(tmp_path):
-    text, page = written(tmp_path, figures=[("First", encode_png(picture((3, 3))))])
-    assert "http://" not in text
-    assert "https://" not in text
-    assert "url(" not in text
-    assert "@import" not in text
+    plot = ReportFigure("plot", plot_picture(lambda axes: axes.plot([1, 2]), "a line"))
+    text, page = written(tmp_path, everything("a"), page_of(Section("s", figures=[plot])))
+    for word in ("http://", "https://", "url(", "@import"):
+        assert word not in text
     assert page.all("link") == []
     for _, attrs in page.elements:
         assert "href" not in attrs
         assert attrs.get("src", "data:").startswith("data:")
+        assert attrs.get("srcset", "data:").startswith("data:")
     (policy,) = (meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
     assert "default-src 'none'" in policy
 
 
 def test_hostile_text_stays_text(tmp_path):
-    plain, harmless = written(tmp_path, figures=[("c", encode_png(picture((3, 3))))], facts=[("n", "v")])
-    _, page = written(
-        tmp_path, title=HOSTILE, figures=[(HOSTILE, encode_png(picture((3, 3))))], facts=[(HOSTILE, HOSTILE)]
-    )
+    _, harmless = written(tmp_path, everything("w"), title="w", summary=["w"], provenance=[("w", "w")])
+    hostile = {"title": HOSTILE, "summary": [HOSTILE], "provenance": [(HOSTILE, HOSTILE)]}
+    _, page = written(tmp_path, everything(HOSTILE), **hostile)
     assert [tag for tag, _ in page.elements] == [tag for tag, _ in harmless.elements]
-    for tag in ("title", "h1", "th", "td", "figcaption"):
-        assert "".join(page.texts(tag)) == HOSTILE, tag
-    assert [image.get("alt") for image in page.all("img")] == ["before", "after", HOSTILE, ""]
-    assert not re.search(r"\$\w|\$\{", plain)  # the template is filled in
+    for tag in ("title", "h1", "h3", "th", "td", "summary"):
+        assert set(page.texts(tag)) == {HOSTILE}, tag
+    assert {HOSTILE} <= {image.get("alt") for image in page.all("img")}
 
 
 def test_odd_file_names_can_be_shown(tmp_path):
@@ -131,56 +165,44 @@ def test_odd_file_names_can_be_shown(tmp_path):
     assert page.texts("h1") == ["caf?.png"]
 
 
-def test_without_facts_and_figures_there_is_no_table_and_no_grid(tmp_path):
-    _, page = written(tmp_path)
-    assert page.all("table") == []
-    assert page.all("figure") == []
+def test_what_there_is_none_of_leaves_no_trace(tmp_path):
+    text, page = written(tmp_path)
+    assert page.all("table") == page.all("details") == page.all("p") == []
+    assert len(page.all("figure")) == 1
+    assert "<h2>Why this pixel" not in text
 
 
 @pytest.mark.parametrize(
-    ("changes", "error", "message"),
+    ("pages", "message"),
     [
-        ({"title": 3}, TypeError, "title is int; expected text"),
-        ({"before": [[1]]}, TypeError, "before is list; expected a NumPy array"),
-        ({"before": np.zeros((6, 9))}, ValueError, r"before is float64 \(6, 9\); expected uint8"),
-        ({"after": picture((6, 9, 4))}, ValueError, r"after is uint8 \(6, 9, 4\); expected uint8"),
-        ({"after": picture((0, 9))}, ValueError, "not empty"),
-        ({"after": picture((9, 6))}, ValueError, r"after has shape \(9, 6\); expected \(6, 9\) as before"),
+        ([], "pages is empty; expected at least one page"),
         (
-            {"figures": [("c", b"GIF89a")]},
-            ValueError,
-            "figures is something else than a PNG file for 'c'",
+            [ReportPage([Comparison(shown((6, 9)), shown((9, 6)), "")])],
+            "after is 6 x 9 px; expected 9 x 6 px as before",
         ),
-        ({"figures": [(1, b"")]}, TypeError, "figures is int; expected text"),
-        ({"facts": [("n", 1.0)]}, TypeError, "facts is float; expected text"),
+        (
+            [page_of(Section("s", figures=[ReportFigure("t", Picture(b"GIF89a", "c", 1, 1))]))],
+            "picture of 'c' is something else than PNG, JPEG or SVG",
+        ),
     ],
 )
-def test_bad_input_writes_nothing(tmp_path, changes, error, message):
-    with pytest.raises(error, match=message):
-        written(tmp_path, **changes)
+def test_bad_input_writes_nothing(tmp_path, pages, message):
+    with pytest.raises(ValueError, match=message):
+        write_report(tmp_path / "a.html", title="", pages=pages)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"the folder '.*none' does not exist"):
-        write_report(tmp_path / "none" / "a.html", title="", before=picture((2, 2)), after=picture((2, 2)))
+        write_report(tmp_path / "none" / "a.html", title="", pages=[page_of()])
 
 
 def test_pixels_are_explained_beside_buttons_at_their_places(tmp_path):
-    png = encode_png(picture((3, 3, 3)))
-    pixels = [ExplainedPixel(1, 2, "one\n<b>", png), ExplainedPixel(5, 8, HOSTILE, png)]
-    _, page = written(tmp_path, pixels=pixels)
+    weights = shown((3, 3, 3))
+    pixels = [ExplainedPixel(1, 2, "one\n<b>", weights), ExplainedPixel(5, 8, HOSTILE, weights)]
+    _, page = written(tmp_path, page_of(pixels=pixels))
     buttons = [attrs for attrs in page.all("button") if "aria-pressed" in attrs]
     assert [attrs["style"] for attrs in buttons] == ["left:27.778%;top:25.000%", "left:94.444%;top:91.667%"]
     assert [attrs["aria-label"] for attrs in buttons] == ["row 1, column 2", "row 5, column 8"]
-    assert page.texts("figcaption") == ["one\n<b>", HOSTILE]
+    assert page.texts("figcaption") == ["alike", "one\n<b>", HOSTILE]
     assert sum("hidden" in attrs for attrs in page.all("figure")) == 2  # until one is chosen
-    assert "Why this pixel" not in written(tmp_path)[0]
-
-
-def test_folded_figures(tmp_path):
-    _, page = written(tmp_path, folded=[("a map", encode_png(picture((3, 3))))])
-    assert page.texts("summary") == ["The network's own 1 maps"]
-    assert page.texts("figcaption") == ["a map"]
-    with pytest.raises(ValueError, match="folded is something else than a PNG file for 'a map'"):
-        written(tmp_path, folded=[("a map", b"GIF")])
