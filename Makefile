@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: demo test check-slow attack bench dist test-matrix test-oldest test-newest clean
+.PHONY: demo test check-slow attack bench docs docs-links dist test-matrix test-oldest test-newest clean
 MINUTES ?= 10
 SEED ?= 0
 # For releases (RELEASING.md). Pythons that run here, on the path or by pyenv; tests that need no extra.
@@ -32,6 +32,16 @@ attack: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(RUN)/python -m benchmarks
+
+docs: $(VENV)/.docs
+	$(RUN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+docs-links: docs  # lists what pages link to elsewhere; asks no server
+	$(RUN)/python docs/_ext/external_links.py docs/_build/html
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(RUN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
+	touch $@
 
 dist: $(RELEASE)/tools/.installed
 	rm -rf dist build *.egg-info
@@ -72,4 +82,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(RELEASE) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(RELEASE) demo build dist docs/_build docs/gallery docs/api/generated docs/api/backreferences
+	rm -rf *.egg-info .pytest_cache .mypy_cache .ruff_cache

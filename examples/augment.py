@@ -1,6 +1,10 @@
-"""A classifier of digits from ten of each: alone, with noisy copies, and with samples of a density around them.
+"""
+More data for a classifier
+==========================
 
-Usage: python augment.py [folder] [mnist.npz]. Needs pkn[train].
+A classifier of digits from ten of each: alone, with noisy copies, and with samples of a density around them.
+
+Usage: ``python augment.py [folder] [mnist.npz]``. Needs pkn[train].
 
 After Qin & Huang 2025: a kernel density estimate, debiased. The bundled network that takes part learnt from MNIST's
 60,000 images without their labels. Without MNIST at hand, the digits are scikit-learn's, enlarged.
@@ -57,3 +61,5 @@ for name, added in zip(names, (seeds, noisy, smooth, sharp), strict=True):
     learnt = np.concatenate([digits[chosen], as_integers(added)])
     net = train_classifier(learnt, np.tile(labels[chosen], 2), epochs=IMAGES // len(learnt))
     print(f"{EACH} of each digit {name}: {100 * accuracy(net, test, test_labels):.1f} % right of {len(test)}")
+
+# sphinx_gallery_thumbnail_path = 'debiased-digits.png'

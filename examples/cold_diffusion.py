@@ -1,6 +1,10 @@
-"""Digits out of blurs of them, step by step: Algorithm 2 of Cold Diffusion beside Algorithm 1. Needs pkn[train].
+"""
+Digits out of blurs of them
+===========================
 
-Usage: python cold_diffusion.py [folder] [mnist.npz]
+Step by step: Algorithm 2 of Cold Diffusion beside Algorithm 1. Needs pkn[train].
+
+Usage: ``python cold_diffusion.py [folder] [mnist.npz]``
 
 Without MNIST at hand, scikit-learn's digits, enlarged, are blurred and restored: of their kind the network saw none.
 """

@@ -1,4 +1,8 @@
-"""Denoise a volume with Dask: `python dask_volume.py [FOLDER]` writes FOLDER/volume.zarr and FOLDER/clean.zarr.
+"""
+Denoise a volume with Dask
+==========================
+
+``python dask_volume.py [FOLDER]`` writes FOLDER/volume.zarr and FOLDER/clean.zarr.
 
 Two workers of one thread each, as a cluster would have many; nothing is held in memory as a whole.
 """

@@ -1,7 +1,11 @@
-"""A Swiss roll out of its kernel density estimate: Robbins and Monro's steps undo the smoothing. Needs pkn[train].
+"""
+A Swiss roll out of its density estimate
+========================================
+
+Robbins and Monro's steps undo the smoothing of a kernel density estimate. Needs pkn[train].
 
 After Qin & Huang 2025, whose illustration is a Swiss roll. Our reading: what is sought is the density, and H, the
-estimate's Gaussian smoothing, is known: it is our own Gaussian filter.
+estimate's Gaussian smoothing, is known: it is our own Gaussian filter. ``python debias_swiss_roll.py [FOLDER]``
 """
 
 import sys
@@ -43,6 +47,8 @@ def energy_distance(estimate: torch.Tensor, points: np.ndarray) -> float:
     return float(2 * between - share @ cdist(cells, cells) @ share - cdist(points, points).mean())
 
 
+# %%
+# Each picture: the density after so many steps, and its energy distance to another sample of the roll.
 data, truth, other = (roll(np.random.default_rng(seed)) for seed in range(3))
 given = smooth(density(data))  # stage 1
 path = trajectory(smooth, robbins_monro(given, falling(1.8, 0.51), lowest=0.0), given, range(SHOWN[-1] + 1))

@@ -1,4 +1,9 @@
-"""Undo a blur: `python deconvolve.py [FOLDER]` writes FOLDER/deconvolved.png, a grid of images and maps."""
+"""
+Undo a blur
+===========
+
+``python deconvolve.py [FOLDER]`` writes FOLDER/deconvolved.png, a grid of images and maps.
+"""
 
 import sys
 from pathlib import Path
@@ -30,6 +35,8 @@ pictures = {
 }
 for name, picture in list(pictures.items())[:-1]:
     print(f"{name}: {-10 * np.log10(np.mean((picture - sharp) ** 2)):.2f} dB")
+# %%
+# The blur, estimated from the image, and how much errors may grow: the sum of the weights' absolute values.
 row, column = np.sqrt(np.diag(pkn.estimate_blur(blurred)))
 print(f"estimated blur: {row:.2f} px down, {column:.2f} px across; it was {BLUR} px")
 sums = absolute_weights(maps.filter, given, *maps.values(), passes=1)

@@ -1,4 +1,9 @@
-"""What `make demo` runs: a photograph, known noise, a bundled network, and pictures of all that happens."""
+"""
+A photograph, denoised, and its maps
+====================================
+
+What ``make demo`` runs: a photograph, known noise, the default network, and pictures of all that happens.
+"""
 
 import sys
 import time

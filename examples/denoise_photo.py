@@ -1,4 +1,9 @@
-"""Denoise a photograph: `python denoise_photo.py [FOLDER [PHOTO]]` writes FOLDER/denoised.png."""
+"""
+Denoise a photograph
+====================
+
+``python denoise_photo.py [FOLDER [PHOTO]]`` writes FOLDER/denoised.png.
+"""
 
 import sys
 from pathlib import Path

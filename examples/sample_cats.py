@@ -1,6 +1,12 @@
-"""Cats from noise, every step a filter: an image grid, an animation, and an explanation of a step. Needs torch.
+"""
+Images from noise, every step a filter
+======================================
 
-Usage: python sample_cats.py [folder] [steps]
+An image grid, an animation, and an explanation of a step. Needs torch.
+
+Usage: ``python sample_cats.py [folder] [steps]``
+
+The bundled network is in training: what it draws are no cats yet.
 """
 
 import sys

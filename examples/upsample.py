@@ -1,4 +1,9 @@
-"""Enlarge a photograph: `python upsample.py [FOLDER]` writes FOLDER/upsampled.png, a grid of images and maps."""
+"""
+Enlarge a photograph
+====================
+
+``python upsample.py [FOLDER]`` writes FOLDER/upsampled.png, a grid of images and maps.
+"""
 
 import sys
 from pathlib import Path

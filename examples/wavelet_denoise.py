@@ -1,9 +1,13 @@
-"""A face in strong noise, denoised at once and scale by scale. Needs pkn[train] and scikit-image.
+"""
+A face, denoised scale by scale
+===============================
 
-Usage: python wavelet_denoise.py FOLDER WEIGHTS
+A face in strong noise, denoised at once and scale by scale. Needs pkn[train] and scikit-image.
+
+Usage: ``python wavelet_denoise.py FOLDER WEIGHTS``
 
 WEIGHTS is the folder of trained denoisers of github.com/LabForComputationalVision/local-probability-models-of-images,
-with `flat` and `multi_scale`; they were trained on faces of 160 x 160 pixels, grey.
+with ``flat`` and ``multi_scale``; they were trained on faces of 160 x 160 pixels, grey.
 """
 
 import sys
@@ -43,3 +47,9 @@ for axes, (name, image) in zip(figure.subplots(1, len(shown)), shown.items(), st
     axes.set(xticks=[], yticks=[], title=name + figures)
     print(name + figures)
 save_figure(figure, folder / "wavelet_denoised.png")
+
+# %%
+# .. image:: /wavelet-denoised.jpg
+#    :alt: A face, noisy, denoised at once and scale by scale
+#
+# sphinx_gallery_thumbnail_path = 'wavelet-denoised.jpg'

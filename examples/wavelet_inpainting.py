@@ -1,9 +1,13 @@
-"""A face with a hole, a blurred one and a coarse one, by a denoiser's prior. Needs pkn[train] and scikit-image.
+"""
+A hole, a blur and a coarse face
+================================
 
-Usage: python wavelet_inpainting.py FOLDER WEIGHTS
+A face with a hole, a blurred one and a coarse one, by a denoiser's prior. Needs pkn[train] and scikit-image.
+
+Usage: ``python wavelet_inpainting.py FOLDER WEIGHTS``
 
 WEIGHTS is the folder of trained denoisers of github.com/LabForComputationalVision/local-probability-models-of-images,
-with `flat`; they were trained on faces of 160 x 160 pixels, grey. The face here is none of theirs.
+with ``flat``; they were trained on faces of 160 x 160 pixels, grey. The face here is none of theirs.
 """
 
 import sys
@@ -52,3 +56,9 @@ for row, (case, measurement) in zip(figure.subplots(len(cases), 4), cases.items(
         axes.set(xticks=[], yticks=[], title=name + figures)
         print(name + figures)
 save_figure(figure, folder / "wavelet_inpainted.png")
+
+# %%
+# .. image:: /faces-inverse.jpg
+#    :alt: What is known, samples, and their mean
+#
+# sphinx_gallery_thumbnail_path = 'faces-inverse.jpg'

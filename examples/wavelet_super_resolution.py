@@ -1,9 +1,13 @@
-"""A face, four times as large on each side as it came, by a model of details. Needs pkn[train] and scikit-image.
+"""
+A face, four times as large
+===========================
 
-Usage: python wavelet_super_resolution.py FOLDER WEIGHTS
+Four times as large on each side as it came, by a model of details. Needs pkn[train] and scikit-image.
+
+Usage: ``python wavelet_super_resolution.py FOLDER WEIGHTS``
 
 WEIGHTS is the folder of trained denoisers of github.com/LabForComputationalVision/local-probability-models-of-images,
-with `multi_scale`; they were trained on faces of 160 x 160 pixels, grey. The face here is none of theirs.
+with ``multi_scale``; they were trained on faces of 160 x 160 pixels, grey. The face here is none of theirs.
 """
 
 import sys
@@ -53,3 +57,9 @@ for row, levels in zip(figure.subplots(2, 6), (1, 2), strict=True):
     row[-1].imshow(found.std, cmap="gray", vmin=0, vmax=LARGEST_STD)
     row[-1].set(xticks=[], yticks=[], title=f"deviation, 0 to {LARGEST_STD}")
 save_figure(figure, folder / "wavelet_super_resolved.png")
+
+# %%
+# .. image:: /faces-super-resolved.jpg
+#    :alt: Small, enlarged by bicubic interpolation and by samples
+#
+# sphinx_gallery_thumbnail_path = 'faces-super-resolved.jpg'

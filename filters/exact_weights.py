@@ -59,7 +59,7 @@ def _unfold(weights: np.ndarray, axis: int, at: int, size: int, flt: Filter) -> 
 def absolute_weights(
     flt: Filter, image: Any, *maps: Any, channel_axis: int | None = None, mask: Any = None, passes: int | None = 4
 ) -> np.ndarray:
-    """Sum of |w(p, q)| over q for output pixels p: 1 for a mean, more where a filter sharpens.
+    """Sum of ``|w(p, q)|`` over q for output pixels p: 1 for a mean, more where a filter sharpens.
 
     The absolute value of an output is at most this sum times the largest absolute value in its window, and an error in
     the image (its noise) grows by at most this factor. Values are exact, as from ``flt.kernel_at``, but by default

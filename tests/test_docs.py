@@ -2,6 +2,8 @@
 
 import doctest
 import importlib
+import json
+import pkgutil
 import re
 import shlex
 
@@ -19,10 +21,18 @@ from pkn.nets.models.bias_free_cnn import BiasFreeCNN, BiasFreeSettings
 from pkn.nets.models.wavelet_kernels import BandKernels, BandKernelSettings
 from pkn.wavelets.models import WaveletModel
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BUILT = {"_build", "gallery", "generated", "backreferences"}  # by `make docs`
+PAGES = [
+    ROOT / "README.md",
+    *sorted(page for page in (ROOT / "docs").rglob("*.md") if not BUILT & set(page.relative_to(ROOT).parts)),
+]
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PUBLIC = [(package, name) for package in (pkn, pkn.filters, pkn.nets) for name in package.__all__ if name[0] != "_"]
 CONSTANTS = ("FILTERS",)
+LISTED = re.compile(r"^\.\. (?:currentmodule:: (\S+)|py:data:: (\S+))|^   (?!:)([\w.]+)$", re.MULTILINE)
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
+IMPORT = re.compile(r"^ *from (pkn\.\S+) import (.+)$", re.MULTILINE)
 WITH_EXAMPLES = [name for name, file in MODULES.items() if ">>> " in file.read_text()]
 
 
@@ -99,3 +109,57 @@ def test_seeded_pages_are_not_empty():
     assert len(PAGES) > 8
     assert sum(len(blocks(page, "python")) for page in PAGES) >= 6
     assert np.sum([1 for _ in commands()]) > 15
+
+
+def listed():
+    """Full names of all that the reference has a page or an entry of."""
+    for page in sorted((ROOT / "docs" / "api").glob("*.md")):
+        module = ""
+        for found, data, name in LISTED.findall(page.read_text()):
+            module = found or module
+            if name or data:
+                yield f"{module}.{name or data}"
+
+
+def test_every_public_name_is_in_the_reference():
+    names = list(listed())
+    assert len(names) == len(set(names))
+    assert {f"{package.__name__}.{name}" for package, name in PUBLIC} <= set(names)
+
+
+@pytest.mark.parametrize("name", list(listed()))
+def test_what_the_reference_lists_exists_and_says_what_it_is(name):
+    assert (pkgutil.resolve_name(name).__doc__ or "").strip()
+
+
+def test_what_pages_and_examples_import_is_in_the_reference():
+    texts = [page.read_text() for page in [*PAGES, *sorted((ROOT / "examples").glob("*.py"))]]
+    imported = {
+        f"{home}.{name}" for text in texts for home, names in IMPORT.findall(text) for name in names.split(", ")
+    }
+    assert len(imported) > 20
+    pages = [pkgutil.resolve_name(name) for name in listed()]  # a name may be imported from where it is defined
+    constants = {name for name in imported if name.rpartition(".")[2].isupper()}
+    missing = {name for name in imported - constants if not any(pkgutil.resolve_name(name) is page for page in pages)}
+    assert not missing
+
+
+def anchors(page):
+    """Those that GitHub and the site give to a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", *NOTEBOOKS], ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for file, anchor in LINK.findall(page.read_text()):
+        target = page.parent / file if file else page
+        assert target.exists(), f"{page.name} links to {file}"
+        assert not anchor or anchor in anchors(target), f"{page.name} links to {file}#{anchor}"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebooks_are_kept_without_outputs(notebook):
+    cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert len(cells) > 3
+    assert not any(cell["outputs"] or cell["execution_count"] for cell in cells)

@@ -102,8 +102,8 @@ def deconvolve(
         unknown blur is estimated again before each pass.
     halo_suppression : bool, optional
         With ``blur``: where the gradients of image v and result u are opposed, M = max(0, -grad u . grad v) > 0, take
-        z v + (1 - z) u with z = M / (M + |grad v|^2), pixel by pixel (Polyblur's public code has the sum of
-        |grad v|^2 over the image there, which makes next to no difference). By default with ``alpha`` or ``beta``
+        ``z v + (1 - z) u`` with ``z = M / (M + |grad v|^2)``, pixel by pixel (Polyblur's public code has the sum of
+        ``|grad v|^2`` over the image there, which makes next to no difference). By default with ``alpha`` or ``beta``
         only: it did not improve the results of fitted coefficients.
     channel_axis, mask, dtype
         As in :func:`pkn.denoise`.

@@ -56,10 +56,10 @@ def readable_maps(maps: ParameterMaps, image: Any = None, mask: Any = None) -> d
         sigma. ``direction``: of the farthest averaging, in degrees from the horizontal, anticlockwise; NaN where none
         stands out. ``pixels``: effective number of pixels averaged, 1 / sum of squared weights, estimated by 12 random
         probes and smoothed (within about a third): noise falls by its root. ``coarser``: share of the result that comes
-        from coarser levels of a pyramid. Of :class:`pkn.filters.LumaChromaPyramid` the names begin with luma_ and
-        chroma_. Filters with weights below 0 have ``noise`` alone, by how much white noise grows: the root of the sum
-        of squared weights. For non-local means kernels of 24 x 24 pixels are looked at, and interpolated. Of filters
-        that enlarge, maps are of the result's size, in pixels of the image.
+        from coarser levels of a pyramid. Of :class:`pkn.filters.LumaChromaPyramid` the names begin with ``luma_`` and
+        ``chroma_``. Filters with weights below 0 have ``noise`` alone, by how much white noise grows: the root of the
+        sum of squared weights. For non-local means kernels of 24 x 24 pixels are looked at, and interpolated. Of
+        filters that enlarge, maps are of the result's size, in pixels of the image.
 
     Examples
     --------

@@ -80,7 +80,7 @@ def debiasing_states(
     sde : float, optional
         If given, stage 2 is the stochastic differential equation dx = (x_0 - H(x)) dt + ``sde`` dW instead, with steps
         of a_k in its time (Euler and Maruyama). It doesn't converge: where H shrinks by h, the variance around the
-        solution goes to ``sde``^2 / 2h. Our reading of Proposition 2.2.
+        solution goes to ``sde^2 / 2h``. Our reading of Proposition 2.2.
 
     Yields
     ------
