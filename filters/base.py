@@ -165,7 +165,8 @@ class Filter:
         image = arrays.check_stack(image, channel_axis, depth_axis)
         planes = arrays.stack_to_planes(image, channel_axis, depth_axis)
         checked = self.check_maps(maps, named_maps, planes)
-        valid = arrays.check_mask(mask, *planes.shape[2:], None if depth_axis is None else len(planes))
+        count, _, height, width = planes.shape
+        valid = arrays.check_mask(mask, height, width, None if depth_axis is None else count)
         out, _ = self.forward(planes, checked, valid, keep=False)
         return arrays.stack_from_planes(out, channel_axis, depth_axis, dtype, image.dtype)
 
@@ -200,7 +201,7 @@ class Filter:
         checked = self.check_maps(() if named else tuple(maps), dict(named), planes)
         size = planes.shape[2:]
         at = arrays.check_position(position, size if depth_axis is None else (len(planes), *size))
-        mask = arrays.check_mask(mask, *size, None if depth_axis is None else len(planes))
+        mask = arrays.check_mask(mask, size[0], size[1], None if depth_axis is None else len(planes))
         valid = np.isfinite(planes).all(1) if mask is None else np.isfinite(planes).all(1) & mask
         place = at if len(at) == 3 else (0, *at)
         weights = self._kernel(np.where(valid[:, None], planes, 0), valid, checked, place)  # type: ignore[arg-type]

@@ -124,7 +124,7 @@ class JointBilateral(Filter):
 
     def _own(self, maps: Any) -> Any:
         """All maps but the guide, in the type that the core knows."""
-        return (AnisotropicBilateralDeepMaps if self.radius_z else AnisotropicBilateralMaps)(*maps)
+        return AnisotropicBilateralDeepMaps(*maps) if self.radius_z else AnisotropicBilateralMaps(*maps)
 
     def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
         """Return ``(v_image, v_maps)``.

@@ -134,6 +134,11 @@ class Pyramid(Filter):
         return JointBilateral(self.radius, self.border, self.features, **deep)
 
     @property
+    def _names(self) -> tuple[str, ...]:
+        """Names of the maps of each level's filter."""
+        return self.single.Maps._fields  # type: ignore[attr-defined]
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """The pyramids that the filter consists of: itself."""
         return (Part("", slice(None), self, self.first),)
@@ -210,7 +215,7 @@ class Pyramid(Filter):
         fine, residuals = image if slots is None else image[self._centres(len(image), slots)], None
         if level >= self.first:
             single = self.single
-            own = single.Maps(*(maps[f"{name}_{level}"] for name in single.Maps._fields))  # type: ignore[attr-defined]
+            own = single.Maps(*(maps[f"{name}_{level}"] for name in self._names))
             fine, residuals = single.forward(image, own, None, keep, slots)
         if coarser is None:
             return fine, residuals
@@ -253,7 +258,7 @@ class Pyramid(Filter):
         power: Any = np.asarray(strength, np.float32)
         changed = dict(maps)
         for level in range(self.levels):
-            names = {name: full for name in self.single.Maps._fields if (full := f"{name}_{level}") in maps}
+            names = {name: full for name in self._names if (full := f"{name}_{level}") in maps}
             own = self.single.strengthen({name: maps[full] for name, full in names.items()}, power) if names else {}
             changed |= {names[name]: values for name, values in own.items()}
             if (blend := f"blend_{level}") in maps:

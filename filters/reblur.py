@@ -132,7 +132,14 @@ class _Composed(Filter):
             mixed[name] = np.clip(values, -LARGEST, LARGEST).astype(maps[name].dtype)
         return mixed
 
-    def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
+    def forward(
+        self,
+        image: np.ndarray,
+        maps: Any,
+        valid: np.ndarray | None = None,
+        keep: bool = True,
+        slots: np.ndarray | None = None,
+    ) -> Any:
         """Return ``(out, ReblurResiduals)``.
 
         Invalid pixels have weight 0 in all three blurs; in the polynomial, x there is K x.

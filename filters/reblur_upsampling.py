@@ -74,7 +74,14 @@ class ReblurUpsampling(AnisotropicUpsampling):
         outer = super().strengthen({name: maps[name] for name in names[:3]}, strength)
         return outer | dict(zip(names[3:], changed.values(), strict=True))
 
-    def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
+    def forward(
+        self,
+        image: np.ndarray,
+        maps: Any,
+        valid: np.ndarray | None = None,
+        keep: bool = True,
+        slots: np.ndarray | None = None,
+    ) -> Any:
         sharp, inner = self.reblur.forward(image, Reblur.Maps(*maps[3:]), valid, keep)
         out, outer = super().forward(sharp, AnisotropicUpsampling.Maps(*maps[:3]), None, keep)
         return out, (inner, outer)

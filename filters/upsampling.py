@@ -105,7 +105,14 @@ class AnisotropicUpsampling(Filter):
         out = self.out_shape(height, width)
         return output_axis(height, out[0], np.dtype(np.float64)), output_axis(width, out[1], np.dtype(np.float64))
 
-    def forward(self, image: np.ndarray, maps: Any, valid: np.ndarray | None = None, keep: bool = True) -> Any:
+    def forward(
+        self,
+        image: np.ndarray,
+        maps: Any,
+        valid: np.ndarray | None = None,
+        keep: bool = True,
+        slots: np.ndarray | None = None,
+    ) -> Any:
         """Return ``(out, residuals)`` for an image (N, C, H, W) and maps (N or 1, 1, H or 1, W or 1), contiguous."""
         return resampling.forward(image, maps, self._grid(image), self.border, valid, keep, LARGEST)
 
@@ -125,10 +132,12 @@ class AnisotropicUpsampling(Filter):
         position: tuple[int, ...],
         *,
         channel_axis: int | None = None,
-        depth_axis: None = None,
+        depth_axis: int | None = None,
         mask: Any = None,
     ) -> np.ndarray:
         """The exact weights of the output pixel at ``position`` (row, column), centred on its input pixel."""
+        if depth_axis is not None:
+            raise ValueError(f"depth_axis is {depth_axis}; expected None: {type(self).__name__} enlarges single images")
         planes = to_planes(check_image(image, channel_axis), channel_axis)
         named = maps if isinstance(maps, Mapping) else {}
         checked = self.check_maps(() if named else tuple(maps), dict(named), planes)

@@ -17,8 +17,7 @@ class _FilterFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, flt: Filter, slots: np.ndarray | None, image: Tensor, *maps: Tensor) -> Tensor:
         arrays = flt.Maps(*(values.detach().contiguous().numpy() for values in maps))
-        chosen = {} if slots is None else {"slots": slots}
-        out, residuals = flt.forward(image.detach().contiguous().numpy(), arrays, **chosen)
+        out, residuals = flt.forward(image.detach().contiguous().numpy(), arrays, slots=slots)
         ctx.filter, ctx.residuals = flt, residuals
         return torch.from_numpy(out)
 

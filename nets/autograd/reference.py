@@ -72,7 +72,8 @@ Single = Callable[[Filter, Tensor, Any, Any], Tensor]
 
 
 def _deep_quadratic(maps: Any, dz: Any, dr: Any, dc: Any) -> Tensor:
-    return _quadratic(maps, dr, dc) + (maps.kz * dz) ** 2
+    form: Tensor = _quadratic(maps, dr, dc) + (maps.kz * dz) ** 2
+    return form
 
 
 # Natural logarithm of the weight by type of maps, as a function of (maps, tap, dz, dr, dc, d2): maps (N, planes, H, W),

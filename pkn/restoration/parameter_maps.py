@@ -148,7 +148,8 @@ class ParameterMaps(Mapping[str, np.ndarray]):
         ValueError, TypeError
             Naming the argument, what came, and what is expected.
         """
-        return self.filter(image, channel_axis=self.channel_axis, mask=mask, dtype=dtype, **self.values_by_name)
+        named: dict[str, Any] = dict(self.values_by_name)
+        return self.filter(image, channel_axis=self.channel_axis, mask=mask, dtype=dtype, **named)
 
     def kernel_at(self, image: Any, position: tuple[int, int]) -> np.ndarray:
         """The exact weights of the output pixel at (row, column); see :meth:`pkn.filters.Filter.kernel_at`."""
