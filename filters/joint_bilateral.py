@@ -135,7 +135,7 @@ class JointBilateral(Filter):
         assert v_guided is not None
         v_image, v_guide = np.split(v_guided, [v_out.shape[1]], axis=1)
         v_own = np.split(stacked, stacked.shape[1], axis=1)
-        v_maps = self.Maps(*v_own, np.ascontiguousarray(v_guide))
+        v_maps = self.Maps(*(*v_own, np.ascontiguousarray(v_guide)))
         return v_image if image_too else None, v_maps
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
