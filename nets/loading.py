@@ -45,8 +45,8 @@ def load(source: str | Path, sha256: str | None = None, folder: str | Path | Non
     >>> from pkn.nets.loading import sha256_of
     >>> from pkn.pretrained import weights_folder
     >>> path = weights_folder() / "bilateral-grey.safetensors"
-    >>> load(path, sha256=sha256_of(path)).filter
-    Bilateral(radius=7, border='reflect')
+    >>> load(path, sha256=sha256_of(path)).filter.ranges.keys()
+    dict_keys(['sigma_space', 'sigma_range'])
     """
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise ValueError(f"sha256 is {sha256!r}; expected 64 hexadecimal digits")

@@ -40,11 +40,17 @@ def to_config(architecture: Architecture) -> dict[str, Any]:
     flt = architecture.filter
     return {
         "network": "MapNet",
-        "filter": {"name": type(flt).__name__, **asdict(flt)},
+        "filter": {"name": type(flt).__name__, **_settings(flt)},
         "ranges": _ranges(flt),
         "channels": architecture.channels,
         **architecture.settings,
     }
+
+
+def _settings(flt: Filter) -> dict[str, Any]:
+    """Without those of stacks, if the filter has none; a stack's spacing is the user's, not the network's."""
+    left_out = {"spacing"} if flt.radius_z else {"spacing", "radius_z", "border_z", "causal"}
+    return {name: value for name, value in asdict(flt).items() if name not in left_out}
 
 
 def _ranges(flt: Filter) -> dict[str, list[float]]:

@@ -286,8 +286,8 @@ def load_predictor(path: str | Path) -> Predictor:
     --------
     >>> from pkn.nets import load_predictor
     >>> from pkn.pretrained import weights_folder
-    >>> load_predictor(weights_folder() / "bilateral-grey.safetensors").filter
-    Bilateral(radius=7, border='reflect')
+    >>> load_predictor(weights_folder() / "bilateral-grey.safetensors").filter.ranges.keys()
+    dict_keys(['sigma_space', 'sigma_range'])
     """
     return Predictor(*read_weights(path))
 

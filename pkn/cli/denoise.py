@@ -47,21 +47,22 @@ def command(
     if extras["key"] and not receipt:
         raise ValueError("--key was given without --receipt; expected a receipt to sign")
     if extras["key"]:
-        from pkn.evidence.receipts import check_key
+        from pkn.evidence.signatures import check_key
 
         check_key(extras["key"])  # before the work
     if extras["uncertainty"] and not extras["page"]:
         raise ValueError("--uncertainty was given without --report; expected a report to put it in")
-    maps_too = bool(extras["maps_folder"] or extras["page"] or receipt)
+    shown = bool(extras["maps_folder"] or extras["page"])
     megapixels, level, fractions = None, None, False
+    maps: Any = []
+    kind, known = "image", noise
     if source.suffix.lower() in SUFFIXES:
-        megapixels = _denoise_raw(source, target, net, maps_too, **settings)
+        done = _denoise_raw(source, target, net, shown, keep_maps=bool(receipt), **settings)
+        kind, megapixels, maps, known = "raw", done.shape[0] * done.shape[1] / 1e6, done.maps, done.noise
     elif source.suffix == ".zarr" or target.suffix == ".zarr":
-        if receipt:
-            raise ValueError("--receipt was given with a Zarr image; expected it with image files")
         limits = {name: extras[name] for name in ("scheduler", "max_pixels")}
-        _denoise_zarr(source, target, net, **settings, **limits)
-    elif not maps_too and (large := _large(source, target, extras["resume"], extras["max_pixels"])):
+        kind, maps = "zarr", _denoise_zarr(source, target, net, shown, bool(receipt), settings, **limits)
+    elif not (shown or receipt) and (large := _large(source, target, extras["resume"], extras["max_pixels"])):
         from pkn.restoration.large_images import denoise_large
 
         with progress_bar("parts") as callback:
@@ -69,16 +70,16 @@ def command(
         megapixels, fractions = large.shape[0] * large.shape[1] / 1e6, large.dtype.kind == "u"
     else:
         image = read(source, extras["max_pixels"])
-        restore = partial(_denoise_page, net=net, maps_too=maps_too, **settings)
+        restore = partial(_denoise_page, net=net, maps_too=shown or bool(receipt), **settings)
         report = _report(extras["page"], extras["uncertainty"], net, settings) if extras["page"] else None
-        done = restore_file(image, source, target, restore, extras["maps_folder"], report)
-        megapixels, level = done.megapixels, done.maps[0] and done.maps[0].provenance["sigma"]
-        fractions = image.pages[0].dtype.kind == "u"
-        if receipt:
-            from pkn.evidence.receipts import write_receipt
+        restored = restore_file(image, source, target, restore, extras["maps_folder"], report)
+        megapixels, maps = restored.megapixels, restored.maps
+        level, fractions = maps[0] and maps[0].provenance["sigma"], image.pages[0].dtype.kind == "u"
+    if receipt:
+        from pkn.evidence.receipts import write_receipt
 
-            options = {name: settings[name] for name in ("strength", "sigma")}
-            write_receipt(receipt, source, target, done.maps, options=options, profile=noise, key=extras["key"])
+        options = {name: settings[name] for name in ("strength", "sigma")}
+        write_receipt(receipt, source, target, maps, kind=kind, options=options, profile=known, key=extras["key"])
     seconds = time.perf_counter() - begin
     what = "" if megapixels is None else f"{megapixels:.2f} MP in "
     found = "" if level is None else f", noise level {_in_words(level, fractions, extras['black'], extras['white'])}"
@@ -115,16 +116,24 @@ def _large(source: Path, target: Path, resume: bool, max_pixels: int | None) -> 
     return large
 
 
-def _denoise_zarr(source: Path, target: Path, net: str, **settings: Any) -> None:
+def _denoise_zarr(
+    source: Path, target: Path, net: str, shown: bool, replayable: bool, settings: dict[str, Any], **limits: Any
+) -> Any:
+    """The maps of each plane, which are predicted when they are asked for."""
     from importlib.util import find_spec
 
     if not (find_spec("zarr") and find_spec("dask")):
         raise ValueError(missing("zarr or dask", "Zarr images", "zarr"))
     if source.suffix != target.suffix:
         raise ValueError(f"IN is '{source}' and OUT '{target}'; expected both to end in .zarr, or none")
-    from pkn.restoration.zarr_images import denoise_zarr
+    if shown:
+        raise ValueError("--maps or --report was given with a Zarr image; expected them with images")
+    from pkn.restoration.zarr_images import check_replayable, denoise_zarr, predict_zarr_maps
 
-    denoise_zarr(source, target, net, progress=_chunk_bar, **settings)
+    if replayable:
+        check_replayable(source)
+    denoise_zarr(source, target, net, progress=_chunk_bar, **settings, **limits)
+    return predict_zarr_maps(source, net, **settings)
 
 
 @contextmanager
@@ -140,17 +149,15 @@ def _chunk_bar() -> Iterator[None]:
         yield
 
 
-def _denoise_raw(source: Path, target: Path, net: str, maps_too: bool, **settings: Any) -> float:
-    """Megapixels of the mosaic."""
+def _denoise_raw(source: Path, target: Path, net: str, shown: bool, **settings: Any) -> Any:
     from pkn.io.raw_files import check_developed
     from pkn.restoration.raw import denoise_raw_file
 
     require_rawpy()
     check_developed(target)
-    if maps_too:
-        raise ValueError("--maps, --report or --receipt was given with a raw file; expected them with images")
-    height, width = denoise_raw_file(source, target, net, **settings)
-    return height * width / 1e6
+    if shown:
+        raise ValueError("--maps or --report was given with a raw file; expected them with images")
+    return denoise_raw_file(source, target, net, **settings)
 
 
 def _denoise_page(

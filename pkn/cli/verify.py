@@ -7,13 +7,14 @@ import click
 from pkn.cli._first_use import announce_compiling
 from pkn.cli._shared import IMAGE
 
+FILE_OR_ZARR = click.Path(exists=True, path_type=Path)
 MARKS = {True: "yes", False: "NO", None: "-"}
 
 
 @click.command("verify")
 @click.argument("receipt", type=IMAGE)
-@click.argument("source", type=IMAGE, metavar="IN")
-@click.argument("target", type=IMAGE, metavar="[OUT]", required=False)
+@click.argument("source", type=FILE_OR_ZARR, metavar="IN")
+@click.argument("target", type=FILE_OR_ZARR, metavar="[OUT]", required=False)
 @click.option("--key", type=IMAGE, help="Public Ed25519 key, PEM, of who is said to have signed.")
 def command(receipt: Path, source: Path, target: Path | None, key: Path | None) -> None:
     """Check a RECEIPT of pkn denoise: replay its maps on IN, and say whether OUT is what came out, bit for bit.

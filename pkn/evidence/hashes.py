@@ -1,4 +1,4 @@
-"""SHA-256 of files, pixels and networks, as receipts and reports have them."""
+"""SHA-256 of files, folders, pixels and networks, as receipts and reports have them."""
 
 import hashlib
 from pathlib import Path
@@ -10,7 +10,10 @@ from pkn.pretrained import COLOURS, weights_folder
 
 
 def of_file(path: Path) -> str:
-    """Of a file's content."""
+    """Of a file's content; of a folder's (a Zarr image), of the names and hashes of all files in it."""
+    if path.is_dir():
+        lines = [f"{file.relative_to(path).as_posix()} {of_file(file)}\n" for file in path.rglob("*") if file.is_file()]
+        return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -6,26 +6,23 @@ place elsewhere. Hashes are SHA-256; signatures Ed25519 (RFC 8032), by the packa
 """
 
 import json
-import platform
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pkn.evidence.hashes import of_file, of_network, of_pixels
-from pkn.filters import Bilateral
+from pkn.evidence.machine import describe_machine
+from pkn.evidence.replays import REPLAYS, Replay
+from pkn.evidence.signatures import SIGNATURE, is_signed, sign
 from pkn.io.atomic import atomic_path
-from pkn.io.image_file import ImageFile
-from pkn.io.images import read_image
-from pkn.restoration.noise_estimation import estimate_noise
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.parameter_maps import ParameterMaps
-from pkn.version import __version__, missing
+from pkn.version import __version__
 
 FORMAT = 1
-SIGNATURE = "signature"
 LOSSY = (".jpg", ".jpeg", ".avif", ".gif")  # files that may hold other pixels than the result's
 
 
@@ -41,26 +38,31 @@ def write_receipt(
     path: str | Path,
     source: str | Path,
     target: str | Path,
-    maps: Sequence[ParameterMaps],
+    maps: Iterable[ParameterMaps],
     *,
+    kind: str = "image",
     options: dict[str, Any] | None = None,
-    profile: NoiseProfile | None = None,
+    profile: NoiseProfile | Mapping[str, NoiseProfile] | None = None,
     key: str | Path | None = None,
 ) -> list[Path]:
-    """Write the receipt of a denoised file, and beside it the maps of each page.
+    """Write the receipt of a denoised file, and beside it the maps of each page or plane.
 
     Parameters
     ----------
     path : str or path
         The receipt, .json.
     source, target : str or path
-        The image file that was denoised, and the result; both are there.
-    maps : sequence of ParameterMaps
-        Of each page, unchanged.
+        The image that was denoised, and the result; both are there.
+    maps : iterable of ParameterMaps
+        Of each page of an image file, each plane of a Zarr image, or the four of a raw file
+        (:func:`pkn.restoration.raw.predict_raw_maps`), unchanged. They are taken one by one.
+    kind : "image", "zarr" or "raw"
+        What the source is.
     options : dict, optional
         What else was asked for, as JSON represents it.
-    profile : NoiseProfile, optional
-        The noise that was given; if neither it nor a noise level was, it is estimated again.
+    profile : NoiseProfile or dict of str to NoiseProfile, optional
+        The noise that was given, of a raw file for each colour too; if neither it nor a noise level was, it is
+        estimated again.
     key : str or path, optional
         Private Ed25519 key in PEM, without a password, to sign with.
 
@@ -95,26 +97,28 @@ def write_receipt(
     True
     """
     path, source, target = Path(path), Path(source), Path(target)
-    archives = [path.with_name(f"{path.stem}{f'-page{n}' if len(maps) > 1 else ''}.maps.npz") for n in range(len(maps))]
-    for archive, page in zip(archives, maps, strict=True):
-        page.save(archive)
-    about, image = maps[0].provenance, read_image(source)
+    replay, archives, about, axis = REPLAYS[kind](source), [], dict[str, Any](), None
+    for number, each in enumerate(maps):
+        archives.append(path.with_name(f"{path.stem}{f'-{replay.part}{number}' * (replay.parts > 1)}.maps.npz"))
+        each.save(archives[-1])
+        about, axis = about or each.provenance, each.channel_axis
     if profile is None and not about.get("sigma_given"):
-        profile = estimate_noise(image.pages[0], channel_axis=image.channel_axis)
+        profile = replay.estimated_noise()
     facts: dict[str, Any] = {
         "format": FORMAT,
+        "kind": kind,
         "pkn": __version__,
         "input": {"name": source.name, "sha256": of_file(source)},
         "output": {"name": target.name, "sha256": of_file(target)},
-        "result": [of_pixels(pixels) for pixels in _replayed(image, maps)],
+        "result": [of_pixels(pixels) for pixels in _results(replay, archives)],
         "maps": [{"name": archive.name, "sha256": of_file(archive)} for archive in archives],
-        "network": {"name": about.get("net"), "sha256": of_network(about.get("net"), maps[0].channel_axis)},
+        "network": {"name": about.get("net"), "sha256": of_network(about.get("net"), axis)},
         "noise": {"sigma": about.get("sigma"), "given": about.get("sigma_given"), "profile": _in_short(profile)},
         "options": options or {},
-        "machine": machine(),
+        "machine": describe_machine() | replay.libraries,
     }
     if key is not None:
-        facts[SIGNATURE] = _sign(facts, Path(key))
+        facts[SIGNATURE] = sign(facts, Path(key))
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(facts, indent=1, sort_keys=True))
     return [path, *archives]
@@ -154,75 +158,56 @@ def verify_receipt(
         checks.append(_file_check("output", Path(target), facts["output"]["sha256"]))
     archives = [path.with_name(each["name"]) for each in facts["maps"]]
     checks += [_file_check("maps", file, each["sha256"]) for file, each in zip(archives, facts["maps"], strict=True)]
-    same = facts["machine"] == machine()
-    here = "as there" if same else f"there {facts['machine']}, here {machine()}"
+    replay = REPLAYS[facts.get("kind", "image")](Path(source))
+    ours = describe_machine() | replay.libraries
+    here = "as there" if facts["machine"] == ours else f"there {facts['machine']}, here {ours}"
     checks.append(Check("machine", None, f"rounds {here}"))
-    image, maps = read_image(source), [ParameterMaps.load(archive) for archive in archives]
-    return [*checks, *_replay_checks(facts, _replayed(image, maps), target)]
+    return [*checks, *_replay_checks(facts, replay, archives, None if target is None else Path(target))]
 
 
-def check_key(path: str | Path) -> None:
-    """Raise ValueError if a file isn't a private key to sign with, or the package for it is missing."""
-    _load_key(Path(path), private=True)
+def _results(replay: Replay, archives: list[Path]) -> Iterator[np.ndarray]:
+    """Of archived maps, one array in memory at a time."""
+    if replay.parts != len(archives):
+        raise ValueError(f"the input has {replay.parts} {replay.part}s; expected {len(archives)}, as there are maps")
+    return replay.results(map(ParameterMaps.load, archives))
 
 
-def machine() -> dict[str, str]:
-    """What results' last bits depend on: processor and libraries, and how a small image comes out of a filter."""
-    import numba
-
-    return {
-        "processor": platform.machine(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "numba": numba.__version__,
-        "rounding": _rounding(),
-    }
-
-
-@cache
-def _rounding() -> str:
-    numbers = (np.arange(24 * 40) * 7919 % 1009 / np.float32(1009)).reshape(24, 40).astype(np.float32)
-    return of_pixels(Bilateral(3)(numbers, 1.3, 0.2))[:16]
+def _replay_checks(facts: dict[str, Any], replay: Replay, archives: list[Path], target: Path | None) -> list[Check]:
+    found, compared = [], _Comparison()
+    written = iter(()) if target is None else replay.written(target)
+    for result, pixels in zip_longest(_results(replay, archives), written):
+        if result is not None:
+            found.append(of_pixels(result))
+        if target is not None:
+            compared.add(None if result is None else replay.as_written(result, target), pixels)
+    wanted = facts["result"]
+    different = sum(a != b for a, b in zip_longest(found, wanted))
+    words = f"{different} of {len(wanted)} {replay.part}s differ" if different else "bit for bit the same"
+    checks = [Check("replay", not different, words)]
+    return checks if target is None else [*checks, compared.check(target.suffix.lower() not in LOSSY)]
 
 
-def _replayed(image: ImageFile, maps: Sequence[ParameterMaps]) -> list[np.ndarray]:
-    """The pixels of all pages, as ``pkn denoise`` makes them."""
-    if len(image.pages) != len(maps):
-        raise ValueError(f"the input has {len(image.pages)} pages; expected {len(maps)}, as there are maps")
-    results = []
-    for pixels, mask, page in zip(image.pages, image.masks, maps, strict=True):
-        result = page.apply(pixels, mask=mask, dtype="same")
-        if mask is not None:
-            result[~mask] = pixels[~mask]
-        results.append(result)
-    return results
+class _Comparison:
+    """Of a result's arrays with an output's: how many values differ, and by how much."""
 
+    def __init__(self) -> None:
+        self.comparable, self.number, self.largest = True, 0, 0.0
 
-def _replay_checks(facts: dict[str, Any], results: list[np.ndarray], target: str | Path | None) -> list[Check]:
-    same = [of_pixels(result) == wanted for result, wanted in zip(results, facts["result"], strict=True)]
-    words = "bit for bit the same" if all(same) else f"{same.count(False)} of {len(same)} pages differ"
-    checks = [Check("replay", all(same), words)]
-    if target is None:
-        return checks
-    pages = read_image(target).pages
-    comparable = len(pages) == len(results) and all(
-        a.shape == b.shape and a.dtype == b.dtype for a, b in zip(pages, results, strict=False)
-    )
-    if not comparable:
-        return [*checks, Check("pixels", None, "the output has another type than the result: not compared")]
-    different = [np.asarray(a, float) - b for a, b in zip(pages, results, strict=True)]
-    number = sum(int(np.count_nonzero(each)) for each in different)
-    largest = max(float(np.nanmax(np.abs(each), initial=0)) for each in different)
-    words = f"{number} values of the output differ, by {largest:g} at most" if number else "those of the output"
-    lossless = Path(target).suffix.lower() not in LOSSY
-    return [*checks, Check("pixels", number == 0 if lossless or number == 0 else None, words)]
+    def add(self, result: np.ndarray | None, pixels: np.ndarray | None) -> None:
+        if result is None or pixels is None or result.shape != pixels.shape or result.dtype != pixels.dtype:
+            self.comparable = False
+            return
+        difference = np.asarray(pixels, float) - result
+        self.number += int(np.count_nonzero(difference))
+        self.largest = max(self.largest, float(np.nanmax(np.abs(difference), initial=0)))
 
-
-def _file_check(name: str, file: Path, wanted: str) -> Check:
-    if not file.is_file():
-        return Check(name, False, f"'{file.name}' is missing")
-    same = of_file(file) == wanted
-    return Check(name, same, f"'{file.name}' is {'the same' if same else 'another'} file")
+    def check(self, lossless: bool) -> Check:
+        if not self.comparable:
+            return Check("pixels", None, "the output has another type than the result: not compared")
+        if not self.number:
+            return Check("pixels", True, "those of the output")
+        words = f"{self.number} values of the output differ, by {self.largest:g} at most"
+        return Check("pixels", False if lossless else None, words)
 
 
 def _signature_check(facts: dict[str, Any], key: str | Path | None) -> Check:
@@ -232,43 +217,16 @@ def _signature_check(facts: dict[str, Any], key: str | Path | None) -> Check:
         return Check(SIGNATURE, None, words)
     if not signed:
         return Check(SIGNATURE, False, "not signed")
-    from cryptography.exceptions import InvalidSignature
-
-    public = _load_key(Path(key), private=False)
-    try:
-        public.verify(bytes.fromhex(facts[SIGNATURE]), _signed_part(facts))
-    except (InvalidSignature, ValueError, TypeError):
+    if not is_signed(facts, Path(key)):
         return Check(SIGNATURE, False, "not of this key, or the receipt was changed")
     return Check(SIGNATURE, True, "of this key")
 
 
-def _sign(facts: dict[str, Any], key: Path) -> str:
-    signature: bytes = _load_key(key, private=True).sign(_signed_part(facts))
-    return signature.hex()
-
-
-def _signed_part(facts: dict[str, Any]) -> bytes:
-    rest = {name: value for name, value in facts.items() if name != SIGNATURE}
-    return json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _load_key(path: Path, private: bool) -> Any:
-    try:
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ed25519
-    except ImportError:
-        raise ValueError(missing("cryptography", "signatures", "receipts")) from None
-    content, kind = path.read_bytes(), "private" if private else "public"
-    try:
-        key: Any = (
-            serialization.load_pem_private_key(content, None) if private else serialization.load_pem_public_key(content)
-        )
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"key is '{path}', which can't be read as PEM: {error}") from None
-    expected = ed25519.Ed25519PrivateKey if private else ed25519.Ed25519PublicKey
-    if not isinstance(key, expected):
-        raise ValueError(f"key is '{path}', a {type(key).__name__}; expected a {kind} Ed25519 key")
-    return key
+def _file_check(name: str, file: Path, wanted: str) -> Check:
+    if not file.exists():
+        return Check(name, False, f"'{file.name}' is missing")
+    same = of_file(file) == wanted
+    return Check(name, same, f"'{file.name}' is {'the same' if same else 'another'} file")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -278,8 +236,10 @@ def _read(path: Path) -> dict[str, Any]:
         if facts["format"] != FORMAT:
             raise ValueError(f"its format is {facts['format']}; expected {FORMAT}")
         names = [each["name"] for each in facts["maps"]]
-        if not names or any(Path(name).name != name for name in names) or len(facts["result"]) != len(names):
-            raise ValueError("its maps are not files beside it, one for each page")
+        if not names or any(Path(name).name != name for name in names) or not facts["result"]:
+            raise ValueError("its maps are not files beside it")
+        if facts.get("kind", "image") not in REPLAYS:
+            raise ValueError(f"it is of a '{facts['kind']}'; expected {', '.join(REPLAYS)}")
         for name in ("input", "output"):
             str(facts[name]["sha256"])
         dict(facts["machine"])
@@ -288,7 +248,9 @@ def _read(path: Path) -> dict[str, Any]:
     return facts
 
 
-def _in_short(profile: NoiseProfile | None) -> dict[str, float] | None:
-    """The model of a noise profile."""
+def _in_short(profile: NoiseProfile | Mapping[str, NoiseProfile] | None) -> dict[str, Any] | None:
+    """The model of a noise profile, or of each colour's."""
+    if isinstance(profile, Mapping):
+        return {colour: _in_short(each) for colour, each in profile.items()}
     names = ("gain", "read_noise", "black", "correlation", "level", "uncertainty")
     return None if profile is None else {name: float(getattr(profile, name)) for name in names}

@@ -10,7 +10,7 @@ import numpy as np
 
 from pkn.evidence.deviations import Uncertainty
 from pkn.evidence.hashes import of_file, of_network, of_pixels
-from pkn.evidence.receipts import machine
+from pkn.evidence.machine import describe_machine
 from pkn.evidence.report_sections import (
     Sizes,
     maps_section,
@@ -199,7 +199,7 @@ def _provenance(work: Work) -> list[tuple[str, str]]:
     files = {"input": work.source, "output": work.target}
     found = [(f"{name}, {file.name}", of_file(file)) for name, file in files.items() if file and file.is_file()]
     pages = [(f"pixels of page {n}", of_pixels(result)) for n, result in enumerate(work.after, 1)]
-    here = machine()
+    here = describe_machine()
     versions = ", ".join(f"{name} {here[name]}" for name in ("python", "numpy", "numba"))
     return [
         ("made", datetime.now().astimezone().isoformat(" ", "seconds")),

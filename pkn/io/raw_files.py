@@ -10,7 +10,7 @@ import tifffile
 
 from pkn.io.atomic import atomic_path
 from pkn.io.image_file import ImageFile
-from pkn.io.images import write_image
+from pkn.io.images import read_image, write_image
 from pkn.io.tiff import quiet_tifffile
 from pkn.version import missing
 
@@ -95,13 +95,8 @@ def write_developed(path: str | os.PathLike[str], source: str | os.PathLike[str]
         If ``path`` can't be written, or rawpy isn't installed.
     """
     check_developed(path)
-    with _open(source) as raw:
-        if mosaic.shape != raw.raw_image_visible.shape:
-            raise ValueError(f"mosaic has shape {mosaic.shape}; expected the file's {raw.raw_image_visible.shape}")
-        raw.raw_image_visible[:] = mosaic
-        linear = Path(path).suffix.lower() == ".dng"
-        pixels, tags = _demosaicked(raw, linear), _linear_tags(raw, Path(source)) if linear else []
-    if not linear:
+    pixels, tags = _developed(path, source, mosaic)
+    if not _is_linear(path):
         write_image(path, ImageFile((pixels,)))
         return
     with atomic_path(path) as temporary:
@@ -109,10 +104,49 @@ def write_developed(path: str | os.PathLike[str], source: str | os.PathLike[str]
         tifffile.imwrite(temporary, pixels, **settings)
 
 
+def developed(path: str | os.PathLike[str], source: str | os.PathLike[str], mosaic: np.ndarray) -> np.ndarray:
+    """The pixels (H, W, 3), uint16, that :func:`write_developed` writes."""
+    return _developed(path, source, mosaic)[0]
+
+
+def read_developed(path: str | os.PathLike[str]) -> np.ndarray:
+    """The pixels (H, W, 3) of what :func:`write_developed` wrote."""
+    if not _is_linear(path):
+        return read_image(path).pages[0]
+    try:
+        with quiet_tifffile():
+            return np.asarray(tifffile.imread(path))
+    except (tifffile.TiffFileError, ValueError, RuntimeError) as error:
+        raise ValueError(f"cannot read {os.fspath(path)!r} as a linear DNG: {error}") from None
+
+
+def libraw_version() -> str:
+    """Of the library that demosaics."""
+    import rawpy
+
+    return ".".join(map(str, rawpy.libraw_version))
+
+
 def check_developed(path: str | os.PathLike[str]) -> None:
     """Raise ValueError unless ``path`` can be a developed image."""
     if Path(path).suffix.lower() not in DEVELOPED:
         raise ValueError(f"OUT is '{os.fspath(path)}'; expected {', '.join(DEVELOPED)} for an image of a raw file")
+
+
+def _is_linear(path: str | os.PathLike[str]) -> bool:
+    return Path(path).suffix.lower() == ".dng"
+
+
+def _developed(
+    path: str | os.PathLike[str], source: str | os.PathLike[str], mosaic: np.ndarray
+) -> tuple[np.ndarray, list[tuple[Any, ...]]]:
+    """Pixels, and tags of a linear DNG."""
+    with _open(source) as raw:
+        if mosaic.shape != raw.raw_image_visible.shape:
+            raise ValueError(f"mosaic has shape {mosaic.shape}; expected the file's {raw.raw_image_visible.shape}")
+        raw.raw_image_visible[:] = mosaic
+        linear = _is_linear(path)
+        return _demosaicked(raw, linear), _linear_tags(raw, Path(source)) if linear else []
 
 
 def _open(path: str | os.PathLike[str]) -> Any:

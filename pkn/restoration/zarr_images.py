@@ -1,18 +1,21 @@
 """Zarr arrays and OME-Zarr images from store to store, denoised plane by plane by Dask."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import dask.array as da
+import numpy as np
 
-from pkn.filters.arrays import FULL_RANGE, native
+from pkn.filters.arrays import FULL_RANGE, WIDE, native
 from pkn.io.atomic import atomic_folder
 from pkn.io.image_file import check_size
 from pkn.io.ome_zarr import open_zarr
 from pkn.restoration.arguments import known_noise
+from pkn.restoration.denoising import predict_maps
 from pkn.restoration.noise_profile import NoiseProfile
+from pkn.restoration.parameter_maps import ParameterMaps
 from pkn.restoration.stacks import denoise_dask
 
 
@@ -66,13 +69,33 @@ def denoise_zarr(
         check_size(array.shape[-1], array.shape[-2], max_pixels)
     with atomic_folder(target) as temporary, _client(scheduler), progress():
         image = da.from_zarr(array)
-        level = None if sigma is None else sigma / FULL_RANGE.get(native(image.dtype), 1)
-        known = known_noise(level, noise)
+        known = known_noise(_as_fraction(sigma, image.dtype), noise)
         out = denoise_dask(
             image, net, None, range(image.ndim - 2), strength=strength, noise=known, mask=None, dtype="same"
         )
         da.store(out.rechunk(array.chunks), opened.create_like(temporary), lock=False)
     return da.from_zarr(target, component=opened.path or None)
+
+
+def predict_zarr_maps(
+    source: Path, net: str, *, strength: Any = 1.0, sigma: float | None = None, noise: NoiseProfile | None = None
+) -> Iterator[ParameterMaps]:
+    """The maps of each plane, one after the other, with which :func:`denoise_zarr` denoises it, bit for bit."""
+    array = open_zarr(source).array
+    settings = {"strength": strength, "sigma": _as_fraction(sigma, array.dtype), "noise": noise}
+    for index in np.ndindex(array.shape[:-2]):
+        yield predict_maps(np.asarray(array[index]), net, **settings)
+
+
+def check_replayable(source: Path) -> None:
+    """Raise ValueError if maps wouldn't give the result's bits again: wide values are filtered as float32 by Dask."""
+    dtype = native(open_zarr(source).array.dtype)
+    if dtype in WIDE:
+        raise ValueError(f"a receipt was asked for of a Zarr image of {dtype}; expected uint8, uint16 or float32")
+
+
+def _as_fraction(sigma: float | None, dtype: np.dtype[Any]) -> float | None:
+    return None if sigma is None else sigma / FULL_RANGE.get(native(dtype), 1)
 
 
 def _client(scheduler: str | None) -> AbstractContextManager[Any]:

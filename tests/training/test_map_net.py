@@ -143,7 +143,7 @@ def test_command(folder, tmp_path):
     about = read_header(out)["about"]
     assert about["plan"]["filter"] == "IsotropicGaussian"
     assert about["plan"]["seed"] == 4
-    assert [path.name for path in tmp_path.iterdir()] == ["net.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.md", "net.safetensors"]
 
 
 def test_a_network_for_white_noise_becomes_one_that_is_told_a_profile():
