@@ -22,9 +22,9 @@ def test_new_groups_are_covered_as_promised_and_by_pooled_quantiles_are_not():
     ours, pooled = [], []
     for _ in range(30):
         groups = draw_groups(generator, 24)
-        ours.append(np.mean([np.mean(group <= hierarchical_quantiles(groups, [0.9])[0]) for group in new]))
-        limit = np.quantile(np.concatenate(groups), 0.9)
-        pooled.append(np.mean([np.mean(group <= limit) for group in new]))
+        limits = hierarchical_quantiles(groups, [0.9])[0], np.quantile(np.concatenate(groups), 0.9)
+        for held, limit in zip((ours, pooled), limits, strict=True):
+            held.append(np.mean([np.mean(group <= limit) for group in new]))
     assert abs(np.mean(ours) - 0.9) < 0.01
     assert np.mean(pooled) < 0.88
 
