@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pkn.evidence.deviations import DRAWS, Uncertainty, uncertainty
-from pkn.evidence.quantiles_of_groups import hierarchical_quantiles
 from pkn.evidence.intervals import COVERAGES, Intervals
+from pkn.evidence.quantiles_of_groups import hierarchical_quantiles
 from pkn.evidence.regions import KINDS
 
 LEVELS = (5 / 255, 10 / 255, 20 / 255, 35 / 255, 50 / 255)
