@@ -7,7 +7,7 @@ import pytest
 from skimage import data
 
 import pkn
-from pkn.evidence.interval_measurement import measure_intervals
+from pkn.evidence.interval_measurement import ENOUGH, measure_intervals
 from pkn.evidence.intervals import COVERAGES, Intervals, bundled_intervals
 from pkn.evidence.regions import KINDS, kinds_of
 from pkn.filters import IsotropicGaussian
@@ -62,13 +62,13 @@ def test_intervals_hold_the_truth():
 
 
 def test_colours_units_and_gaps():
-    rgb = np.stack([CAMERA, CAMERA[::-1], CAMERA[:, ::-1]], -1)[:64]
+    rgb = data.astronaut()[40:104, 180:276].astype(np.float32) / 255
     given = noisy(2, rgb)
-    found = pkn.uncertainty(given, channel_axis=-1, draws=3, rng=0)
+    found = pkn.uncertainty(given, channel_axis=-1, draws=12, rng=0)
     assert found.std.shape == found.bias.shape == rgb.shape
     low, high = found.interval()
     assert np.mean((low <= rgb) & (rgb <= high)) == pytest.approx(0.9, abs=0.1)
-    scaled = pkn.uncertainty(1000 * given + 50, channel_axis=-1, draws=3, rng=0)
+    scaled = pkn.uncertainty(1000 * given + 50, channel_axis=-1, draws=12, rng=0)
     np.testing.assert_allclose(scaled.std, 1000 * found.std, rtol=0.02, atol=0.05)
     assert scaled.interval()[1] - scaled.interval()[0] == pytest.approx(1000 * (high - low), rel=0.05)
     given[20:30, 20:30] = np.nan
@@ -79,6 +79,7 @@ def test_colours_units_and_gaps():
 
 
 def test_measured_intervals_hold_what_they_were_measured_on(tmp_path):
+    """Nearly as promised: levels are those that hold for images that are left out, and each image weighs the same."""
     images = [CAMERA, CAMERA[::-1], data.coins()[:96, :96].astype(np.float32) / 255]
     found = measure_intervals(images, "any-noise", levels=(LEVEL,), draws=4, rng=0, about="test")
     random, inside = np.random.default_rng(0), [[] for _ in KINDS]
@@ -89,7 +90,7 @@ def test_measured_intervals_hold_what_they_were_measured_on(tmp_path):
         for kind, kept in enumerate(inside):
             kept.append((score <= found.factors(0.9, found.levels[0], sure.kinds))[sure.kinds == kind])
     for kept in inside:
-        assert np.concatenate(kept).mean() == pytest.approx(0.9, abs=0.001)
+        assert np.mean([each.mean() for each in kept if each.size >= ENOUGH]) == pytest.approx(0.9, abs=0.03)
     found.save(tmp_path / "a.json")
     assert Intervals.load(tmp_path / "a.json") == found
 
