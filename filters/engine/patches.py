@@ -92,11 +92,12 @@ def factors(coef):
 
 
 @kernel
-def average_patches(windows, at, mask_channel, maps, n, y0, search, run, out, mass):
+def average_patches(windows, at, deep, mask_channel, maps, n, y0, search, run, out, mass):
     """Fill rows ``y0`` ... of ``out`` (N, C, H, W) from strips padded by the sum of the search and patch radius.
 
     ``windows`` is (planes, rows, C, columns), and the centre's plane is the one ``at``. ``run`` is a tuple as long as
-    the patch's side. ``mask_channel`` is as in :func:`pkn.filters.engine.window.average`.
+    the patch's side. ``mask_channel`` is as in :func:`pkn.filters.engine.window.average`. ``deep`` is an empty tuple
+    where there is one plane: with a loop over an unknown number of planes the kernel is 8 % slower.
     """
     channels, width, side = out.shape[1], out.shape[3], len(run)
     radius, centre = search + side // 2, windows[at]
@@ -117,7 +118,7 @@ def average_patches(windows, at, mask_channel, maps, n, y0, search, run, out, ma
         for j in range(rows):
             load(maps, n, y0 + j, x, wide, coef[j])
             factors(coef[j])
-        for p in range(windows.shape[0]):
+        for p in range(windows.shape[0] if len(deep) > 0 else 1):
             window = windows[p]
             for dy in range(-search, search + 1):
                 for dx in range(-search, search + 1):
@@ -178,8 +179,8 @@ def forward(
     def task(n: int, start: int, stop: int) -> None:
         there = np.flatnonzero(slots[n] != NONE)
         windows, mask_channel = strips.windows(slots[n, there], start, stop + 2 * (search + patch), "window")
-        at = int(np.searchsorted(there, shape.radius_z))
-        average_patches(windows, at, mask_channel, maps, n, start, search, (0,) * (2 * patch + 1), out, mass)
+        which = (shape.centre(there), (0,) if shape.radius_z else ())
+        average_patches(windows, *which, mask_channel, maps, n, start, search, (0,) * (2 * patch + 1), out, mass)
 
     run_strips(task, batch, height, ROWS)
     return out, Residuals(image, valid, maps, out, mass, slots)

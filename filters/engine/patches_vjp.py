@@ -117,7 +117,7 @@ def vjp(residuals: Residuals, v_out: np.ndarray, patch: int, shape: Shape) -> tu
     def task(n: int, start: int, stop: int) -> None:
         there = np.flatnonzero(slots[n] != NONE)
         windows, mask_channel = strips.windows(slots[n, there], 0, height + 2 * radius, "window")
-        at = int(np.searchsorted(there, shape.radius_z))
+        at = shape.centre(there)
         here = tuple(values[n, 0] for values in maps)
         given = (mask_channel, here, search, patch, out[n], mass[n], v_out[n], v_maps[n], v_windows[n, there[at]])
         for place, window in zip(there, windows, strict=True):

@@ -59,6 +59,10 @@ class Shape(NamedTuple):
         index = border_index(count, self.radius_z, mode)
         return np.lib.stride_tricks.sliding_window_view(index, 2 * self.radius_z + 1)[:, : self.planes]
 
+    def centre(self, there: np.ndarray) -> int:
+        """Which of the planes ``there`` of a window is the centre's."""
+        return int(np.searchsorted(there, self.radius_z))
+
     def steps(self, dtype: Any) -> tuple[Any, Any, Any]:
         """The spacing, for kernels."""
         z, y, x = (dtype.type(step) for step in self.spacing)
@@ -118,13 +122,13 @@ def average(windows, mask_channel, maps, factors, n, y0, shape, steps, planes, r
     """Fill rows ``y0`` ... of ``out`` (N, C, H, W) from padded strips ``windows`` (planes, rows, C, columns).
 
     ``mask_channel`` is None, or a tuple if windows have one more channel, which is 1 at valid pixels and 0 elsewhere.
-    ``factors`` is the number of rows of ``coef``, ``shape`` the radii of planes and of rows, ``steps`` the distances of
-    planes, rows and columns. ``planes`` are those of the window that ``windows`` holds, as numbers from 0; the one of
-    the centre is ``shape[0]``. ``run``, ``rest``, ``unrolled`` and ``guides`` are tuples whose lengths are compile-time
-    constants: taps in a run, taps in a row's last run, channels that are averaged (empty: not unrolled), channels of
-    the guide. ``mass`` (N, H, W) is filled with the sums of weights unless it is empty.
+    ``factors`` is the number of rows of ``coef``, ``shape`` the radii of planes and of rows, and which of ``windows``
+    the centre's is; ``steps`` the distances of planes, rows and columns. ``planes`` are those of the window that
+    ``windows`` holds, as numbers from 0. ``run``, ``rest``, ``unrolled`` and ``guides`` are tuples whose lengths are
+    compile-time constants: taps in a run, taps in a row's last run, channels that are averaged (empty: not unrolled),
+    channels of the guide. ``mass`` (N, H, W) is filled with the sums of weights unless it is empty.
     """
-    depth, radius = shape
+    depth, radius, at = shape
     channels, width, side = out.shape[1], out.shape[3], 2 * radius + 1
     total = channels + len(guides)
     coef = np.empty((factors, BLOCK), windows.dtype)
@@ -136,54 +140,19 @@ def average(windows, mask_channel, maps, factors, n, y0, shape, steps, planes, r
             count = min(BLOCK, width - x)
             load(maps, n, y0 + y, x, count, coef)
             coefficients(maps, coef)
+            load_centre(windows[at], mask_channel, maps, y + radius, x + radius, total, ref)
             acc[:] = 0
-            for p in range(planes.size):
-                if planes[p] == depth:
-                    load_centre(windows[p], mask_channel, maps, y + radius, x + radius, total, ref)
             for p in range(planes.size):
                 window, dz = windows[p], cast(planes[p] - depth) * steps[0]
                 for r in range(side):
                     for c in range(0, side, len(run)):
                         tap = (planes[p] * side + r) * side + c
-                        dr, dc = cast(r - radius) * steps[1], cast(c - radius) * steps[2]
+                        offset = (dz, cast(r - radius) * steps[1], cast(c - radius) * steps[2], steps[2])
+                        fixed = (window, mask_channel, maps, coef, ref, acc, y + r, x + c, tap, *offset)
                         if c + len(run) <= side:
-                            _add_run(
-                                window,
-                                mask_channel,
-                                maps,
-                                coef,
-                                ref,
-                                acc,
-                                y + r,
-                                x + c,
-                                tap,
-                                dz,
-                                dr,
-                                dc,
-                                steps[2],
-                                run,
-                                unrolled,
-                                guides,
-                            )
+                            _add_run(*fixed, run, unrolled, guides)
                         else:
-                            _add_run(
-                                window,
-                                mask_channel,
-                                maps,
-                                coef,
-                                ref,
-                                acc,
-                                y + r,
-                                x + c,
-                                tap,
-                                dz,
-                                dr,
-                                dc,
-                                steps[2],
-                                rest,
-                                unrolled,
-                                guides,
-                            )
+                            _add_run(*fixed, rest, unrolled, guides)
             for c in range(channels):
                 for i in range(BLOCK):
                     value = acc[c, i] if signed(maps) else ref[c, i] + acc[c, i] / acc[channels, i]
@@ -289,12 +258,13 @@ def forward(
     strips = Strips(image, valid, radius, shape.border, LONGEST_RUN, guides, shape.planes)
     out = np.empty((batch, total - guides, height, width), image.dtype)
     mass = np.empty((batch, height, width) if keep else (0, 0, 0), image.dtype)
-    sizes, steps = (shape.radius_z, radius), shape.steps(image.dtype)
+    steps = shape.steps(image.dtype)
 
     def task(n: int, start: int, stop: int) -> None:
         there = np.flatnonzero(slots[n] != NONE)
         windows, mask_channel = strips.windows(slots[n, there], start, stop + 2 * radius, "window")
         taps = (strips.run, strips.rest, strips.unrolled, strips.guides)
+        sizes = (shape.radius_z, radius, shape.centre(there))
         average(windows, mask_channel, maps, planes(maps), n, start, sizes, steps, there, *taps, out, mass)
 
     run_strips(task, batch, height, strips.height)

@@ -94,7 +94,7 @@ def grad_centres(
 
     Arguments are those of :func:`pkn.filters.engine.window.average`.
     """
-    depth, radius = shape
+    depth, radius, at = shape
     total, width, side = v_centre.shape[1], out.shape[3], 2 * radius + 1
     coef = np.empty((v_maps.shape[1], BLOCK), windows.dtype)
     v_coef = np.empty((v_maps.shape[1], BLOCK), windows.dtype)
@@ -106,9 +106,7 @@ def grad_centres(
             count = min(BLOCK, width - x)
             load(maps, n, y0 + y, x, count, coef)
             coefficients(maps, coef)
-            for p in range(planes.size):
-                if planes[p] == depth:
-                    load_centre(windows[p], mask_channel, maps, y + radius, x + radius, total, ref)
+            load_centre(windows[at], mask_channel, maps, y + radius, x + radius, total, ref)
             _load_output_grad(maps, n, y0 + y, x, count, out, mass, v_out, total, ref)
             acc[:] = 0
             v_coef[:] = 0
@@ -117,47 +115,12 @@ def grad_centres(
                 for r in range(side):
                     for c in range(0, side, len(run)):
                         tap = (planes[p] * side + r) * side + c
-                        dr, dc = cast(r - radius) * steps[1], cast(c - radius) * steps[2]
+                        offset = (dz, cast(r - radius) * steps[1], cast(c - radius) * steps[2], steps[2])
+                        fixed = (window, mask_channel, maps, coef, v_coef, ref, acc, y + r, x + c, tap, *offset)
                         if c + len(run) <= side:
-                            _grad_centres_run(
-                                window,
-                                mask_channel,
-                                maps,
-                                coef,
-                                v_coef,
-                                ref,
-                                acc,
-                                y + r,
-                                x + c,
-                                tap,
-                                dz,
-                                dr,
-                                dc,
-                                steps[2],
-                                run,
-                                unrolled,
-                                guides,
-                            )
+                            _grad_centres_run(*fixed, run, unrolled, guides)
                         else:
-                            _grad_centres_run(
-                                window,
-                                mask_channel,
-                                maps,
-                                coef,
-                                v_coef,
-                                ref,
-                                acc,
-                                y + r,
-                                x + c,
-                                tap,
-                                dz,
-                                dr,
-                                dc,
-                                steps[2],
-                                rest,
-                                unrolled,
-                                guides,
-                            )
+                            _grad_centres_run(*fixed, rest, unrolled, guides)
             load(maps, n, y0 + y, x, count, coef)
             coefficients_vjp(maps, coef, v_coef)
             for k in range(v_coef.shape[0]):
@@ -245,49 +208,14 @@ def grad_neighbours(
                 for r in range(side):
                     for c in range(0, side, len(run)):
                         tap = (planes[p] * side + r) * side + c
-                        dr, dc = cast(r - radius) * steps[1], cast(c - radius) * steps[2]
+                        offset = (dz, cast(r - radius) * steps[1], cast(c - radius) * steps[2], steps[2])
                         row, first = j + 2 * radius - r, x + 2 * radius - c
-                        coef, ref = coefs[p, row], refs[p, row]
+                        centres = (coefs[p, row], refs[p, row])
+                        fixed = (window, mask_channel, maps, *centres, acc, j, x, first, tap, *offset)
                         if c + len(run) <= side:
-                            _grad_neighbours_run(
-                                window,
-                                mask_channel,
-                                maps,
-                                coef,
-                                ref,
-                                acc,
-                                j,
-                                x,
-                                first,
-                                tap,
-                                dz,
-                                dr,
-                                dc,
-                                steps[2],
-                                run,
-                                unrolled,
-                                guides,
-                            )
+                            _grad_neighbours_run(*fixed, run, unrolled, guides)
                         else:
-                            _grad_neighbours_run(
-                                window,
-                                mask_channel,
-                                maps,
-                                coef,
-                                ref,
-                                acc,
-                                j,
-                                x,
-                                first,
-                                tap,
-                                dz,
-                                dr,
-                                dc,
-                                steps[2],
-                                rest,
-                                unrolled,
-                                guides,
-                            )
+                            _grad_neighbours_run(*fixed, rest, unrolled, guides)
             for c in range(total):
                 store(acc[c], count, v_padded[m, c, y0 + j], x)
 
@@ -302,13 +230,13 @@ def vjp(
     strips = Strips(image, valid, radius, shape.border, LONGEST_RUN, total - out.shape[1], shape.planes)
     v_maps = np.empty((batch, planes(maps), height, width), image.dtype)
     v_centre = np.empty((batch, total, height, width), image.dtype)
-    sizes, steps = (shape.radius_z, radius), shape.steps(image.dtype)
+    steps = shape.steps(image.dtype)
 
     def task(n: int, start: int, stop: int) -> None:
         there = np.flatnonzero(slots[n] != NONE)
         windows, mask_channel = strips.windows(slots[n, there], start, stop + 2 * radius, "window", _marked(image))
         taps = (strips.run, strips.rest, strips.unrolled, strips.guides)
-        fixed = (n, start, sizes, steps, there, *taps)
+        fixed = (n, start, (shape.radius_z, radius, shape.centre(there)), steps, there, *taps)
         grad_centres(windows, mask_channel, maps, *fixed, out, mass, v_out, v_maps, v_centre)
 
     run_strips(task, batch, height, strips.height)
