@@ -75,6 +75,10 @@ def check_image(image: Any, channel_axis: int | None) -> np.ndarray:
             raise ValueError(f"image has shape {image.shape}; expected 3 dimensions with channel_axis={channel_axis}")
         if not isinstance(channel_axis, int | np.integer) or not -3 <= channel_axis < 3:
             raise ValueError(f"channel_axis is {channel_axis!r}; expected an axis of an image of shape {image.shape}")
+    return _check_values(image)
+
+
+def _check_values(image: np.ndarray) -> np.ndarray:
     if image.size == 0:
         raise ValueError(f"image has shape {image.shape}; expected at least one pixel")
     if image.dtype.kind == "f" and not np.isfinite(image.flat[0]) and not np.isfinite(image).any():
@@ -115,7 +119,7 @@ def check_stack(image: Any, channel_axis: int | None, depth_axis: int | None) ->
     """
     if depth_axis is None:
         return check_image(image, channel_axis)
-    image = np.asarray(image)
+    image = as_array(image)
     check_image_dtype(image.dtype)
     given = {"depth_axis": depth_axis} | ({} if channel_axis is None else {"channel_axis": channel_axis})
     if image.ndim != 2 + len(given):
@@ -125,11 +129,7 @@ def check_stack(image: Any, channel_axis: int | None, depth_axis: int | None) ->
             raise ValueError(f"{name} is {axis!r}; expected an axis of an image of shape {image.shape}")
     if len({int(axis) % image.ndim for axis in given.values()}) < len(given):
         raise ValueError(f"depth_axis is {depth_axis} and channel_axis {channel_axis}; expected different axes")
-    if image.size == 0:
-        raise ValueError(f"image has shape {image.shape}; expected at least one pixel")
-    if image.dtype.kind == "f" and not np.isfinite(image.flat[0]) and not np.isfinite(image).any():
-        raise ValueError("image has no finite value; expected at least one")
-    return image
+    return _check_values(image)
 
 
 def stack_order(ndim: int, channel_axis: int | None, depth_axis: int) -> list[int]:

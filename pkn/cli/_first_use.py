@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 FILTERS = ("pkn.filters.engine.window", "pkn.filters.engine.patches")
-PROGRAM = "import sys; from pkn.cli._first_use import compile_filter; compile_filter(sys.argv[1], int(sys.argv[2]))"
+PROGRAM = "import sys; from pkn.cli._first_use import {0}; {0}(sys.argv[1], int(sys.argv[2]))"
 _said: list[bool] = []
 
 
@@ -30,12 +30,17 @@ def _say() -> None:
         click.echo("compiling kernels, once ...", err=True)
 
 
+def in_a_process(function: str, net: str, channels: int) -> list[str]:
+    """The command that calls a function of this module in a process of its own."""
+    return [sys.executable, "-P", "-c", PROGRAM.format(function), net, str(channels)]
+
+
 def compile_beside(net: Any, channels: int) -> None:
     """Begin to compile the filter of a network in another process, if nothing is compiled yet."""
     from pkn.filters.engine.compile import awaited, cache_is_cold
 
     if (os.cpu_count() or 1) > 1 and not awaited and cache_is_cold():
-        command = [sys.executable, "-P", "-c", PROGRAM, str(net), str(channels)]
+        command = in_a_process("compile_filter", str(net), channels)
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         awaited.update(dict.fromkeys(FILTERS, subprocess.Popen(command, **quiet)))  # type: ignore[call-overload]
 

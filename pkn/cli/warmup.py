@@ -2,16 +2,15 @@
 
 import os
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
 
+from pkn.cli._first_use import in_a_process
 from pkn.cli._progress import progress_bar
 
-PROGRAM = "import sys; from pkn.cli._first_use import {0}; {0}(sys.argv[1], int(sys.argv[2]))"
 Job = tuple[str, str, int]  # a function of _first_use, and what it is called with
 
 
@@ -60,8 +59,7 @@ def _jobs(nets: list[str]) -> list[Job]:
 
 def _run(job: Job) -> None:
     function, net, channels = job
-    command = [sys.executable, "-P", "-c", PROGRAM.format(function), net, str(channels)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(in_a_process(function, net, channels), capture_output=True, text=True)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise ValueError(f"compiling for {net!r}, {channels} channels, failed: {reason}")

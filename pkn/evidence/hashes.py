@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pkn.nets.loading import sha256_of
 from pkn.pretrained import COLOURS, weights_folder
 
 
@@ -14,8 +15,7 @@ def of_file(path: Path) -> str:
     if path.is_dir():
         lines = [f"{file.relative_to(path).as_posix()} {of_file(file)}\n" for file in path.rglob("*") if file.is_file()]
         return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def of_pixels(pixels: np.ndarray) -> str:

@@ -1,11 +1,11 @@
 """Which values of an image are black and white where it is shown."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from pkn.filters.arrays import FULL_RANGE, native, to_floats
+from pkn.filters.arrays import FULL_RANGE, native, rounded, to_floats
 
 EXTREMES = (0.1, 99.9)  # per cent, of values that become black and white where contrast is stretched
 NARROW = 0.35  # of the full range: an image that spans less is shown stretched
@@ -62,7 +62,7 @@ class DisplayRange(NamedTuple):
         return (self.low, self.high) if stretched or not self.known else (0.0, 1.0)
 
 
-def shown_bytes(values: np.ndarray, limits: tuple[float, float]) -> Any:
+def shown_bytes(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     """Floats as greys of 8 bits, from black at the first limit to white at the second; NaN is black."""
     low, high = limits
-    return np.rint(255 * np.clip(np.nan_to_num((values - low) / (high - low)), 0, 1)).astype(np.uint8)
+    return rounded((values - low) / (high - low), np.dtype(np.uint8))

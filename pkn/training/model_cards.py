@@ -116,9 +116,7 @@ def card(weights: Sequence[Path], command: str = "", licence: str = "") -> str:
     lines += [f"- Command: `{command}`", ""] if command else [""]
     lines += ["## Figures", "", "| file | measured | value |", "|---|---|---|"]
     for path, facts in zip(weights, found, strict=True):
-        lines += [
-            f"| {path.name} | {what} | {value:.4g} {unit} |".replace(" |", " |") for what, value, unit in facts.figures
-        ]
+        lines += [f"| {path.name} | {what} | {f'{value:.4g} {unit}'.rstrip()} |" for what, value, unit in facts.figures]
     lines += ["", *_limits(found[0], licence), "## Files", ""]
     lines += [f"- `{path.name}`, SHA-256 `{sha256_of(path)}`" for path in weights]
     return "\n".join(lines) + "\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from skimage import data
 
-from pkn.cli import warmup
+from pkn.cli import _first_use, warmup
 from pkn.io.images import ImageFile, write_image
 
 
@@ -48,7 +48,7 @@ def test_each_network_is_used_and_each_filter_compiled(run, monkeypatch):
 
 
 def test_it_fails_where_a_process_does(run, monkeypatch):
-    monkeypatch.setattr(warmup, "PROGRAM", "raise SystemExit('broken {0}')")
+    monkeypatch.setattr(_first_use, "PROGRAM", "raise SystemExit('broken {0}')")
     result = run("warmup")
     assert result.exit_code == 1
     assert "compiling for 'any-noise', 1 channels, failed: broken use_net" in result.output

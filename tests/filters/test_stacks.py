@@ -296,3 +296,9 @@ def test_wrong_positions_and_maps():
         spec.kernel_at(stack, (1.0, 0.1), (4, 0, 0), depth_axis=0)
     with pytest.raises(ValueError, match=r"sigma_space has shape \(3, 7, 6\); expected .* or \(4, 7, 6\)"):
         spec(stack, np.ones((3, 7, 6)), 0.1, depth_axis=0)
+
+
+def test_masked_values_are_refused_in_stacks_too():
+    stack = np.ma.masked_less(np.random.default_rng(15).random((DEPTH, HEIGHT, WIDTH)), 0.5)
+    with pytest.raises(TypeError, match=r"image is an array with masked values; expected image.data, and mask="):
+        MAKERS["Bilateral"]()(stack, 1.0, 0.1, depth_axis=0)
