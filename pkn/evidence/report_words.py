@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pkn.filters import LumaChromaPyramid
 from pkn.filters.arrays import FULL_RANGE, native
 from pkn.restoration.parameter_maps import ParameterMaps
 
@@ -43,6 +44,17 @@ MAPS_IN_WORDS = {
         "By how much noise grew (above 1, white) or shrank (below 1, black) at each pixel.",
     ),
 }
+
+AVERAGED = (
+    "Every value of the result is an average of the image's own pixels with weights above 0, so it lies within the"
+    " range of the pixels around it."
+)
+AVERAGED_PLANES = (
+    "Each pixel's brightness, and each of its two colour differences, is an average of the image's own with weights"
+    " above 0, so it lies within the range of the pixels around it; red, green and blue by themselves may go beyond"
+    " theirs."
+)
+SHARPENED = "Its weights can be below 0, so that it sharpens; the sum of |w| says by how much errors can grow."
 
 
 class Unit(NamedTuple):
@@ -95,12 +107,8 @@ def what_was_done(source: str, maps: ParameterMaps, pixels: np.ndarray, pages: i
     each = ", each page by itself" if pages > 1 else ""
     where = " (in page 1)" if pages > 1 else ""
     found = "was given" if about["sigma_given"] else "was estimated from the image"
-    weights = (
-        "Every value of the result is an average of the image's own pixels with weights above 0, so it lies within the"
-        " range of the pixels around it."
-        if flt.convex
-        else "Its weights can be below 0, so that it sharpens; the sum of |w| says by how much errors can grow."
-    )
+    planes = isinstance(flt, LumaChromaPyramid)
+    weights = (AVERAGED_PLANES if planes else AVERAGED) if flt.convex else SHARPENED
     net = str(about.get("net"))
     set_by = "its parameters say" if net.startswith("none") else f"the network {net} set"
     own = "" if unit.full == 1 else f", 0 to {unit.full:.0f}"

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pkn.evidence.report_words import what_was_done
 from pkn.evidence.reports import Work, write_page
+from pkn.filters import LumaChromaPyramid
 from pkn.io.images import ImageFile, read_image, write_image
 from pkn.restoration.denoising import predict_maps
+from pkn.restoration.parameter_maps import ParameterMaps
 
 NET = ("--net", "bilateral")
 
@@ -100,3 +103,22 @@ def test_gaps_and_blank_images_are_reported(tmp_path):
     maps = predict_maps(image, "bilateral", sigma=0.1)
     write_page(tmp_path / "a.html", Work(tmp_path / "a.npy", [image], [maps.apply(image)], [maps], 1.0))
     assert "40 values: masked, transparent or not finite" in (tmp_path / "a.html").read_text()
+
+
+def test_what_is_promised_of_ranges_is_what_the_filter_keeps():
+    """In colour the planes of luma and chroma keep their ranges; R, G and B may leave theirs, and here one does."""
+    flat, dot = np.full((32, 32, 3), [0.0, 0.5, 0.5], np.float32), (16, 16)
+    flat[dot] = [0.0, 0.2, 0.2]
+    flt = LumaChromaPyramid(radius=2, features=1, levels=1)
+    values = {}
+    for name in flt.ranges:  # luma as it is, chroma averaged over the window
+        value = 10 if name.startswith("luma_k") else 1 if "sigma" in name else 0
+        values[name] = np.full((*flt.plane_shape(name), *flt.map_size(name, (32, 32))), value, np.float32)
+    about = {"pkn": "0", "net": "x", "strength": 1.0, "sigma": 0.1, "sigma_given": True}
+    colour = ParameterMaps(flt, values, -1, about)
+    assert colour.apply(flat)[..., 0].min() < -0.01
+    told = " ".join(what_was_done("a.png", colour, flat, 1, 1.0))
+    assert "red, green and blue by themselves may go beyond" in told
+    assert "Every value of the result" not in told
+    grey = predict_maps(flat[..., 1], net="bilateral")
+    assert "Every value of the result" in " ".join(what_was_done("a.png", grey, flat[..., 1], 1, 1.0))
