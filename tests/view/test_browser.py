@@ -21,6 +21,7 @@ from pkn.io.images import read_image
 
 pytestmark = needs_browser
 RGB, GREY = noisy(200, 280, 3), noisy(90, 120, 1)
+GREY_FACTS = "120 × 90 px, grey"
 LONGEST = 60.0  # seconds, for machines are busy; kernels are compiled in this time
 
 
@@ -36,6 +37,16 @@ def page(tmp_path_factory, downloads):
     with serving(*paths) as guard, chromium(1300, 900, downloads) as driver:
         driver.get(guard.address)
         yield Page(driver)
+
+
+@pytest.fixture
+def rgb(page):
+    return page.opened("rgb.png", "280 × 200 px, RGB")
+
+
+@pytest.fixture
+def grey(page):
+    return page.opened("grey.png", GREY_FACTS)
 
 
 class Page:
@@ -56,6 +67,13 @@ class Page:
     def ready(self):
         time.sleep(0.15)  # a slider's move is waited for
         self.wait(lambda: self["stage"].get_attribute("data-state") == "ready")
+
+    def opened(self, name, facts):
+        """With this file shown, whichever a test before (there may be none: workers take each other's) left open."""
+        Select(self["file"]).select_by_visible_text(name)
+        self.wait(lambda: facts in self["facts"].text)
+        self.ready()
+        return self
 
     def slide(self, name, value):
         script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
@@ -83,10 +101,9 @@ def shown(canvas, size):
     return slice(top, top + size[0]), slice(left, left + size[1])
 
 
-def test_before_and_after_are_shown_beside_a_line(page):
-    page.ready()
+def test_before_and_after_are_shown_beside_a_line(rgb):
+    page = rgb
     assert "token" not in page.driver.current_url
-    assert "280 × 200 px, RGB" in page["facts"].text
     clean = pkn.denoise(RGB, channel_axis=-1, dtype="same")
     canvas = page.pixels()
     part, line = shown(canvas, RGB.shape[:2]), canvas.shape[1] // 2 - shown(canvas, RGB.shape[:2])[1].start
@@ -100,8 +117,8 @@ def test_before_and_after_are_shown_beside_a_line(page):
     assert page["divider"].get_attribute("value") == "0"
 
 
-def test_strengths_are_live(page):
-    page.ready()
+def test_strengths_are_live(rgb):
+    page = rgb
     page.slide("divider", 0)
     page.slide("chroma", 0.3)
     page.slide("luma", 2)
@@ -124,15 +141,13 @@ def taken(page, downloads, kind, name):
     return downloads / name
 
 
-def test_results_are_downloads(page, downloads):
-    image = taken(page, downloads, "image", "rgb-clean.png")
+def test_results_are_downloads(rgb, downloads):
+    image = taken(rgb, downloads, "image", "rgb-clean.png")
     np.testing.assert_array_equal(read_image(image).pages[0], pkn.denoise(RGB, channel_axis=-1, dtype="same"))
 
 
-def test_another_image_is_opened(page):
-    Select(page["file"]).select_by_visible_text("grey.png")
-    page.wait(lambda: "90 px, grey" in page["facts"].text)
-    page.ready()
+def test_another_image_is_opened(rgb):
+    page = rgb.opened("grey.png", GREY_FACTS)
     assert not page["chroma"].is_displayed()
     page.slide("divider", 0)
     canvas = page.pixels()
@@ -140,7 +155,8 @@ def test_another_image_is_opened(page):
     np.testing.assert_array_equal(canvas[shown(canvas, GREY.shape)][..., 0], clean)
 
 
-def test_maps_are_laid_over_with_a_legend(page):
+def test_maps_are_laid_over_with_a_legend(grey):
+    page = grey
     page.wait(lambda: len(Select(page["map"]).options) == 5)
     before = page.pixels()
     Select(page["map"]).select_by_value("pixels")
@@ -157,7 +173,8 @@ def test_maps_are_laid_over_with_a_legend(page):
     assert not page["legend"].is_displayed()
 
 
-def test_a_click_explains_a_pixel(page):
+def test_a_click_explains_a_pixel(grey):
+    page = grey
     ActionChains(page.driver).move_to_element_with_offset(page["canvas"], 20, -10).click().perform()
     text = page.explained()
     assert page["error"].text == ""
@@ -171,7 +188,8 @@ def test_a_click_explains_a_pixel(page):
     assert len(page["pixel"].find_elements(By.CSS_SELECTOR, "canvas[role=img][aria-label*='largest weight']")) == 1
 
 
-def test_keys_do_all_that_a_pointer_does(page):
+def test_keys_do_all_that_a_pointer_does(grey):
+    page = grey
     page.driver.execute_script("arguments[0].focus()", page["canvas"])
     before = page["pixel"].text.splitlines()[0]
     page.keys(Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ENTER)
@@ -208,8 +226,8 @@ def test_screenshots_are_pictures(page, tmp_path):
     assert np.ptp(np.asarray(Image.open(tmp_path / "page.png").convert("L"))) > 200
 
 
-def test_receipts_are_downloads(page, downloads):
-    archive = zipfile.ZipFile(taken(page, downloads, "receipt", "grey-receipt.zip"))
+def test_receipts_are_downloads(grey, downloads):
+    archive = zipfile.ZipFile(taken(grey, downloads, "receipt", "grey-receipt.zip"))
     assert sorted(archive.namelist()) == ["grey-clean.json", "grey-clean.maps.npz", "grey-clean.png"]
 
 
