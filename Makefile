@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: demo test check-slow attack bench docs docs-links dist test-matrix test-oldest test-newest clean
+.PHONY: demo test check-slow check-napari attack bench docs docs-links dist test-matrix test-oldest test-newest clean
 MINUTES ?= 10
 SEED ?= 0
 # For releases (RELEASING.md). Pythons that run here, on the path or by pyenv; tests that need no extra.
@@ -26,6 +26,17 @@ test: $(VENV)/.installed
 
 check-slow: $(VENV)/.installed
 	$(RUN)/python -m pytest -m slow
+
+# In an environment of its own: napari and Qt are 300 MB, and bring pytest plugins. Its canvas needs OpenGL: a display,
+# or Xvfb; without both, tests of it are skipped. What napari imports warns, so warnings are no errors here.
+check-napari: $(RELEASE)/napari/.installed
+	QT_QPA_PLATFORM=offscreen $(shell command -v xvfb-run > /dev/null && echo "xvfb-run -a") \
+		$(RELEASE)/napari/bin/python -m pytest --override-ini filterwarnings=default tests/napari -rs
+
+$(RELEASE)/napari/.installed: pyproject.toml
+	$(PYTHON) -m venv $(RELEASE)/napari
+	$(RELEASE)/napari/bin/pip install --quiet --editable '.[napari]' PyQt6 pytest
+	touch $@
 
 attack: $(VENV)/.installed
 	$(RUN)/python -m attack --minutes $(MINUTES) --seed $(SEED)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pkn.restoration.noise_profile import NoiseProfile
     from pkn.restoration.parameter_maps import ParameterMaps
     from pkn.restoration.raw import denoise_raw
+    from pkn.restoration.streams import stream
     from pkn.restoration.upsampling import upsample
     from pkn.sampling.kernel_predicting import sample
     from pkn.wavelets.denoising import wavelet_denoise
@@ -50,6 +51,7 @@ __all__ = [
     "measure_noise",
     "predict_maps",
     "sample",
+    "stream",
     "sure",
     "uncertainty",
     "upsample",
@@ -72,6 +74,7 @@ _HOMES = {
     "measure_noise": "pkn.restoration.noise_estimation",
     "predict_maps": "pkn.restoration.denoising",
     "sample": "pkn.sampling.kernel_predicting",
+    "stream": "pkn.restoration.streams",
     "sure": "pkn.evidence.risk",
     "uncertainty": "pkn.evidence.deviations",
     "upsample": "pkn.restoration.upsampling",

@@ -16,6 +16,7 @@ WRITES = {
     "augment": {"augmented.png"},
     "cold_diffusion": {"algorithm_1.png", "algorithm_2.png"},
     "demo": {"clean.png", "denoised.png", "noisy.png", "residual.png", "sheet.png", *PYRAMID},
+    "dask_image_spots": {"spots.png"},
     "dask_volume": {"clean.zarr", "volume.zarr"},
     "debias_swiss_roll": {"roll.png"},
     "deconvolve": {"deconvolved.png"},
@@ -24,16 +25,18 @@ WRITES = {
     "export_maps": {"maps.npz", "maps.tif", "sigma_range.png", "sigma_space.png"},
     "plug_and_play_deblurring": {"plug_and_play.png"},
     "sample_cats": {"cats.gif", "cats.png", "explained.png"},
+    "scikit_image_segmentation": {"coins.png"},
     "upsample": {"upsampled.png"},
     "wavelet_denoise": {"wavelet_denoised.png"},
     "wavelet_inpainting": {"wavelet_inpainted.png"},
     "wavelet_super_resolution": {"wavelet_super_resolved.png"},
+    "xarray_coordinates": {"xarray.png"},
 }
 MORE = {  # a second argument: without it the example can't run, or runs for long
     "sample_cats": "3",
     **{f"wavelet_{name}": published.FOLDER for name in ("denoise", "inpainting", "super_resolution")},
 }
-NEEDS = {"plug_and_play_deblurring": "deepinv"}
+NEEDS = {"dask_image_spots": "dask_image", "plug_and_play_deblurring": "deepinv"}
 SLOW = ("augment",)
 
 

@@ -39,7 +39,7 @@ def files():
 def test_the_wheel_holds_all_of_pkn_and_no_other_top_level_name(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {name.split("/")[0] for name in names} == {"pkn", f"procedural_kernels-{wheel.name.split('-')[1]}.dist-info"}
-    assert files() | {"pkn/py.typed"} <= names
+    assert files() | {"pkn/py.typed", "pkn/napari/napari.yaml"} <= names
 
 
 def test_the_source_archive_makes_the_same_wheel(wheel, tmp_path):
@@ -61,7 +61,9 @@ def test_licence_and_notice_travel_with_the_wheel(wheel):
     with zipfile.ZipFile(wheel) as file:
         kept = {name.split("/")[-1] for name in file.namelist() if "/licenses/" in name}
         (metadata,) = (file.read(name).decode() for name in file.namelist() if name.endswith("/METADATA"))
+        (points,) = (file.read(name).decode() for name in file.namelist() if name.endswith("/entry_points.txt"))
     assert kept == {"LICENSE", "NOTICE"}
+    assert "procedural-kernels = pkn.napari:napari.yaml" in points
     assert "License-Expression: MIT" in metadata
     assert f"Version: {pkn.__version__}\n" in metadata
 

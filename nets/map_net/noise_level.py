@@ -88,6 +88,35 @@ class NoiseMap(NamedTuple):
         return np.stack([factors[level + lag, part] * blocks for part, (_, lag, _) in inputs]).astype(np.float32)
 
 
+class ScaledCurve(NamedTuple):
+    """Noise as a curve has it, times a factor at each pixel: of an average of several frames.
+
+    Parameters
+    ----------
+    curve : NoiseCurve
+    factor : array of shape (H, W)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pkn.nets import NoiseCurve
+    >>> from pkn.nets.map_net.noise_level import ScaledCurve
+    >>> ScaledCurve(NoiseCurve.white(0.1), np.full((4, 6), 0.5)).factor.shape
+    (4, 6)
+    """
+
+    curve: NoiseCurve
+    factor: np.ndarray
+
+    def at(self, architecture: Architecture, level: int, luma: np.ndarray) -> np.ndarray:
+        """As for :class:`NoiseCurve`."""
+        factors = block_means(self.factor, architecture.down * 2**level)
+        return np.asarray(self.curve.at(architecture, level, luma) * factors)
+
+
+BY_LEVEL = (NoiseCurve, NoiseMap, ScaledCurve)  # what networks are told if not one level, or one for each pixel
+
+
 def _white_factors(rgb: bool) -> np.ndarray:
     """Standard deviations of white noise of 1 on the levels of a pyramid, (levels, parts)."""
     halved = 0.5 ** np.arange(MOST_LEVELS + 1)

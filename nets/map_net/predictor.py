@@ -12,7 +12,7 @@ from pkn.filters.engine.threads import run_strips, scratch
 from pkn.filters.luma_chroma_pyramid import to_opponent, to_rgb
 from pkn.nets.map_net.architecture import FEATURE_SIDE, SIGMA_FLOOR, Architecture
 from pkn.nets.map_net.conv_kernels import BLOCK, GROUP, begin, combine, convolve, correlate, expand, fill, fold
-from pkn.nets.map_net.noise_level import NoiseCurve, NoiseMap, block_means, estimate_sigma, floors, white_noise
+from pkn.nets.map_net.noise_level import BY_LEVEL, block_means, estimate_sigma, floors, white_noise
 from pkn.nets.weights import read_weights
 
 TILE = (32, 8 * BLOCK)  # rows, and columns with margins at most: the layers of a tile fit the caches
@@ -93,7 +93,7 @@ class Predictor:
 
     def told(self, noise: Any) -> Any:
         """What the network is told of one image's noise: a curve or a map by level, or an array (1, 1) or (H, W)."""
-        if isinstance(noise, NoiseCurve | NoiseMap):
+        if isinstance(noise, BY_LEVEL):
             return noise
         if self.architecture.by_level:
             return white_noise(self.filter, noise)
@@ -105,7 +105,7 @@ class Predictor:
         noises = [told]
         while len(images) < len(self.architecture.names):
             images.append(halve(images[-1]))
-            whole = isinstance(told, NoiseCurve | NoiseMap) or told.size == 1
+            whole = isinstance(told, BY_LEVEL) or told.size == 1
             noises.append(noises[-1] if whole else halve(noises[-1]))
         maps: dict[str, np.ndarray] = {}
         features = np.empty((0, 0, 0), np.float32)
@@ -125,7 +125,7 @@ class Predictor:
             The level, 0 for the finest.
         image : array of shape (C, H, W)
             The planes of the filter (see :func:`planes_of`) on that level.
-        noise : NoiseCurve, NoiseMap or array of shape (1, 1) or (H, W)
+        noise : NoiseCurve, NoiseMap, ScaledCurve or array of shape (1, 1) or (H, W)
             What the network is told of the noise.
         coarser : array of shape (width, H / (2 down), W / (2 down))
             Features of the next coarser level; empty on the coarsest.
@@ -147,7 +147,7 @@ class Predictor:
 
     def _scales(self, level: int, image: np.ndarray, noise: Any, unit: float) -> np.ndarray:
         """Noise levels (inputs, 1, 1), or at each pixel (inputs, H, W) or each block of down x down (inputs, h, w)."""
-        if isinstance(noise, NoiseCurve | NoiseMap):
+        if isinstance(noise, BY_LEVEL):
             floor = np.float32(unit) * floors(self.architecture, level)
             return np.asarray(noise.at(self.architecture, level, image[0]) + floor)
         return np.asarray(noise[None] + np.float32(SIGMA_FLOOR * unit))

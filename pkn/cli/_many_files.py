@@ -15,7 +15,7 @@ from pkn.cli._first_use import announce_compiling
 from pkn.cli._progress import progress_bar
 
 STANDARD = "-"  # input or output
-FORMAT_OF_RAW = ".tif"
+FORMAT_OF_RAW, FORMAT_OF_AVI = ".tif", ".mkv"  # AVI has no time stamps
 _TO_STANDARD_OUTPUT = "pkn.to_standard_output"
 
 
@@ -26,10 +26,10 @@ class Job(NamedTuple):
     target: Path
 
 
-def image_files(*, raw_and_zarr: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def image_files(*, every_kind: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Decorate a command that works on one image file, ``function(source, target, **settings)``, to take many.
 
-    With ``raw_and_zarr``, it takes raw files and Zarr images too.
+    With ``every_kind``, it takes raw files, Zarr images and videos too.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
@@ -53,7 +53,7 @@ def image_files(*, raw_and_zarr: bool = False) -> Callable[[Callable[..., None]]
         ) -> None:
             announce_compiling()
             with _standard_streams(sources, target, suffix) as (sources, target):
-                images_in = partial(_images_in, raw_and_zarr=raw_and_zarr, recursive=recursive)
+                images_in = partial(_images_in, every_kind=every_kind, recursive=recursive)
                 jobs = _jobs(sources, target, suffix, images_in)
                 if len(jobs) > 1 and any(settings.get(name) for name in ("maps_folder", "page", "receipt")):
                     raise ValueError(
@@ -129,12 +129,13 @@ def _is_folder(path: Path) -> bool:
     return path.is_dir() and path.suffix != ".zarr"
 
 
-def _images_in(folder: Path, out: Path, raw_and_zarr: bool, recursive: bool) -> list[Path]:
+def _images_in(folder: Path, out: Path, every_kind: bool, recursive: bool) -> list[Path]:
     """Image files in a folder, but for those in the folder of results."""
     from pkn.io.formats import SUFFIXES
     from pkn.io.raw_files import SUFFIXES as RAW
+    from pkn.io.video import SUFFIXES as VIDEO
 
-    suffixes = (*SUFFIXES, *RAW, ".zarr") if raw_and_zarr else SUFFIXES
+    suffixes = (*SUFFIXES, *RAW, *VIDEO, ".zarr") if every_kind else SUFFIXES
     inside = out.resolve()
     return [
         path
@@ -149,7 +150,8 @@ def _named(path: Path, suffix: str) -> Path:
     """The name of the result: ``suffix`` may end the stem, name the format, or both."""
     from pkn.io.raw_files import SUFFIXES as RAW
 
-    own = FORMAT_OF_RAW if path.suffix.lower() in RAW else path.suffix
+    kind = path.suffix.lower()
+    own = FORMAT_OF_RAW if kind in RAW else FORMAT_OF_AVI if kind == ".avi" else path.suffix
     return path.with_name(path.stem + (suffix if Path("x" + suffix).suffix else suffix + own))
 
 
@@ -171,16 +173,21 @@ def _unwritten(jobs: list[Job], skip_existing: bool, overwrite: bool) -> list[Jo
             f"'{existing[0].target}'{input_too} exists{number}; expected a new name, --overwrite or --skip-existing"
         )
     for job in jobs:
-        _check_target(job.target)
+        _check_target(job)
     return jobs
 
 
-def _check_target(target: Path) -> None:
+def _check_target(job: Job) -> None:
     from pkn.io.atomic import writable_target
     from pkn.io.formats import format_of
+    from pkn.io.video import SUFFIXES as VIDEO
+    from pkn.io.video_writer import choose_encoder
 
+    target = job.target
     if target.suffix != ".zarr":
-        if target.suffix.lower() != ".dng":  # of a raw file
+        if job.source.suffix.lower() in VIDEO:
+            choose_encoder(target)
+        elif target.suffix.lower() != ".dng":  # of a raw file
             format_of(target)
         if target.parent.is_dir():
             writable_target(target)

@@ -106,6 +106,12 @@ def require_rawpy() -> None:
         raise ValueError(missing("rawpy", "raw files", "raw"))
 
 
+def require_av() -> None:
+    """One clear error where PyAV is needed and isn't there."""
+    if not find_spec("av"):
+        raise ValueError(missing("av", "videos", "video"))
+
+
 def table_console() -> Any:
     """Where tables are printed: a file has no width, so it gets a generous one."""
     from rich.console import Console

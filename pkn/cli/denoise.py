@@ -14,11 +14,12 @@ from pkn.cli._image_files import Report, read, restore_file
 from pkn.cli._many_files import image_files, say
 from pkn.cli._progress import progress_bar
 from pkn.cli._shared import IMAGE, MAPS, MAX_PIXELS, OUTPUT, REPORT, net_options, require_rawpy
+from pkn.cli._videos import denoise_video_file, is_video, video_options
 from pkn.version import missing
 
 
 @click.command("denoise")
-@image_files(raw_and_zarr=True)
+@image_files(every_kind=True)
 @net_options
 @MAPS
 @REPORT
@@ -28,6 +29,8 @@ from pkn.version import missing
 @MAX_PIXELS
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run on a large TIFF.")
 @click.option("--scheduler", help="Zarr: address of a Dask scheduler, such as tcp://host:8786.")
+@video_options
+@click.option("--levels", type=int, help="Zarr: resolution levels of the result; as many as IN has by default.")
 @click.option("--black", default=0.0, help="The value that counts as black, of floats and counts, for the report.")
 @click.option("--white", type=float, help="The value that counts as white, likewise.")
 def command(
@@ -37,11 +40,15 @@ def command(
 
     Bit depth, alpha, colour profile and pages are kept where OUT's format can hold them. A TIFF too large for memory
     goes from file to file, in parts. Of a Zarr image each plane is denoised by itself. Of a camera's raw file the
-    mosaic is denoised, then demosaicked: into a TIFF of 16 bits, or a linear DNG.
+    mosaic is denoised, then demosaicked: into a TIFF of 16 bits, or a linear DNG. Of a video the pictures are
+    denoised, and all else is copied.
     """
     from pkn.io.raw_files import SUFFIXES
 
     settings: dict[str, Any] = {"strength": strength, "sigma": sigma, "noise": noise}
+    if is_video(source, extras):
+        say(target, denoise_video_file(source, target, net, settings, extras))
+        return
     begin = time.perf_counter()
     receipt = extras["receipt"]
     if extras["key"] and not receipt:
@@ -52,6 +59,8 @@ def command(
         check_key(extras["key"])  # before the work
     if extras["uncertainty"] and not extras["page"]:
         raise ValueError("--uncertainty was given without --report; expected a report to put it in")
+    if extras["levels"] is not None and ".zarr" not in (source.suffix, target.suffix):
+        raise ValueError("--levels was given; expected it with an OME-Zarr image")
     shown = bool(extras["maps_folder"] or extras["page"])
     megapixels, level, fractions = None, None, False
     maps: Any = []
@@ -60,14 +69,14 @@ def command(
         done = _denoise_raw(source, target, net, shown, keep_maps=bool(receipt), **settings)
         kind, megapixels, maps, known = "raw", done.shape[0] * done.shape[1] / 1e6, done.maps, done.noise
     elif source.suffix == ".zarr" or target.suffix == ".zarr":
-        limits = {name: extras[name] for name in ("scheduler", "max_pixels")}
+        limits = {name: extras[name] for name in ("scheduler", "max_pixels", "levels")}
         kind, maps = "zarr", _denoise_zarr(source, target, net, shown, bool(receipt), settings, **limits)
     elif not (shown or receipt) and (large := _large(source, target, extras["resume"], extras["max_pixels"])):
         from pkn.restoration.large_images import denoise_large
 
         with progress_bar("parts") as callback:
             level = denoise_large(large, target, net, **settings, resume=extras["resume"], callback=callback)
-        megapixels, fractions = large.shape[0] * large.shape[1] / 1e6, large.dtype.kind == "u"
+        megapixels, fractions = large.count * large.shape[0] * large.shape[1] / 1e6, large.dtype.kind == "u"
     else:
         image = read(source, extras["max_pixels"])
         restore = partial(_denoise_page, net=net, maps_too=shown or bool(receipt), **settings)
@@ -112,7 +121,7 @@ def _large(source: Path, target: Path, resume: bool, max_pixels: int | None) -> 
 
         large = open_large(source, max_pixels) if source.is_file() else None
     if resume and large is None:
-        raise ValueError("--resume was given; expected a TIFF of more than 33 megapixels, of one page without alpha")
+        raise ValueError("--resume was given; expected a TIFF of more than 33 megapixels without alpha")
     return large
 
 

@@ -1,4 +1,4 @@
-"""TIFF pages too large for memory: read by parts, and written by parts into a file that is whole from the start."""
+"""TIFF files too large for memory: read by parts, and written by parts into a file that is whole from the start."""
 
 import os
 from dataclasses import dataclass
@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
-from tifffile import PHOTOMETRIC, TiffFile, TiffPage
+from tifffile import PHOTOMETRIC, TiffFile, TiffPage, TiffWriter
 
 from pkn.io.image_file import DTYPES, ImageFile, check_size
 from pkn.io.tiff import (
@@ -16,71 +15,98 @@ from pkn.io.tiff import (
     byteorder_of,
     check_chain,
     check_header,
+    check_total,
     page_tags,
     quiet_tifffile,
     resolution_of,
     sizes_of,
 )
 from pkn.io.tiff_exif import read_exif
-from pkn.io.tiff_notes import read_notes
+from pkn.io.tiff_notes import number_of_planes, read_notes
 
-LARGE = 2**25  # pixels; pages with more are worked on from file to file
+LARGE = 2**25  # pixels; files with more are worked on from file to file
 
 Region = tuple[slice, slice]  # rows and columns
 
 
 @dataclass(frozen=True)
-class LargePage:
-    """A page whose parts are read when they are asked for.
+class LargeTiff:
+    """A file of pages of one size and dtype, whose parts are read when they are asked for.
 
     Parameters
     ----------
     path : Path
+    count : int
+        Of its pages.
     shape : tuple of int
-        (H, W) or (H, W, 3).
+        Of a page, (H, W) or (H, W, 3).
     dtype : dtype
         In the machine's byte order.
     like : ImageFile
         A pixel, with the metadata of the whole.
+    directories : tuple of int
+        Where the file describes each page.
+    pixels : tuple of int
+        Where each page's pixels begin, if all are stored as they are in memory; else empty.
+    byteorder : {"<", ">"}
+        Of the file.
     """
 
     path: Path
+    count: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     like: ImageFile
+    directories: tuple[int, ...]
+    pixels: tuple[int, ...]
+    byteorder: Any
 
-    def read(self, region: Region) -> np.ndarray:
-        """Rows and columns of the page, in the machine's byte order."""
-        with TiffFile(self.path) as tif:
-            page = tif.pages[0]
-            if page.is_memmappable:
-                values = np.array(tifffile.memmap(self.path, mode="r")[region])
-            else:
-                import zarr
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of a page."""
+        return self.shape[0], self.shape[1]
 
-                values = np.asarray(zarr.open(page.aszarr(), mode="r")[region])
+    def read(self, page: int, region: Region) -> np.ndarray:
+        """Rows and columns of a page, in the machine's byte order.
+
+        Of a compressed page that isn't large, all is decoded for them.
+        """
+        if self.pixels:
+            stored = self.dtype.newbyteorder(self.byteorder)
+            values = np.array(np.memmap(self.path, stored, "r", self.pixels[page], self.shape)[region])
+        else:
+            values = self._decode(page, region)
         return values.astype(self.dtype, copy=False)
 
-    def create_like(self, path: Path) -> int:
-        """Make an uncompressed file of this page's size with all its metadata; where its pixels begin.
+    def _decode(self, number: int, region: Region) -> np.ndarray:
+        with TiffFile(self.path) as tif:
+            tif.filehandle.seek(self.directories[number])
+            page = TiffPage(tif, number)
+            if np.prod(self.size) <= LARGE:
+                return page.asarray()[region]
+            import zarr
+
+            return np.asarray(zarr.open(page.aszarr(), mode="r")[region])
+
+    def create_like(self, path: Path) -> None:
+        """Make an uncompressed file of such pages with all metadata.
 
         Its whole size is taken on the disk, so that a full disk is told now and not after hours.
         """
-        tags = page_tags(self.like, len(self.shape) == 3, self.shape[:2])
-        settings = {
-            "bigtiff": int(np.prod(self.shape)) * self.dtype.itemsize > 2**31,
-            "byteorder": byteorder_of(self.like),
-        }
-        pixels = tifffile.memmap(path, shape=self.shape, dtype=self.dtype, **settings, **tags)
+        nbytes = self.count * int(np.prod(self.shape)) * self.dtype.itemsize
+        with TiffWriter(path, bigtiff=nbytes > 2**31, byteorder=byteorder_of(self.like)) as writer:
+            for number in range(self.count):
+                tags = page_tags(self.like, len(self.shape) == 3, None if number else self.size)
+                writer.write(None, shape=self.shape, dtype=self.dtype, contiguous=False, **tags)
         with path.open("rb+") as file:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-        return int(pixels.offset)
 
     def write(self, path: Path, offset: int, region: Region, values: np.ndarray) -> None:
-        """Write rows and columns into a file that :meth:`create_like` made, down to the disk.
+        """Write rows and columns into a page that :meth:`create_like` made, down to the disk.
 
-        Not by mapping the file: where a disk is full or fails, that ends the process.
+        ``offset`` is where the page's pixels begin. Not by mapping the file: where a disk is full or fails, that ends
+        the process.
         """
         rows, columns = region
         pixel = int(np.prod(self.shape[2:])) * self.dtype.itemsize
@@ -97,18 +123,24 @@ def _write_all(file: RawIOBase, data: memoryview) -> None:
         data = data[file.write(data) or 0 :]
 
 
-def open_large(path: Path, max_pixels: int | None = None) -> LargePage | None:
-    """The file's only page, if it is a plain TIFF of more than ``LARGE`` pixels, grey or RGB without alpha.
+def pixel_offsets(path: Path) -> list[int]:
+    """Where the pixels of each page begin, in a file that :meth:`LargeTiff.create_like` made."""
+    with TiffFile(path) as tif:
+        return [page.dataoffsets[0] for page in tif.pages]
+
+
+def open_large(path: Path, max_pixels: int | None = None) -> LargeTiff | None:
+    """The file, if it is a plain TIFF of more than ``LARGE`` pixels: pages of one kind, grey or RGB without alpha.
 
     Raises
     ------
     ValueError
-        If it has more than ``max_pixels`` pixels.
+        If a page has more than ``max_pixels`` pixels.
     OSError
         If it can't be read.
     """
     try:
-        found = _large_page(path)
+        found = _large_tiff(path)
     except Exception as error:  # a damaged file makes tifffile raise nearly any type; read_image says what it has
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -118,30 +150,51 @@ def open_large(path: Path, max_pixels: int | None = None) -> LargePage | None:
     return found
 
 
-def _large_page(path: Path) -> LargePage | None:
+def _large_tiff(path: Path) -> LargeTiff | None:
     with path.open("rb") as file:
         if not file.read(4).startswith(SIGNATURES):
             return None
         file.seek(0)
         with quiet_tifffile(), TiffFile(file) as tif:
             check_chain(tif)
-            page = tif.pages[0]
-            if len(tif.pages) != 1 or not isinstance(page, TiffPage):
+            pages = [page for page in tif.pages if isinstance(page, TiffPage) and _is_plain(page)]
+            if not pages or len(pages) < len(tif.pages) or len({(page.shape, page.dtype) for page in pages}) > 1:
                 return None
-            width, length = sizes_of(page)
-            if width * length <= LARGE:
+            count, first, end = number_of_planes(tif, pages), pages[0], tif.filehandle.size
+            if count * first.imagewidth * first.imagelength <= LARGE:
                 return None
-            plain = page.photometric in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB) and page.planarconfig == 1
-            dtype = np.dtype(page.dtype).newbyteorder("=")
-            if not plain or page.samplesperpixel not in (1, 3) or str(dtype) not in DTYPES or page.bitspersample < 8:
+            for page in pages:
+                check_header(page, max(page.imagewidth * page.imagelength, LARGE), end)
+            check_total(pages, LARGE, end)
+            pixels = _pixels_of(pages, count, end)
+            if count != len(pages) and not pixels:
                 return None
-            check_header(page, width * length, tif.filehandle.size)
-            pixel = np.zeros((1, 1) if page.samplesperpixel == 1 else (1, 1, 3), dtype)
+            dtype = np.dtype(first.dtype).newbyteorder("=")
             like = ImageFile(
-                (pixel,),
-                profile=page.iccprofile,
-                exif=read_exif(file, tif, page),
-                resolution=resolution_of(page),
-                tiff_notes=read_notes(tif, page),
+                (np.zeros((1, 1, *first.shape[2:]), dtype),),
+                profile=first.iccprofile,
+                exif=read_exif(file, tif, first),
+                resolution=resolution_of(first),
+                tiff_notes=read_notes(tif, first),
             )
-            return LargePage(path, tuple(page.shape), dtype, like)
+            directories = tuple(page.offset for page in pages)
+            return LargeTiff(path, count, tuple(first.shape), dtype, like, directories, pixels, tif.byteorder)
+
+
+def _is_plain(page: TiffPage) -> bool:
+    """Whether a page's pixels are those of the image, grey or RGB without alpha, of whole bytes."""
+    sizes_of(page)
+    plain = page.photometric in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB) and page.planarconfig == 1
+    kind = page.samplesperpixel in (1, 3) and page.bitspersample >= 8 and str(page.dtype) in DTYPES
+    return bool(plain and kind and not page.is_reduced)
+
+
+def _pixels_of(pages: list[TiffPage], count: int, end: int) -> tuple[int, ...]:
+    """Where the pixels of each page or plane begin, or nothing if one isn't stored as it is in memory."""
+    if not all(page.is_memmappable for page in pages):
+        return ()
+    begins = tuple(page.dataoffsets[0] for page in pages)
+    if count == len(pages):
+        return begins
+    planes = range(begins[0], begins[0] + count * pages[0].nbytes, pages[0].nbytes)
+    return tuple(planes) if len(pages) == 1 and planes.stop <= end else ()

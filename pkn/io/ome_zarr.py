@@ -36,25 +36,6 @@ class ZarrImage:
         """Of the array in its store."""
         return "" if self.group is None else str(self.multiscale["datasets"][0]["path"])
 
-    def create_like(self, target: Path) -> zarr.Array:
-        """Make a store with all metadata, of one resolution, and its empty array."""
-        array, version = self.array, self.array.metadata.zarr_format
-        options: dict[str, Any] = {"shape": array.shape, "dtype": array.dtype, "chunks": array.chunks}
-        if version == 3:
-            options["dimension_names"] = array.metadata.dimension_names
-        if self.group is None:
-            return zarr.create_array(
-                target, zarr_format=version, overwrite=True, attributes=dict(array.attrs), **options
-            )
-        described = {**self.multiscale, "datasets": self.multiscale["datasets"][:1]}
-        attributes = dict(self.group.attrs)
-        if "ome" in attributes:
-            attributes["ome"] = {**attributes["ome"], "multiscales": [described]}
-        else:
-            attributes["multiscales"] = [described]
-        new = zarr.create_group(target, zarr_format=version, attributes=attributes)
-        return new.create_array(self.path, **options)
-
 
 def open_zarr(source: Path) -> ZarrImage:
     """Open a plain array, or an OME-Zarr image.

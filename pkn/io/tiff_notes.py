@@ -117,14 +117,16 @@ def _all(element: ElementTree.Element, name: str) -> list[ElementTree.Element]:
 
 
 def planes_of(tif: TiffFile, pages: list[TiffPage]) -> np.ndarray | None:
-    """The planes (N, H, W or H, W, 3) of an ImageJ file that has pages for some of them only, or None.
+    """The planes (N, H, W or H, W, 3) of an ImageJ file that has pages for some of them only, or None."""
+    number = number_of_planes(tif, pages)
+    return None if number == len(pages) else np.asarray(tif.series[0].asarray()).reshape(number, *pages[0].shape)
 
-    Such files, of more than 4 GB, have all pixels one after the other behind a single page.
+
+def number_of_planes(tif: TiffFile, pages: list[TiffPage]) -> int:
+    """How many planes a file has: as many as pages, but in ImageJ's files of more than 4 GB.
+
+    Those have all pixels one after the other behind a single page.
     """
     if not tif.is_imagej:
-        return None
-    series = tif.series[0]
-    number = int(np.prod(series.shape)) // max(int(np.prod(pages[0].shape)), 1)
-    if number == len(pages):
-        return None
-    return np.asarray(series.asarray()).reshape(number, *pages[0].shape)
+        return len(pages)
+    return int(np.prod(tif.series[0].shape)) // max(int(np.prod(pages[0].shape)), 1)

@@ -21,6 +21,7 @@ from pkn.restoration.arguments import check_strength, is_map, known_noise
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.parameter_maps import ParameterMaps
 from pkn.restoration.planes import denoise_planes, filtering_net, predict_values
+from pkn.restoration.series import NEIGHBOURS, denoise_series, series_of
 from pkn.restoration.stacks import denoise_dask, is_dask, order_of
 from pkn.version import __version__
 
@@ -37,6 +38,11 @@ def denoise(
     noise: NoiseProfile | None = ...,
     channel_axis: int | None = ...,
     stack_axes: int | Sequence[int] = ...,
+    time_axis: int | None = ...,
+    depth_axis: int | None = ...,
+    spacing: Sequence[float] = ...,
+    neighbours: int = ...,
+    causal: bool = ...,
     mask: Any = ...,
     dtype: Any = ...,
     black: float = ...,
@@ -52,6 +58,11 @@ def denoise(
     noise: NoiseProfile | None = ...,
     channel_axis: int | None = ...,
     stack_axes: int | Sequence[int] = ...,
+    time_axis: int | None = ...,
+    depth_axis: int | None = ...,
+    spacing: Sequence[float] = ...,
+    neighbours: int = ...,
+    causal: bool = ...,
     mask: Any = ...,
     dtype: Any = ...,
     black: float = ...,
@@ -66,6 +77,11 @@ def denoise(
     noise: NoiseProfile | None = None,
     channel_axis: int | None = None,
     stack_axes: int | Sequence[int] = (),
+    time_axis: int | None = None,
+    depth_axis: int | None = None,
+    spacing: Sequence[float] = (1.0, 1.0, 1.0),
+    neighbours: int = NEIGHBOURS,
+    causal: bool = False,
     mask: Any = None,
     dtype: Any = None,
     black: float = 0.0,
@@ -96,7 +112,19 @@ def denoise(
     channel_axis : int, optional
         Axis of the channels; None means that the image is grey.
     stack_axes : int or sequence of int, optional
-        Axes along which images are stacked, such as time or depth; each image is denoised by itself.
+        Axes along which images are stacked; each image is denoised by itself.
+    time_axis : int, optional
+        Axis of the frames of a video, which are denoised together as by :func:`pkn.stream`: neighbours are averaged
+        along motion first.
+    depth_axis : int, optional
+        Axis of the planes of a volume: the filter's windows then reach through neighbouring planes. The default network
+        is "volume", for grey images.
+    spacing : (float, float, float)
+        Of a volume: distances of planes, rows and columns, in any unit.
+    neighbours : int
+        Of a video: frames before and after each that it is averaged with.
+    causal : bool
+        Whether results may depend only on frames or planes before them.
     mask : bool array of shape (H, W), optional
         Pixels that are False carry no weight.
     dtype : dtype or "same", optional
@@ -130,23 +158,34 @@ def denoise(
     """
     check_dtype(dtype)
     scaled = scales(dtype, black, white)
-    stacked = not (isinstance(stack_axes, Sequence) and len(stack_axes) == 0)
+    series = series_of(time_axis, depth_axis, spacing, neighbours, causal)
+    stacked = series is not None or not (isinstance(stack_axes, Sequence) and len(stack_axes) == 0)
     image = image if is_dask(image) else as_array(image) if stacked else check_image(image, channel_axis)
     known = known_noise(sigma, noise)
     if is_dask(image):
         return denoise_dask(
-            image, net, channel_axis, stack_axes, strength=strength, noise=known, mask=mask, dtype=dtype
+            image, net, channel_axis, stack_axes, series, strength=strength, noise=known, mask=mask, dtype=dtype
         )
+    result = np.empty(image.shape, target_dtype(None if scaled else dtype, image.dtype))
+    if series is not None:
+        denoise_series(image, result, series, net, channel_axis, stack_axes, strength=strength, noise=known, mask=mask)
+    else:
+        _denoise_images(image, result, net, channel_axis, stack_axes, strength=strength, noise=known, mask=mask)
+    return rounded((result - black) / (white - black), np.dtype(dtype)) if scaled else result
+
+
+def _denoise_images(
+    image: np.ndarray, result: np.ndarray, net: Any, channel_axis: int | None, stack_axes: Any, **settings: Any
+) -> None:
+    """Fill ``result`` with each of the images of a stack, denoised by itself."""
     order = order_of(image.ndim, channel_axis, stack_axes)
     network = filtering_net(net, 1 if channel_axis is None else image.shape[channel_axis])
-    result = np.empty(image.shape, target_dtype(None if scaled else dtype, image.dtype))
     images, results = image.transpose(order), result.transpose(order)
     plane_axis = None if channel_axis is None else 0
     for index in np.ndindex(images.shape[: -2 if channel_axis is None else -3]):
         planes, out = (planar(array[index], plane_axis) for array in (images, results))
         check_image(images[index], plane_axis)
-        denoise_planes(planes, out, network, strength, known, mask)
-    return rounded((result - black) / (white - black), np.dtype(dtype)) if scaled else result
+        denoise_planes(planes, out, network, **settings)
 
 
 def scales(dtype: Any, black: float, white: float) -> bool:

@@ -1,35 +1,52 @@
-"""Images too large for memory, denoised part by part from file to file; an interrupted run can be taken up again.
+"""TIFF files too large for memory, denoised page by page and part by part from file to file.
 
-The result stands uncompressed in ``OUT.partial`` until it is whole, and beside it, in ``OUT.partial.json``, what it is
-of and how many parts are done.
+An interrupted run can be taken up again. The result stands uncompressed in ``OUT.partial`` until it is whole, and
+beside it, in ``OUT.partial.json``, what it is of and how many parts are done.
 """
 
-import json
-import os
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from pkn.filters.arrays import all_finite, planar
-from pkn.io.atomic import atomic_path, writable_target
-from pkn.io.large_tiff import LargePage
+from pkn.filters.arrays import all_finite, check_image, planar
+from pkn.io import large_tiff
+from pkn.io.atomic import writable_target
+from pkn.io.large_tiff import LargeTiff, Region, pixel_offsets
+from pkn.io.partial_file import PartialFile
 from pkn.nets import Predictor
 from pkn.nets.map_net.tiling import Told, alignment, halo, tiles, widened
 from pkn.restoration.arguments import check_strength, known_noise
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.noise_statistics import sampled_axes
-from pkn.restoration.planes import filter_planes, filtering_net, told_of
+from pkn.restoration.planes import denoise_planes, filter_planes, filtering_net, told_of
 from pkn.version import __version__
 
 PART = 4096  # pixels a side: its halo makes it dearer by 8 %
 BAND = 512  # rows that are read at once to estimate the noise
 
 
+class _Work(NamedTuple):
+    """What each part is denoised by: told of a large page's noise by ``told``, of any other's by ``noise``."""
+
+    source: LargeTiff
+    network: Predictor
+    strength: Any
+    noise: Any
+    told: list[Told]
+
+    @property
+    def parts(self) -> list[Region]:
+        """Of each page."""
+        side = PART if is_large(self.source) else max(self.source.size)
+        return list(tiles(self.source.size, side, alignment(self.network)))
+
+
 def denoise_large(
-    source: LargePage,
+    source: LargeTiff,
     target: Path,
     net: str,
     *,
@@ -38,73 +55,85 @@ def denoise_large(
     noise: NoiseProfile | None = None,
     resume: bool = False,
     callback: Callable[[float, float, Mapping[str, Any]], None] = lambda done, total, info: None,
-) -> float:
+) -> float | None:
     """Denoise ``source`` into the TIFF file ``target``: bit-identical to :func:`pkn.denoise` with ``dtype="same"``.
 
-    Memory is bounded by the part's size. ``callback(parts done, parts in all, {})`` hears of each part. What is done is
-    kept if the run is interrupted, not if it fails.
+    Each page is denoised by itself. Memory is bounded by the part's size, or by a page of ``LARGE`` pixels.
+    ``callback(parts done, parts in all, {})`` hears of each part. What is done is kept if the run is interrupted, not
+    if it fails.
 
     Returns
     -------
-    float
-        The noise level.
+    float or None
+        The noise level, of several pages the mean; None of pages that aren't large, which keep theirs to themselves.
 
     Raises
     ------
     ValueError
-        If there is nothing to resume, or of another image or setting; for values that are not finite.
+        If there is nothing to resume, or of another image or setting; for values of large pages that are not finite.
     FileExistsError
         If there is a file ``OUT.partial`` or ``OUT.partial.json`` that no interrupted run left.
     OSError
         If the file can't be written.
     """
-    axis = source.like.channel_axis
-    network = filtering_net(net, 1 if axis is None else 3)
+    network = filtering_net(net, 1 if source.like.channel_axis is None else 3)
     power, known = check_strength(strength), known_noise(sigma, noise)
-    partial = _Partial.of(writable_target(target))
+    partial = PartialFile.of(writable_target(target))
     partial.check_names()
-    sample, content = _sample(source)
-    told = told_of(network, sample, known)
-    run = _fingerprint(content, network, told, power)
+    told, content = _survey(source, lambda sample: told_of(network, sample, known))
+    run = _fingerprint(content, network, known, power)
     if resume:
-        done, offset = partial.resumed(run)
+        done = partial.resumed(run)
     else:
         partial.remove()
-        done, offset = 0, partial.begin(source, run)
+        done = 0
+        partial.begin(source.create_like, run)
     try:
-        _denoise_parts(source, network, power, told, partial, (done, offset), callback)
+        _denoise_parts(_Work(source, network, power, known, told), partial, done, callback)
     except Exception:  # an interrupted run, which is no Exception, may be resumed
         partial.remove()
         raise
     partial.finish()
-    return told.level
+    return fmean(page.level for page in told) if told else None
+
+
+def is_large(source: LargeTiff) -> bool:
+    """Whether one page alone is too large for memory."""
+    return source.size[0] * source.size[1] > large_tiff.LARGE
 
 
 def _denoise_parts(
-    source: LargePage,
-    network: Predictor,
-    strength: Any,
-    told: Told,
-    partial: "_Partial",
-    begun: tuple[int, int],
-    callback: Callable[[float, float, Mapping[str, Any]], None],
+    work: _Work, partial: PartialFile, done: int, callback: Callable[[float, float, Mapping[str, Any]], None]
 ) -> None:
-    axis, size = source.like.channel_axis, (source.shape[0], source.shape[1])
-    parts, around = list(tiles(size, PART, alignment(network))), halo(network)
-    done, offset = begun
-    for number in range(done, len(parts)):
-        callback(number, len(parts), {})
-        part = parts[number]
-        wide = widened(part, around, size)
-        planes = planar(source.read(wide), axis)
-        if not all_finite(planes):
-            raise ValueError("image has values that are not finite; expected none in so large an image")
-        keep = (_within(part[0], wide[0]), _within(part[1], wide[1]))
-        out = np.empty((*(side.stop - side.start for side in part), *source.shape[2:]), source.dtype)
-        filter_planes(planes, planar(out, axis), network, strength, told, keep)
-        source.write(partial.path, offset, part, out)
+    source, parts, offsets = work.source, work.parts, pixel_offsets(partial.path)
+    total = source.count * len(parts)
+    for number in range(done, total):
+        callback(number, total, {})
+        page, part = number // len(parts), parts[number % len(parts)]
+        source.write(partial.path, offsets[page], part, _denoise_part(work, page, part))
         partial.note(number + 1)
-    callback(len(parts), len(parts), {})
+    callback(total, total, {})
+
+
+def _denoise_part(work: _Work, page: int, part: Region) -> np.ndarray:
+    source, network, axis = work.source, work.network, work.source.like.channel_axis
+    out = np.empty((*(side.stop - side.start for side in part), *source.shape[2:]), source.dtype)
+    if not work.told:
+        planes = planar(check_image(read_around(source, page, part), axis), axis)
+        denoise_planes(planes, planar(out, axis), network, work.strength, work.noise)
+        return out
+    wide = widened(part, halo(network), source.size)
+    planes = planar(read_around(source, page, wide), axis)
+    if not all_finite(planes):
+        raise ValueError("image has values that are not finite; expected none in so large an image")
+    keep = (_within(part[0], wide[0]), _within(part[1], wide[1]))
+    filter_planes(planes, planar(out, axis), network, work.strength, work.told[page], keep)
+    return out
+
+
+def read_around(source: LargeTiff, page: int, region: Region) -> np.ndarray:
+    """All of the file that the region of a page is denoised from: the page's own pixels there."""
+    return source.read(page, region)
 
 
 def _within(part: slice, wide: slice) -> slice:
@@ -112,96 +141,32 @@ def _within(part: slice, wide: slice) -> slice:
     return slice(part.start - wide.start, part.stop - wide.start)
 
 
-def _sample(source: LargePage) -> tuple[np.ndarray, str]:
-    """Of the whole, as :func:`pkn.restoration.noise_statistics.sample_of` has it; and a hash of all pixels.
+def _survey(source: LargeTiff, tell: Callable[[np.ndarray], Told]) -> tuple[list[Told], str]:
+    """What the network is told of each page, if they are large, and a hash of all pixels; the file is read once."""
+    told, content, large = [], blake2b(), is_large(source)
+    for page in range(source.count):
+        sample = _sample(source, page, BAND if large else source.size[0], content)
+        if large:
+            told.append(tell(sample))
+    return told, content.hexdigest()
 
-    The file is read once.
-    """
-    (rows, columns), kept, content = sampled_axes((source.shape[0], source.shape[1])), [], blake2b()
-    for start in range(0, source.shape[0], BAND):
-        stop = min(start + BAND, source.shape[0])
-        band = source.read((slice(start, stop), slice(0, source.shape[1])))
-        content.update(band.tobytes())
+
+def _sample(source: LargeTiff, page: int, height: int, content: blake2b) -> np.ndarray:
+    """Of a page, as :func:`pkn.restoration.noise_statistics.sample_of` has it; all its pixels go into ``content``."""
+    (rows, columns), kept = sampled_axes(source.size), []
+    for start in range(0, source.size[0], height):
+        stop = min(start + height, source.size[0])
+        band = source.read(page, (slice(start, stop), slice(0, source.size[1])))
+        content.update(np.ascontiguousarray(band).data)
         inside = rows[(rows >= start) & (rows < stop)] - start
         kept.append(planar(band, source.like.channel_axis)[:, inside][:, :, columns])
-    return np.concatenate(kept, axis=1), content.hexdigest()
+    return np.concatenate(kept, axis=1)
 
 
-def _fingerprint(content: str, network: Predictor, told: Told, strength: Any) -> str:
-    """A hash of all that the result depends on: pixels, weights, what the network is told, and settings."""
-    told_arrays = told.noise if isinstance(told.noise, tuple) else (told.noise,)
-    facts = [content, __version__, network.architecture, told.span, strength, PART]
-    found = blake2b(repr(facts).encode())
-    for values in (*told_arrays, *(network.weights[name] for name in sorted(network.weights))):
+def _fingerprint(content: str, network: Predictor, noise: Any, strength: Any) -> str:
+    """A hash of all that the result depends on: pixels, weights, and settings."""
+    known = (*noise.curve, noise.level) if isinstance(noise, NoiseProfile) else (repr(noise),)
+    found = blake2b(repr([content, __version__, network.architecture, strength, PART]).encode())
+    for values in (*known, *(network.weights[name] for name in sorted(network.weights))):
         found.update(np.asarray(values).tobytes())
     return found.hexdigest()
-
-
-class _Partial(NamedTuple):
-    """The unfinished result, and notes on it."""
-
-    target: Path
-    path: Path
-    notes: Path
-
-    @classmethod
-    def of(cls, target: Path) -> "_Partial":
-        return cls(target, *(target.with_name(target.name + end) for end in (".partial", ".partial.json")))
-
-    def state(self) -> dict[str, Any] | None:
-        """What an interrupted run noted, or None."""
-        try:
-            state = json.loads(self.notes.read_text())
-            return state if {"run", "size", "offset", "done"} <= state.keys() else None
-        except (OSError, ValueError, AttributeError):
-            return None
-
-    def check_names(self) -> None:
-        """Raise if a file with one of the names is somebody else's."""
-        for path in (self.path, self.notes):
-            if os.path.lexists(path) and self.state() is None:
-                raise FileExistsError(f"'{path}' exists, and no interrupted run left it; expected no such file")
-
-    def begin(self, source: LargePage, run: str) -> int:
-        """Make the empty file; where its pixels begin."""
-        try:
-            # Notes first: a file that has none is somebody else's.
-            self._write({"run": run, "size": 0, "offset": 0, "done": 0})
-            offset = source.create_like(self.path)
-            self._write({"run": run, "size": self.path.stat().st_size, "offset": offset, "done": 0})
-        except Exception:
-            self.remove()
-            raise
-        return offset
-
-    def resumed(self, run: str) -> tuple[int, int]:
-        """How many parts are done, and where the pixels begin."""
-        state = self.state()
-        if state is None or not self.path.exists():
-            raise ValueError(f"'{self.notes}' can't be read; expected it from an interrupted run, to resume")
-        if state["run"] != run:
-            raise ValueError(f"'{self.path}' is of another image, network or setting; expected the same, to resume")
-        if (came := self.path.stat().st_size) != state["size"] or not came:
-            raise ValueError(f"'{self.path}' has {came} bytes; expected {state['size']}, to resume")
-        return int(state["done"]), int(state["offset"])
-
-    def note(self, done: int) -> None:
-        """Note that so many parts are done."""
-        state = self.state()
-        assert state is not None
-        self._write({**state, "done": done})
-
-    def finish(self) -> None:
-        """Move the whole result to its place, with the permissions of the file that it replaces."""
-        if self.target.exists():
-            self.path.chmod(self.target.stat().st_mode & 0o777)
-        os.replace(self.path, self.target)
-        self.notes.unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self.notes.unlink(missing_ok=True)
-
-    def _write(self, state: dict[str, Any]) -> None:
-        with atomic_path(self.notes) as temporary:
-            temporary.write_text(json.dumps(state))

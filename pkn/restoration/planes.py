@@ -52,10 +52,7 @@ def denoise_planes(
         return
     floats = to_floats(planes)[None]
     values, _ = predict_values(floats, network, strength, noise, mask)
-    arrays = (array.astype(floats.dtype, copy=False) for array in values.values())
-    maps = network.filter.Maps(*(array.reshape(1, -1, *array.shape[-2:]) for array in arrays))
-    result, _ = network.filter.forward(floats, maps, check_mask(mask, *floats.shape[2:]), keep=False)
-    out[...] = rounded(result[0], out.dtype)
+    out[...] = rounded(filtered(floats, network, values, check_mask(mask, *floats.shape[2:])), out.dtype)
 
 
 def filter_planes(
@@ -119,15 +116,27 @@ def predict_values(
         valid &= np.asarray(check_mask(mask, *size))
     told = told_of(network, sample_of(planes[0]), noise, None if valid.all() else sample_of(valid)[0], size)
     if planes.dtype == np.float64:  # may have an offset beyond what float32 resolves
-        planes, told = planes - told.span.black, from_black(told)
+        planes, told = planes - told.span.black, counted_from(told, told.span.black)
     planes = planes.astype(np.float32, copy=False)
-    inputs = planes if valid.all() else fill_gaps(planes, valid)
+    return values_of(planes if valid.all() else fill_gaps(planes, valid), network, power, told), told.level
+
+
+def values_of(planes: np.ndarray, network: Predictor, strength: Any, told: Told) -> dict[str, np.ndarray]:
+    """The network's maps by name for float32 planes (1, C, H, W) without gaps, with a checked strength."""
+    maps = network(planes, [told.noise], told.span)._asdict()
     plane_shape = network.filter.plane_shape
-    maps = network(inputs, [told.noise], told.span)._asdict()
     values = {name: array.reshape(plane_shape(name) + array.shape[-2:]) for name, array in maps.items()}
-    if is_map(power) or power != 1:
-        values = network.filter.strengthen(values, power)
-    return values, told.level
+    return network.filter.strengthen(values, strength) if is_map(strength) or strength != 1 else values
+
+
+def filtered(
+    planes: np.ndarray, network: Predictor, values: dict[str, np.ndarray], valid: np.ndarray | None = None
+) -> np.ndarray:
+    """Planes (1, C, H, W) filtered with maps by name, as :func:`values_of` has them; ``valid`` (1, H, W)."""
+    arrays = (array.astype(planes.dtype, copy=False) for array in values.values())
+    maps = network.filter.Maps(*(array.reshape(1, -1, *array.shape[-2:]) for array in arrays))
+    result, _ = network.filter.forward(planes, maps, valid, keep=False)
+    return np.asarray(result[0])
 
 
 def told_of(
@@ -170,9 +179,14 @@ def told_of(
     return Told(profile.curve, span, profile.level)
 
 
-def from_black(told: Told) -> Told:
-    """What a network is told of the image less its black."""
+def with_black(planes: np.ndarray, black: float) -> np.ndarray:
+    """Planes that were counted from ``black`` in image values, float64 if that isn't 0."""
+    return planes + np.float64(black) if black else planes
+
+
+def counted_from(told: Told, black: float) -> Told:
+    """What a network is told of the image less ``black``."""
     noise = told.noise
     if isinstance(noise, NoiseCurve):
-        noise = noise._replace(intensity=noise.intensity - told.span.black)
-    return told._replace(noise=noise, span=told.span._replace(black=0.0))
+        noise = noise._replace(intensity=noise.intensity - black)
+    return told._replace(noise=noise, span=told.span._replace(black=told.span.black - black))

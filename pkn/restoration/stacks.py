@@ -32,13 +32,20 @@ def order_of(ndim: int, channel_axis: int | None, stack_axes: int | Sequence[int
     if len(rest) != 2 or len(set(first)) != len(first):
         raise ValueError(
             f"image has {ndim} dimensions with channel_axis={channel_axis} and stack_axes={stack_axes!r}; expected two "
-            "others, rows and columns (windows that extend through a stack aren't offered)"
+            "others, rows and columns (time_axis and depth_axis are for stacks whose images are denoised together)"
         )
     return [*first, *rest]
 
 
 def denoise_dask(
-    image: Any, net: Any, channel_axis: int | None, stack_axes: int | Sequence[int], *, mask: Any, **settings: Any
+    image: Any,
+    net: Any,
+    channel_axis: int | None,
+    stack_axes: int | Sequence[int],
+    series: Any = None,
+    *,
+    mask: Any,
+    **settings: Any,
 ) -> Any:
     """Denoise a Dask array lazily, each of its images by itself; arguments as in :func:`pkn.denoise`.
 
@@ -49,6 +56,8 @@ def denoise_dask(
     """
     from pkn.restoration.dask_arrays import denoise_chunks
 
+    if series is not None:
+        raise TypeError("time_axis or depth_axis was given for a Dask array; expected stack_axes, or a NumPy array")
     if mask is not None or is_map(settings["strength"]) or np.ndim(settings["noise"]):
         raise TypeError("a mask or a map was given for a Dask array; expected strength and sigma as numbers, no mask")
     check_image_dtype(image.dtype)

@@ -12,7 +12,10 @@ from pkn.filters.arrays import FULL_RANGE, WIDE, native
 from pkn.io.atomic import atomic_folder
 from pkn.io.image_file import check_size
 from pkn.io.ome_zarr import open_zarr
+from pkn.io.zarr_levels import levels_of
+from pkn.io.zarr_stores import create_like, written_together
 from pkn.restoration.arguments import known_noise
+from pkn.restoration.dask_means import means_over_blocks
 from pkn.restoration.denoising import predict_maps
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.parameter_maps import ParameterMaps
@@ -27,14 +30,16 @@ def denoise_zarr(
     strength: Any = 1.0,
     sigma: float | None = None,
     noise: NoiseProfile | None = None,
+    levels: int | None = None,
     max_pixels: int | None = None,
     scheduler: str | None = None,
     progress: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> da.Array:
-    """Denoise a plain array, or the full resolution of an OME-Zarr image, into a new one, ``target``.
+    """Denoise a plain array, or an OME-Zarr image, into a new one, ``target``.
 
     All axes but y and x are looped over (channels too: in microscopy they're different pictures). Axes, units and scale
-    are kept, as are chunks, dtype and Zarr version; coarser resolutions aren't written. The result is written beside
+    are kept, as are chunks, shards, codecs, dtype and Zarr version. Of an OME-Zarr image the full resolution is
+    denoised; the coarser levels that it has are means over blocks of the result. The result is written beside
     ``target`` first.
 
     Parameters
@@ -42,6 +47,9 @@ def denoise_zarr(
     source, target : Path
     net, strength, sigma, noise
         As in :func:`pkn.denoise`; ``sigma`` in the image's own values, counts for integers.
+    levels : int, optional
+        Resolution levels of the result, if it is to have fewer or more than the OME-Zarr image: further ones halve y
+        and x.
     max_pixels : int, optional
         Refuse images whose planes have more pixels.
     scheduler : str, optional
@@ -57,7 +65,8 @@ def denoise_zarr(
     Raises
     ------
     ValueError
-        If ``source`` is neither an array nor an OME-Zarr image, or y and x aren't its last axes.
+        If ``source`` is neither an array nor an OME-Zarr image, y and x aren't its last axes, or it can't have so many
+        levels.
     FileExistsError
         If there is something at ``target``.
     """
@@ -67,13 +76,18 @@ def denoise_zarr(
         raise ValueError(f"'{source}' has axes {names}; expected y and x to be the last")
     if max_pixels is not None:
         check_size(array.shape[-1], array.shape[-2], max_pixels)
+    pyramid = levels_of(opened, levels)
     with atomic_folder(target) as temporary, _client(scheduler), progress():
         image = da.from_zarr(array)
         known = known_noise(_as_fraction(sigma, image.dtype), noise)
         out = denoise_dask(
             image, net, None, range(image.ndim - 2), strength=strength, noise=known, mask=None, dtype="same"
         )
-        da.store(out.rechunk(array.chunks), opened.create_like(temporary), lock=False)
+        arrays = create_like(opened, pyramid, temporary)
+        da.store(out.rechunk(written_together(arrays[0])), arrays[0], lock=False)
+        for level, finer, coarser in zip(pyramid[1:], arrays, arrays[1:], strict=False):
+            means = means_over_blocks(finer, level.factors, level.shape, written_together(coarser))
+            da.store(means, coarser, lock=False)
     return da.from_zarr(target, component=opened.path or None)
 
 

@@ -12,7 +12,7 @@ from pkn.restoration.noise_estimation import profile_of_statistics
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.noise_statistics import sample_of, statistics_of
 from pkn.restoration.parameter_maps import ParameterMaps
-from pkn.restoration.planes import filtering_net, from_black, told_of
+from pkn.restoration.planes import counted_from, filtering_net, told_of
 from pkn.version import __version__
 from pkn.view.blocks import BLOCK, Area, Kept, blocks_of
 
@@ -29,6 +29,8 @@ class DenoisedPage:
     mask : bool array of shape (H, W), optional
         Pixels that are False carry no weight, and stay as they are.
     net : str, path or network
+    noise : float or NoiseProfile, optional
+        If it is known: a noise level in image values, or a profile.
 
     Raises
     ------
@@ -48,7 +50,9 @@ class DenoisedPage:
     True
     """
 
-    def __init__(self, pixels: np.ndarray, mask: np.ndarray | None = None, net: Any = "any-noise") -> None:
+    def __init__(
+        self, pixels: np.ndarray, mask: np.ndarray | None = None, net: Any = "any-noise", noise: Any = None
+    ) -> None:
         self.channel_axis = None if pixels.ndim == 2 else -1
         self.pixels, self.mask, self.net = check_image(pixels, self.channel_axis), mask, net
         self.size = (pixels.shape[0], pixels.shape[1])
@@ -61,10 +65,10 @@ class DenoisedPage:
         self.halo = halo(self.network)
         self.valid = valid = self._where_valid()
         sample, known = sample_of(self.planes), None if valid is None else sample_of(valid[None])[0]
-        self.profile: NoiseProfile | None = None
-        if self.network.noise != "white":
-            self.profile = profile_of_statistics(statistics_of(sample, known), len(self.planes))
-        self.told = told_of(self.network, sample, self.profile, known)
+        if noise is None and self.network.noise != "white":
+            noise = profile_of_statistics(statistics_of(sample, known), len(self.planes))
+        self.profile: NoiseProfile | None = noise if isinstance(noise, NoiseProfile) else None
+        self.told = told_of(self.network, sample, noise, known)
         self._filled = None if valid is None else fill_gaps(self._inputs(self.planes), valid[None])[0]
         self._results, self._predicted = Kept(RESULTS), Kept(PREDICTED)
 
@@ -144,7 +148,7 @@ class DenoisedPage:
         arrays = self._predicted.get(key)
         names = list(self.network.filter.ranges)
         if arrays is None:
-            told = from_black(self.told) if self._wide else self.told
+            told = counted_from(self.told, self.told.span.black) if self._wide else self.told
             filled = self._filled
             inputs = self._inputs(self.planes[:, *wide]) if filled is None else to_floats(filled[:, *wide])[None]
             maps = self.network(inputs, [told.noise], told.span)._asdict()

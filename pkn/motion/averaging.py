@@ -1,0 +1,138 @@
+"""Averages along motion: each pixel with what it is in other frames, if that is like it.
+
+    out(p) = sum_k w_k(p) x_k(p + d_k(p)) / sum_k w_k(p),    w_k(p) = exp(-|g_k(p + d_k(p)) - g(p)|^2 / (2 sigma^2))
+
+A bilateral filter whose window is a pixel's own path through time: ``x`` between pixels by a windowed sinc (Lanczos) of
+6 x 6 pixels, the guide ``g``, half as large as the frames, linearly.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from pkn.filters.engine.compile import inlined, kernel
+from pkn.filters.engine.math import exp2
+from pkn.filters.engine.threads import run_strips
+from pkn.motion.matching import BLOCK
+
+TAPS, PHASES = 6, 64  # pixels along a side, and parts into which a pixel is divided
+ROWS = 16  # in a strip
+
+
+def _lanczos() -> np.ndarray:
+    """Weights (phases, taps) that sum to 1."""
+    at = np.arange(TAPS) - TAPS // 2 + 1 - np.arange(PHASES)[:, None] / PHASES
+    weights = np.sinc(at) * np.sinc(at / (TAPS // 2))
+    return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
+
+
+LANCZOS = _lanczos()
+
+
+class Sums(NamedTuple):
+    """What :func:`add_frame` adds up: values (C, H, W), weights (H, W) and their squares (H, W), float32."""
+
+    values: np.ndarray
+    weights: np.ndarray
+    squares: np.ndarray
+
+    @classmethod
+    def of(cls, planes: np.ndarray) -> "Sums":
+        """Those of the frame itself, whose weight is 1."""
+        ones = np.ones(planes.shape[1:], np.float32)
+        return cls(planes.copy(), ones, ones.copy())
+
+    def mean(self) -> tuple[np.ndarray, np.ndarray]:
+        """The average (C, H, W), and by what factor (H, W) its noise is less."""
+        return self.values / self.weights, np.sqrt(self.squares) / self.weights
+
+
+def add_frame(
+    sums: Sums, guide: np.ndarray, planes: np.ndarray, other: np.ndarray, motion: np.ndarray, sigma: np.ndarray
+) -> None:
+    """Add another frame to ``sums``.
+
+    Parameters
+    ----------
+    sums : Sums
+        Changed in place.
+    guide, other : float32 array of shape (features, H / 2, W / 2)
+        The guide of the frame itself, and the other's.
+    planes : float32 array of shape (C, H, W)
+        The other frame.
+    motion : float32 array of shape (2, rows, columns)
+        Of the guide's blocks; see :func:`pkn.motion.matching.find_motion`.
+    sigma : float32 array of shape (H / 2, W / 2)
+        How far guides may differ.
+    """
+    precision = np.asarray(-0.5 * math.log2(math.e) / np.square(sigma), np.float32)
+
+    def task(n: int, start: int, stop: int) -> None:
+        _add(planes, guide, other, motion, precision, LANCZOS, start, stop, *sums)
+
+    run_strips(task, 1, planes.shape[1], ROWS)
+
+
+@kernel
+def _add(planes, guide, other, motion, precision, table, start, stop, values, weights, squares):
+    channels, height, width = planes.shape
+    rows, columns = guide.shape[1:]
+    cast = planes.dtype.type
+    half = cast(0.5)
+    for y in range(start, stop):
+        gy = (cast(y) - half) * half  # of the guide
+        i, ti = _cell((gy - cast(3.5)) / cast(BLOCK), motion.shape[1])
+        p, tp = _cell(gy, rows)
+        for x in range(width):
+            gx = (cast(x) - half) * half
+            j, tj = _cell((gx - cast(3.5)) / cast(BLOCK), motion.shape[2])
+            q, tq = _cell(gx, columns)
+            dy, dx = _between(motion[0], i, j, ti, tj), _between(motion[1], i, j, ti, tj)
+            sy, sx = cast(y) + 2 * dy, cast(x) + 2 * dx
+            if sy < -half or sx < -half or sy > height - half or sx > width - half:
+                continue
+            r, tr = _cell(gy + dy, rows)
+            s, ts = _cell(gx + dx, columns)
+            distance = cast(0)
+            for f in range(guide.shape[0]):
+                unlike = _between(other[f], r, s, tr, ts) - _between(guide[f], p, q, tp, tq)
+                distance += unlike * unlike
+            weight = exp2(max(distance * _between(precision, p, q, tp, tq), cast(-126)))
+            weights[y, x] += weight
+            squares[y, x] += weight * weight
+            fy, fx = np.floor(sy), np.floor(sx)
+            wy, wx = table[int((sy - fy) * PHASES)], table[int((sx - fx) * PHASES)]
+            top, left = int(fy) - 2, int(fx) - 2
+            if top >= 0 and left >= 0 and top + TAPS <= height and left + TAPS <= width:
+                for n in range(channels):
+                    total = cast(0)
+                    for k in range(TAPS):
+                        line = planes[n, top + k, left : left + TAPS]
+                        across = wx[0] * line[0] + wx[1] * line[1] + wx[2] * line[2]
+                        total += wy[k] * (across + wx[3] * line[3] + wx[4] * line[4] + wx[5] * line[5])
+                    values[n, y, x] += weight * total
+            else:
+                for n in range(channels):
+                    total = cast(0)
+                    for k in range(TAPS):
+                        line = planes[n, min(max(top + k, 0), height - 1)]
+                        for m in range(TAPS):
+                            total += wy[k] * wx[m] * line[min(max(left + m, 0), width - 1)]
+                    values[n, y, x] += weight * total
+
+
+@inlined
+def _cell(at, size):
+    """Index and fraction for linear interpolation at a place, the edge repeated."""
+    at = np.float32(min(max(at, np.float32(0)), np.float32(size - 1)))
+    index = min(int(at), max(size - 2, 0))
+    return index, at - np.float32(index)
+
+
+@inlined
+def _between(plane, i, j, ti, tj):
+    below, right = min(i + 1, plane.shape[0] - 1), min(j + 1, plane.shape[1] - 1)
+    above = plane[i, j] + tj * (plane[i, right] - plane[i, j])
+    under = plane[below, j] + tj * (plane[below, right] - plane[below, j])
+    return above + ti * (under - above)

@@ -1,0 +1,111 @@
+"""Frames of a video: averaged with their neighbours along motion, then denoised as images of less noise.
+
+Motion is found, and frames are compared, in a guide: the frame at half its size, smoothed a little, in which noise is
+five times less. What is averaged is the frames themselves, and only where the guides are alike, so that what moves
+otherwise, is hidden or changes leaves no ghost. By how much an average's noise is less is known at each pixel, and told
+to the network that sets the filter for the rest.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from pkn.filters.arrays import WIDE, native, to_floats
+from pkn.filters.engine.pyramid_levels import halve
+from pkn.filters.luma_chroma_pyramid import to_opponent
+from pkn.motion.averaging import Sums, add_frame
+from pkn.motion.matching import find_motion
+from pkn.nets import NoiseCurve, Predictor
+from pkn.nets.map_net.noise_level import ScaledCurve
+from pkn.nets.map_net.tiling import Told
+from pkn.restoration.noise_statistics import sample_of
+from pkn.restoration.planes import counted_from, filtered, told_of, values_of
+
+SMOOTHING = 0.7  # px of the guide
+GUIDE_NOISE = 0.2  # of white noise after halving and smoothing
+ALIKE = 0.6  # times the frame's noise level; how far guides differ where a weight is 0.6
+QUIETEST = 1e-4  # of the contrast: frames with less noise are taken to have as much
+
+
+class Scale(NamedTuple):
+    """In which frames are compared: the first one's contrast, counted from its black if float32 needs that."""
+
+    black: float
+    unit: float
+
+
+class Frame(NamedTuple):
+    """A frame, and what is compared and told of it.
+
+    Parameters
+    ----------
+    planes : float32 array of shape (C, H, W)
+    guide : float32 array of shape (C, H / 2, W / 2)
+        In the scale's unit; of RGB frames luma and chroma, chroma times the ratio of their noise levels.
+    sigma : float32 array of shape (H / 2, W / 2)
+        Noise levels of the frame in the scale's unit, for each pixel of the guide.
+    told : Told
+        Of the frame by itself.
+    """
+
+    planes: np.ndarray
+    guide: np.ndarray
+    sigma: np.ndarray
+    told: Told
+
+
+def scale_of(planes: np.ndarray, told: Told) -> Scale:
+    """The scale of a video whose first frame (C, H, W) this is."""
+    wide = native(planes.dtype) in WIDE
+    return Scale(told.span.black if wide else 0.0, told.span.contrast or 1.0)
+
+
+def frame_of(planes: np.ndarray, told: Told, scale: Scale) -> Frame:
+    """Prepare a frame (C, H, W) of any dtype; its values are then counted from the scale's black."""
+    floats = to_floats(planes)
+    if scale.black:
+        floats, told = floats - scale.black, counted_from(told, scale.black)
+    floats = floats.astype(np.float32, copy=False)
+    guide = halve(to_opponent(floats[None])[0] if len(floats) == 3 else floats)
+    levels, unit = _levels(told.noise, len(floats)), np.float32(scale.unit)
+    sigma = np.interp(guide[0], *levels[0]).astype(np.float32) / unit
+    guide[1:] *= np.float32(levels[0][1].mean() / max(levels[-1][1].mean(), QUIETEST * scale.unit))
+    smooth = np.stack([gaussian_filter(plane, SMOOTHING, mode="nearest") for plane in guide]) / unit
+    return Frame(floats, smooth, np.maximum(sigma, np.float32(QUIETEST)), told)
+
+
+def _levels(noise: Any, channels: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Intensities and noise levels there, of luma and of chroma."""
+    if isinstance(noise, NoiseCurve):
+        return [(noise.intensity, each) for each in noise.sigma[0]]
+    return [(np.zeros(1), np.atleast_1d(noise) / np.sqrt(channels))]
+
+
+def average(frames: Sequence[Frame], at: int, strength: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """The frame ``at`` averaged with the others along motion: (C, H, W), and the factor of its noise, (H, W)."""
+    here = frames[at]
+    sums = Sums.of(here.planes)
+    noise = GUIDE_NOISE * float(np.sqrt(np.mean(np.square(here.sigma))))
+    alike = np.maximum(np.float32(ALIKE * strength) * here.sigma, np.float32(1e-15))
+    for number, other in enumerate(frames):
+        if number != at:
+            motion = find_motion(here.guide[0], other.guide[0], noise)
+            add_frame(sums, here.guide, other.planes, other.guide, motion, alike)
+    return sums.mean()
+
+
+def denoise_frame(frames: Sequence[Frame], at: int, network: Predictor, strength: Any) -> np.ndarray:
+    """The frame ``at``, float32 (C, H, W), from it and its neighbours; ``strength`` a number, or one for each part."""
+    luma = strength[0] if isinstance(strength, tuple) else strength
+    planes, factor = average(frames, at, luma)
+    told = frames[at].told
+    noise = ScaledCurve(told.noise, factor) if isinstance(told.noise, NoiseCurve) else told.noise * factor[None, None]
+    values = values_of(planes[None], network, strength, told._replace(noise=noise))
+    return filtered(planes[None], network, values)
+
+
+def tell(planes: np.ndarray, network: Predictor, noise: Any) -> Told:
+    """What the network is told of a frame (C, H, W) by itself."""
+    return told_of(network, sample_of(planes), noise)
