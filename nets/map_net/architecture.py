@@ -8,6 +8,7 @@ from pkn.filters.pyramid import Part
 
 NOISES = ("white", "profile")
 SIGMA_FLOOR = 2 / 255  # image values; added to the noise level, so that the scale of the inputs has a lower bound
+SECOND = "second."  # precedes the names of the weights that are for the second pass
 FEATURE_SIDE = 5  # px; side of the kernels of the linear features that a guide consists of
 LUMA_CHROMA_WIDTH, RGB_PYRAMID_WIDTH, WIDTH = 22, 20, 24  # chosen so that a network has fewer than 20,000 parameters
 
@@ -31,11 +32,15 @@ class Architecture:
     noise : {"white", "profile"}
         What the network is told of the noise: one level, or a level at each pixel, pyramid level and part of the filter
         (luma and chroma), as a :class:`pkn.NoiseProfile` has it.
+    passes : {1, 2}
+        With 2, the network has a second set of outputs and of a guide's features, for a second pass in which the guide
+        is made of the first one's result, with less noise.
 
     Raises
     ------
     ValueError
-        If ``noise`` is neither "white" nor "profile", or the filter is for images of other channels.
+        If ``noise`` is neither "white" nor "profile", ``passes`` neither 1 nor 2 (2 for filters with a guide alone), or
+        the filter is for images of other channels.
 
     Examples
     --------
@@ -52,10 +57,13 @@ class Architecture:
     width: int = 0
     depth: int = 4
     noise: str = "white"
+    passes: int = 1
 
     def __post_init__(self) -> None:
         if self.noise not in NOISES:
             raise ValueError(f"noise is {self.noise!r}; expected one of {', '.join(NOISES)}")
+        if self.passes not in (1, 2) or (self.passes == 2 and not self.guides(0)):
+            raise ValueError(f"passes is {self.passes}; expected 1, or 2 for filters with a guide")
         if self.filter.channels not in (None, self.channels):
             raise ValueError(f"channels is {self.channels}; expected {self.filter.channels} for {self.filter}")
         if not self.width:
@@ -66,7 +74,8 @@ class Architecture:
     @property
     def settings(self) -> dict[str, int | str]:
         """All settings but the filter and the channels, by name."""
-        return {"down": self.down, "width": self.width, "depth": self.depth, "noise": self.noise}
+        own: dict[str, int | str] = {"down": self.down, "width": self.width, "depth": self.depth, "noise": self.noise}
+        return own | ({"passes": self.passes} if self.passes > 1 else {})
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -135,12 +144,16 @@ class Architecture:
                 f"stems.{level}.weight": (width, sum(self.folded), 3, 3),
                 f"stems.{level}.bias": (width,),
                 f"scales.{level}.weight": (width, len(self.folded), 1, 1),
-                f"heads.{level}.weight": (planes, width, 1, 1),
-                f"heads.{level}.bias": (planes,),
             }
-            for name in self.guides(level):
-                features = math.prod(self.filter.plane_shape(name))
-                shapes[f"features.{name}.weight"] = (features, self.channels, FEATURE_SIDE, FEATURE_SIDE)
+            for prefix in ("", SECOND)[: self.passes]:
+                shapes |= {
+                    f"{prefix}heads.{level}.weight": (planes, width, 1, 1),
+                    f"{prefix}heads.{level}.bias": (planes,),
+                }
+                for name in self.guides(level):
+                    features = math.prod(self.filter.plane_shape(name))
+                    kernels = features, self.channels, FEATURE_SIDE, FEATURE_SIDE
+                    shapes[f"{prefix}features.{name}.weight"] = kernels
         for layer in range(1, 2 * self.depth - 1, 2):
             shapes |= {f"trunk.{layer}.weight": (width, width, 3, 3), f"trunk.{layer}.bias": (width,)}
         return shapes

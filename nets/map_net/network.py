@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,15 @@ class MapNet(nn.Module):
             nn.init.zeros_(head.bias)  # type: ignore[arg-type]
         guides = [name for level in levels for name in self.architecture.guides(level)]
         self.features = nn.ModuleDict({name: _Features(channels, *flt.plane_shape(name)) for name in guides})
+        if self.architecture.passes == 2:
+            self.second = nn.ModuleDict({"heads": deepcopy(self.heads), "features": deepcopy(self.features)})
 
-    def forward(self, image: Tensor, noise: Any = None) -> Any:
+    def forward(self, image: Tensor, noise: Any = None, first: Tensor | None = None) -> Any:
         """Predict maps (N, planes, H, W) for image (N, C, H, W).
 
         ``noise`` is the noise level in image values, (N,) or at each pixel (N, 1, H, W); estimated if None. A network
-        that is told a profile also takes a list of :class:`pkn.nets.NoiseCurve`, one for each image.
+        that is told a profile also takes a list of :class:`pkn.nets.NoiseCurve`, one for each image. ``first`` is for
+        the second pass: the first one's result, of which guides are made then.
         """
         noise = _estimated(image) if noise is None else noise
         levels = range(len(self.architecture.names))
@@ -83,8 +87,21 @@ class MapNet(nn.Module):
         features: Tensor | None = None
         for level in reversed(levels):
             features = self._embed(level, images, scales[level], features)
-            maps |= self._maps(level, images, features)
-        return self.filter.Maps(**maps)
+            maps |= self._maps(level, images, features, first is not None)
+        return self.filter.Maps(**maps, **self.guides(image if first is None else first, first is not None))
+
+    def guides(self, image: Tensor, second: bool = False) -> dict[str, Tensor]:
+        """The guides that are made of an image (N, C, H, W), by name."""
+        found: dict[str, Tensor] = {}
+        features: Any = self.second["features"] if second else self.features
+        images = [_planes(self.filter, image)]
+        for level in range(len(self.architecture.names)):
+            for name in self.architecture.guides(level):
+                at = self.filter.level_of(name) if self.architecture.parts else level  # type: ignore[attr-defined]
+                while len(images) <= at:
+                    images.append(_halved(images[-1]))
+                found[name] = features[name](images[at])
+        return found
 
     def _scales(self, images: list[Tensor], noise: Any) -> list[list[Tensor]]:
         """Noise levels for each network level and input: (N, 1, 1, 1), or (N, 1, rows, columns)."""
@@ -124,17 +141,15 @@ class MapNet(nn.Module):
         features: Tensor = self.trunk(inputs)
         return features
 
-    def _maps(self, level: int, images: list[Tensor], features: Tensor) -> dict[str, Tensor]:
+    def _maps(self, level: int, images: list[Tensor], features: Tensor, second: bool) -> dict[str, Tensor]:
         """Return the maps of a level from its features."""
-        parts = torch.split(self.heads[level](features), self.architecture.planes(level), 1)
+        heads: Any = self.second["heads"] if second else self.heads
+        parts = torch.split(heads[level](features), self.architecture.planes(level), 1)
         maps: dict[str, Tensor] = {}
         for name, part in zip(self.architecture.written(level), parts, strict=True):
             height, width = self.filter.map_size(name, images[0].shape[-2:])  # type: ignore[arg-type]
             raw = _resample(part, self.architecture.enlargement(level, name))[..., :height, :width]
             maps[name] = _squash(raw, self.filter.ranges[name]).contiguous()
-        for name in self.architecture.guides(level):
-            at = self.filter.level_of(name) if self.architecture.parts else level  # type: ignore[attr-defined]
-            maps[name] = self.features[name](images[at])
         return maps
 
     def denoise(self, image: Tensor, noise: Any = None) -> Tensor:

@@ -1,6 +1,8 @@
 """Prediction of maps without torch: tile by tile through the kernels of ``conv_kernels``."""
 
 import math
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +12,7 @@ from pkn.filters import Filter, LumaChromaPyramid, MapRange
 from pkn.filters.engine.pyramid_levels import halve, level_size
 from pkn.filters.engine.threads import run_strips, scratch
 from pkn.filters.luma_chroma_pyramid import to_opponent, to_rgb
-from pkn.nets.map_net.architecture import FEATURE_SIDE, SIGMA_FLOOR, Architecture
+from pkn.nets.map_net.architecture import FEATURE_SIDE, SECOND, SIGMA_FLOOR, Architecture
 from pkn.nets.map_net.conv_kernels import BLOCK, GROUP, begin, combine, convolve, correlate, expand, fill, fold
 from pkn.nets.map_net.noise_level import BY_LEVEL, block_means, estimate_sigma, floors, white_noise
 from pkn.nets.weights import read_weights
@@ -71,7 +73,18 @@ class Predictor:
             for level in levels
         ]
 
-    def __call__(self, image: np.ndarray, noise: Any = None, span: Span = WHOLE) -> Any:
+    @cached_property
+    def second(self) -> "Predictor | None":
+        """For the second pass, if there is one."""
+        if self.architecture.passes == 1:
+            return None
+        shared = {name: values for name, values in self.weights.items() if not name.startswith(SECOND)}
+        own = {name.removeprefix(SECOND): self.weights[name] for name in self.weights if name.startswith(SECOND)}
+        return Predictor(replace(self.architecture, passes=1), shared | own)
+
+    def __call__(
+        self, image: np.ndarray, noise: Any = None, span: Span = WHOLE, first: np.ndarray | None = None
+    ) -> Any:
         """Predict maps.
 
         Parameters
@@ -82,13 +95,16 @@ class Predictor:
             :class:`pkn.nets.Architecture`); estimated as white noise if None.
         span : Span
             The image's black and contrast, which were 0 and 1 in training. Maps in image values scale with it.
+        first : float32 array of shape (N, C, H, W), optional
+            For the second pass: the first one's result, of which guides are made then.
 
         Returns
         -------
         NamedTuple of float32 arrays (N, planes, H, W), of the filter's ``Maps`` type
         """
         noise = estimate_sigma(image) if noise is None else noise
-        maps = [self._maps_of(one, self.told(each), span) for one, each in zip(image, noise, strict=True)]
+        guided = image if first is None else first
+        maps = [self._maps_of(*each, span) for each in zip(image, map(self.told, noise), guided, strict=True)]
         return self.filter.Maps(*(_stacked([each[name] for each in maps]) for name in self.filter.Maps._fields))  # type: ignore[attr-defined]
 
     def told(self, noise: Any) -> Any:
@@ -99,8 +115,8 @@ class Predictor:
             return white_noise(self.filter, noise)
         return np.atleast_2d(np.squeeze(noise)).astype(np.float32, copy=False)
 
-    def _maps_of(self, image: np.ndarray, told: Any, span: Span) -> dict[str, np.ndarray]:
-        """Maps (planes, H, W) of image (C, H, W); ``told`` as from :meth:`told`."""
+    def _maps_of(self, image: np.ndarray, told: Any, guided: np.ndarray, span: Span) -> dict[str, np.ndarray]:
+        """Maps (planes, H, W) of image (C, H, W), guides of ``guided``; ``told`` as from :meth:`told`."""
         images = [planes_of(self.filter, image)]
         noises = [told]
         while len(images) < len(self.architecture.names):
@@ -112,7 +128,17 @@ class Predictor:
         for level in reversed(range(len(images))):
             here, features = self.predict_level(level, images[level], noises[level], features, span)
             maps |= here
-        return maps
+        return maps if guided is image else maps | self._guides_of(guided)
+
+    def _guides_of(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """The guides of image (C, H, W) on all levels."""
+        images = [planes_of(self.filter, image)]
+        while len(images) < len(self.architecture.names) + max(lag for _, lag, _ in self.architecture.folds):
+            images.append(halve(images[-1]))
+        guides: dict[str, np.ndarray] = {}
+        for level in range(len(self.architecture.names)):
+            guides |= self._guides(level, images[level:])
+        return guides
 
     def predict_level(
         self, level: int, image: np.ndarray, noise: Any, coarser: np.ndarray, span: Span = WHOLE

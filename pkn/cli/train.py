@@ -66,7 +66,7 @@ def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int 
     training = Training(plan, images, settings["device"])
     if settings["resume"]:
         training.resume(checkpoint_path(out))
-    with progress_bar("steps", _note) as callback:
+    with progress_bar("steps", note) as callback:
         training.run(out, callback)
     psnr = ", ".join(f"{value:.2f} dB at {name}" for name, value in training.history[-1]["psnr"].items())
     click.echo(f"{out}: {psnr} on {len(training.held_back)} images held back")
@@ -93,7 +93,7 @@ def _filter_named(name: str) -> str:
     return names[key]
 
 
-def _note(info: Mapping[str, Any]) -> str | None:
+def note(info: Mapping[str, Any]) -> str | None:
     """A line for each validation."""
     if "psnr" not in info:
         return None

@@ -58,7 +58,7 @@ class AnyNoise:
             np.stack([np.float32(s) * pair[k] for pair, s in zip(pairs, scales, strict=True)]) for k in (0, 1)
         )
         told = [
-            _told_wrongly(measured_curve(here, there), random, ERRORS[k])
+            told_wrongly(measured_curve(here, there), random, ERRORS[k])
             for here, there, k in zip(given, truth, kinds, strict=True)
         ]
         return Sample(given, truth, told)
@@ -117,7 +117,8 @@ def _filled(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
 _DEGRADE = {"white": _white, "camera": _photograph, "counts": _counts}
 
 
-def _told_wrongly(curve: NoiseCurve, random: np.random.Generator, errors: tuple[float, float]) -> NoiseCurve:
+def told_wrongly(curve: NoiseCurve, random: np.random.Generator, errors: tuple[float, float]) -> NoiseCurve:
+    """A curve as an estimate may find it: wrong by random factors, of all noise levels and of each by itself."""
     together, each = errors
     factor = np.exp(together * random.standard_normal() + each * random.standard_normal(curve.sigma.shape[:2]))
     return NoiseCurve(curve.intensity, curve.sigma * factor[..., None])

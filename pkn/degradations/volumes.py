@@ -25,15 +25,15 @@ def draw_volume(
     Returns
     -------
     float32 array of ``shape``
-        From 0, nothing, to 1, the brightest.
+        From 0, nothing, to 1, the brightest; all 0 if there is nothing.
 
     Examples
     --------
     >>> import numpy as np
     >>> from pkn.degradations.volumes import draw_volume
-    >>> volume = draw_volume(np.random.default_rng(0), (4, 32, 32))
+    >>> volume = draw_volume(np.random.default_rng(0), (4, 64, 64), crowd=10)
     >>> volume.shape, float(volume.min()) >= 0, float(volume.max())
-    ((4, 32, 32), True, 1.0)
+    ((4, 64, 64), True, 1.0)
     """
     fine = (shape[0] * planes_apart, *shape[1:])
     field = np.zeros(fine, np.float32)

@@ -39,9 +39,14 @@ class Sums(NamedTuple):
 
     @classmethod
     def of(cls, planes: np.ndarray) -> "Sums":
-        """Those of the frame itself, whose weight is 1."""
+        """Those of a frame itself, whose weight is 1."""
         ones = np.ones(planes.shape[1:], np.float32)
         return cls(planes.copy(), ones, ones.copy())
+
+    @classmethod
+    def nothing(cls, like: np.ndarray) -> "Sums":
+        """Those of no frame."""
+        return cls(*(np.zeros(shape, np.float32) for shape in (like.shape, like.shape[1:], like.shape[1:])))
 
     def mean(self) -> tuple[np.ndarray, np.ndarray]:
         """The average (C, H, W), and by what factor (H, W) its noise is less."""
@@ -74,19 +79,46 @@ def add_frame(
     run_strips(task, 1, planes.shape[1], ROWS)
 
 
+def displacements(motion: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Displacements (2, n), in pixels of the frame, of pixels (n,): the motion between the guide's blocks, doubled."""
+    places = []
+    for at, count in ((rows, motion.shape[1]), (columns, motion.shape[2])):
+        place = np.clip(((at - 0.5) / 2 - (BLOCK - 1) / 2) / BLOCK, 0, count - 1)
+        low = np.minimum(place.astype(int), max(count - 2, 0))
+        places.append((low, np.minimum(low + 1, count - 1), place - low))
+    (i, below, t), (j, right, u) = places
+    above, under = (motion[:, r, j] + u * (motion[:, r, right] - motion[:, r, j]) for r in (i, below))
+    return np.asarray(2 * (above + t * (under - above)))
+
+
+def samples(motion: np.ndarray, rows: np.ndarray, columns: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    """Which pixels of another frame a pixel's sample is of: rows, columns and weights, (n, taps, taps).
+
+    Written out for single pixels; :func:`add_frame` does it for all.
+    """
+    axes = []
+    for at, shift, side in zip((rows, columns), displacements(motion, rows, columns), size, strict=True):
+        place = at + shift
+        low = np.floor(place).astype(int)
+        taps = np.clip(low[:, None] + np.arange(TAPS) - TAPS // 2 + 1, 0, side - 1)
+        axes.append((taps, LANCZOS[((place - low) * PHASES).astype(int)]))
+    (r, down), (c, across) = axes
+    return (*np.broadcast_arrays(r[:, :, None], c[:, None, :]), down[:, :, None] * across[:, None, :])
+
+
 @kernel
 def _add(planes, guide, other, motion, precision, table, start, stop, values, weights, squares):
     channels, height, width = planes.shape
     rows, columns = guide.shape[1:]
     cast = planes.dtype.type
-    half = cast(0.5)
+    half, middle = cast(0.5), cast((BLOCK - 1) / 2)
     for y in range(start, stop):
         gy = (cast(y) - half) * half  # of the guide
-        i, ti = _cell((gy - cast(3.5)) / cast(BLOCK), motion.shape[1])
+        i, ti = _cell((gy - middle) / cast(BLOCK), motion.shape[1])
         p, tp = _cell(gy, rows)
         for x in range(width):
             gx = (cast(x) - half) * half
-            j, tj = _cell((gx - cast(3.5)) / cast(BLOCK), motion.shape[2])
+            j, tj = _cell((gx - middle) / cast(BLOCK), motion.shape[2])
             q, tq = _cell(gx, columns)
             dy, dx = _between(motion[0], i, j, ti, tj), _between(motion[1], i, j, ti, tj)
             sy, sx = cast(y) + 2 * dy, cast(x) + 2 * dx
@@ -103,7 +135,7 @@ def _add(planes, guide, other, motion, precision, table, start, stop, values, we
             squares[y, x] += weight * weight
             fy, fx = np.floor(sy), np.floor(sx)
             wy, wx = table[int((sy - fy) * PHASES)], table[int((sx - fx) * PHASES)]
-            top, left = int(fy) - 2, int(fx) - 2
+            top, left = int(fy) - TAPS // 2 + 1, int(fx) - TAPS // 2 + 1
             if top >= 0 and left >= 0 and top + TAPS <= height and left + TAPS <= width:
                 for n in range(channels):
                     total = cast(0)

@@ -140,7 +140,8 @@ def deconvolve(
     covariance, own = None if blur is None else check_blur(blur), target_dtype(dtype, as_array(image).dtype)
     given, level = prepared(image, blur, None if plan.published else denoiser, sigma=sigma, **options)
     if blur is None:
-        return predict_maps(given, net, sigma=level, **options).apply(given, mask=mask, dtype=own)
+        denoising: ParameterMaps = predict_maps(given, net, sigma=level, **options)
+        return denoising.apply(given, mask=mask, dtype=own)
     planes, valid, strengths = _check(check_image(given, channel_axis), channel_axis, mask, strength)
     noise_level = _noise_level_of(level, planes, valid, own)
     out = planes

@@ -21,7 +21,7 @@ from pkn.restoration.arguments import check_strength, is_map, known_noise
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.parameter_maps import ParameterMaps
 from pkn.restoration.planes import denoise_planes, filtering_net, predict_values
-from pkn.restoration.series import NEIGHBOURS, denoise_series, series_of
+from pkn.restoration.series import NEIGHBOURS, check_series, denoise_series, predict_series, series_of
 from pkn.restoration.stacks import denoise_dask, is_dask, order_of
 from pkn.version import __version__
 
@@ -207,14 +207,27 @@ def predict_maps(
     sigma: Any = None,
     noise: NoiseProfile | None = None,
     channel_axis: int | None = None,
+    time_axis: int | None = None,
+    depth_axis: int | None = None,
+    spacing: Sequence[float] = (1.0, 1.0, 1.0),
+    neighbours: int = NEIGHBOURS,
+    causal: bool = False,
+    at: int = 0,
     mask: Any = None,
-) -> ParameterMaps:
+) -> Any:
     """The parameter maps that a network sets for an image; parameters as in :func:`denoise`.
+
+    Parameters
+    ----------
+    at : int
+        With ``time_axis``, the number of the frame.
 
     Returns
     -------
     ParameterMaps
-        Named maps with filter, units and provenance; ``apply`` them, edit them, save them, plot them.
+        Named maps with filter, units and provenance; ``apply`` them, edit them, save them, plot them. With
+        ``time_axis`` it is a :class:`pkn.restoration.frame_maps.FrameMaps`, with ``depth_axis`` a
+        :class:`pkn.restoration.volumes.VolumeMaps`.
 
     Examples
     --------
@@ -227,15 +240,19 @@ def predict_maps(
     >>> bool(np.array_equal(maps.apply(noisy), pkn.denoise(noisy, net="bilateral")))
     True
     """
-    image = check_image(image, channel_axis)
-    network = find_net(net, planar(image, channel_axis).shape[0])
-    planes = to_planes(image, channel_axis)
-    values, level = predict_values(planes, network, strength, known_noise(sigma, noise), mask)
     provenance = {
         "pkn": __version__,
         "net": net if isinstance(net, str) else str(getattr(net, "name", net.__class__.__name__)),
-        "sigma": level,
         "sigma_given": sigma is not None or noise is not None,
         "strength": "map" if is_map(strength) else check_strength(strength),
     }
+    series, known = series_of(time_axis, depth_axis, spacing, neighbours, causal), known_noise(sigma, noise)
+    if series is not None:
+        check_series(as_array(image), strength, known, mask)
+        return predict_series(as_array(image), series, at, net, channel_axis, strength, known, provenance)
+    image = check_image(image, channel_axis)
+    network = find_net(net, planar(image, channel_axis).shape[0])
+    planes = to_planes(image, channel_axis)
+    values, level = predict_values(planes, network, strength, known, mask)
+    provenance |= {"sigma": level}
     return ParameterMaps(network.filter, values, channel_axis, provenance)

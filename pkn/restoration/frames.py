@@ -85,25 +85,41 @@ def _levels(noise: Any, channels: int) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def average(frames: Sequence[Frame], at: int, strength: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """The frame ``at`` averaged with the others along motion: (C, H, W), and the factor of its noise, (H, W)."""
-    here = frames[at]
-    sums = Sums.of(here.planes)
-    noise = GUIDE_NOISE * float(np.sqrt(np.mean(np.square(here.sigma))))
-    alike = np.maximum(np.float32(ALIKE * strength) * here.sigma, np.float32(1e-15))
+    sums = Sums.of(frames[at].planes)
     for number, other in enumerate(frames):
         if number != at:
-            motion = find_motion(here.guide[0], other.guide[0], noise)
-            add_frame(sums, here.guide, other.planes, other.guide, motion, alike)
+            add_other(sums, frames[at], other, motion_between(frames[at], other), strength)
     return sums.mean()
+
+
+def motion_between(here: Frame, other: Frame) -> np.ndarray:
+    """Where the blocks of a frame's guide are found in another's; see :func:`pkn.motion.matching.find_motion`."""
+    noise = GUIDE_NOISE * float(np.sqrt(np.mean(np.square(here.sigma))))
+    return find_motion(here.guide[0], other.guide[0], noise)
+
+
+def add_other(sums: Sums, here: Frame, other: Frame, motion: np.ndarray, strength: float) -> None:
+    """Add another frame to the sums of a frame."""
+    alike = np.maximum(np.float32(ALIKE * strength) * here.sigma, np.float32(1e-15))
+    add_frame(sums, here.guide, other.planes, other.guide, motion, alike)
 
 
 def denoise_frame(frames: Sequence[Frame], at: int, network: Predictor, strength: Any) -> np.ndarray:
     """The frame ``at``, float32 (C, H, W), from it and its neighbours; ``strength`` a number, or one for each part."""
-    luma = strength[0] if isinstance(strength, tuple) else strength
-    planes, factor = average(frames, at, luma)
-    told = frames[at].told
-    noise = ScaledCurve(told.noise, factor) if isinstance(told.noise, NoiseCurve) else told.noise * factor[None, None]
-    values = values_of(planes[None], network, strength, told._replace(noise=noise))
+    planes, factor = average(frames, at, of_luma(strength))
+    values = values_of(planes[None], network, strength, told_of_average(frames[at].told, factor))
     return filtered(planes[None], network, values)
+
+
+def of_luma(strength: Any) -> float:
+    """The strength with which frames are averaged."""
+    return float(strength[0] if isinstance(strength, tuple) else strength)
+
+
+def told_of_average(told: Told, factor: np.ndarray) -> Told:
+    """What a network is told of an average whose noise is less by a factor (H, W)."""
+    curve = isinstance(told.noise, NoiseCurve)
+    return told._replace(noise=ScaledCurve(told.noise, factor) if curve else told.noise * factor[None, None])
 
 
 def tell(planes: np.ndarray, network: Predictor, noise: Any) -> Told:

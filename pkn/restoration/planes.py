@@ -121,9 +121,14 @@ def predict_values(
     return values_of(planes if valid.all() else fill_gaps(planes, valid), network, power, told), told.level
 
 
-def values_of(planes: np.ndarray, network: Predictor, strength: Any, told: Told) -> dict[str, np.ndarray]:
-    """The network's maps by name for float32 planes (1, C, H, W) without gaps, with a checked strength."""
-    maps = network(planes, [told.noise], told.span)._asdict()
+def values_of(
+    planes: np.ndarray, network: Predictor, strength: Any, told: Told, first: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """The network's maps by name for float32 planes (1, C, H, W) without gaps, with a checked strength.
+
+    ``first`` is a first pass's result, of which guides are made then.
+    """
+    maps = network(planes, [told.noise], told.span, first)._asdict()
     plane_shape = network.filter.plane_shape
     values = {name: array.reshape(plane_shape(name) + array.shape[-2:]) for name, array in maps.items()}
     return network.filter.strengthen(values, strength) if is_map(strength) or strength != 1 else values

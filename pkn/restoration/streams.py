@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pkn.filters.arrays import all_finite, check_dtype, check_image, check_whole_number, planar, rounded, target_dtype
+from pkn.nets import Predictor
 from pkn.restoration.arguments import check_strength, is_map, known_noise
 from pkn.restoration.frames import Frame, denoise_frame, frame_of, scale_of, tell
 from pkn.restoration.noise_profile import NoiseProfile
@@ -97,7 +98,20 @@ def denoise_frames(
     first = _checked(first, None, channel_axis, 0)
     network = filtering_net(net, planar(first, channel_axis).shape[0])
     target = target_dtype(dtype, first.dtype)
-    scale = scale_of(planar(first, channel_axis), tell(planar(first, channel_axis), network, noise))
+    frames, black = frames_of(first, images, network, channel_axis, noise)
+    for near, at in windows(frames, *around):
+        out = np.empty(first.shape, target)
+        values = denoise_frame(near, at, network, strength)
+        planar(out, channel_axis)[...] = rounded(with_black(values, black), target)
+        yield out
+
+
+def frames_of(
+    first: np.ndarray, images: Iterator[Any], network: Predictor, channel_axis: int | None, noise: Any
+) -> tuple[Iterator[Frame], float]:
+    """The frames of a video, prepared when they are asked for, and the black from which their values are counted."""
+    planes = planar(first, channel_axis)
+    scale = scale_of(planes, tell(planes, network, noise))
 
     def prepared() -> Iterator[Frame]:
         checked = (_checked(image, first, channel_axis, number) for number, image in enumerate(images, 1))
@@ -107,11 +121,7 @@ def denoise_frames(
                 told = tell(planes, network, noise)
             yield frame_of(planes, told, scale)
 
-    for frames, at in windows(prepared(), *around):
-        out = np.empty(first.shape, target)
-        values = denoise_frame(frames, at, network, strength)
-        planar(out, channel_axis)[...] = rounded(with_black(values, scale.black), target)
-        yield out
+    return prepared(), scale.black
 
 
 def _checked(image: Any, first: np.ndarray | None, channel_axis: int | None, number: int) -> np.ndarray:

@@ -1,25 +1,75 @@
-"""Volumes: the filter's windows reach through neighbouring planes; the network sets it plane by plane."""
+"""Volumes: the filter's windows reach through neighbouring planes; the network sets it plane by plane.
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+It is applied twice where the network has a second pass: the guide, by which pixels are compared, is first made of the
+noisy planes, then of the first result.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pkn.filters import Filter
-from pkn.filters.arrays import check_spacing, to_floats
+from pkn.filters.arrays import WIDE, check_spacing, native, to_floats
+from pkn.filters.engine.window import NONE
 from pkn.nets import Predictor
 from pkn.nets.map_net.architecture import is_guide
+from pkn.nets.map_net.tiling import Told
 from pkn.restoration.frames import tell
 from pkn.restoration.planes import counted_from, values_of, with_black
 from pkn.restoration.sequences import windows
 
 
 class Plane(NamedTuple):
-    """A plane (1, C, H, W), float32, and its maps by name."""
+    """A plane (1, C, H, W), float32, what the network is told of it, and its maps by name."""
 
     values: np.ndarray
+    told: Told
     maps: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class VolumeMaps(Mapping[str, np.ndarray]):
+    """The maps of a volume: a mapping of names to arrays (D, H, W), (features, D, H, W) for guides.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pkn
+    >>> volume = np.random.default_rng(0).poisson(20, (4, 48, 64)).astype(np.float32)
+    >>> maps = pkn.predict_maps(volume, depth_axis=0)
+    >>> maps["kz_0"].shape, maps["guide_0"].shape
+    ((4, 48, 64), (3, 4, 48, 64))
+    >>> denoised = pkn.denoise(volume, depth_axis=0)
+    >>> bool(np.array_equal(maps.apply(volume), denoised))
+    True
+    >>> maps.kernel_at(volume, (1, 20, 30)).shape[0]  # weights of five planes
+    5
+    """
+
+    filter: Filter
+    values_by_name: dict[str, np.ndarray]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.values_by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_by_name)
+
+    def __len__(self) -> int:
+        return len(self.values_by_name)
+
+    def apply(self, volume: Any, *, dtype: Any = None) -> np.ndarray:
+        """Filter a volume (D, H, W) with these maps; see :meth:`pkn.filters.Filter.__call__`."""
+        named: dict[str, Any] = dict(self.values_by_name)
+        return self.filter(volume, depth_axis=0, dtype=dtype, **named)
+
+    def kernel_at(self, volume: Any, position: tuple[int, int, int]) -> np.ndarray:
+        """The exact weights of the output at (plane, row, column); see :meth:`pkn.filters.Filter.kernel_at`."""
+        return self.filter.kernel_at(volume, self, position, depth_axis=0)
 
 
 def deep_filter(network: Predictor, spacing: Sequence[float], causal: bool) -> Filter:
@@ -37,43 +87,69 @@ def deep_filter(network: Predictor, spacing: Sequence[float], causal: bool) -> F
     return replace(network.filter, spacing=(planes / columns, rows / columns, 1.0), causal=causal)
 
 
-def denoise_planes_of(
-    planes: Iterable[np.ndarray], network: Predictor, flt: Filter, strength: Any, noise: Any
+def denoise_volume(
+    planes: Iterator[np.ndarray], network: Predictor, flt: Filter, strength: Any, noise: Any
 ) -> Iterator[np.ndarray]:
-    """Denoise the planes (C, H, W) of a volume, of any dtype, one after the other; they need be in no memory at once.
+    """Denoise the planes (C, H, W) of a volume, of any dtype, one after the other, in the memory of a few.
 
     Yields
     ------
     float array of shape (C, H, W)
     """
-    black: float | None = None
+    prepared, black = with_maps(planes, network, flt, strength, noise)
+    for _, result in filtered_planes(prepared, flt):
+        yield with_black(result, black)
+
+
+def with_maps(
+    planes: Iterator[np.ndarray], network: Predictor, flt: Filter, strength: Any, noise: Any
+) -> tuple[Iterator[Plane], float]:
+    """Planes with the maps of the last pass, when they are asked for, and the black from which values are counted."""
+    start = next(planes)
+    black = tell(start, network, noise).span.black if native(start.dtype) in WIDE else 0.0
 
     def prepared() -> Iterator[Plane]:
-        nonlocal black
-        for plane in planes:
+        for plane in chain([start], planes):
             floats, told = to_floats(plane), tell(plane, network, noise)
-            if black is None:
-                black = told.span.black if floats.dtype == np.float64 else 0.0
             if black:
                 floats, told = floats - black, counted_from(told, black)
             values = floats.astype(np.float32, copy=False)[None]
-            yield Plane(values, values_of(values, network, strength, told))
+            yield Plane(values, told, values_of(values, network, 1.0 if network.second else strength, told))
 
-    after = 0 if flt.causal else flt.radius_z
-    for around, at in windows(prepared(), flt.radius_z, after):
-        result = _filtered(around, at, flt)
-        yield with_black(result, black or 0.0)
+    if network.second is None:
+        return prepared(), black
+    return _again(filtered_planes(prepared(), flt), network.second, strength), black
 
 
-def _filtered(around: list[Plane], at: int, flt: Filter) -> np.ndarray:
+def _again(results: Iterator[tuple[Plane, np.ndarray]], network: Predictor, strength: Any) -> Iterator[Plane]:
+    """Planes with the maps of the second pass, from those of the first and its results."""
+    for plane, result in results:
+        yield plane._replace(maps=values_of(plane.values, network, strength, plane.told, result[None]))
+
+
+def filtered_planes(planes: Iterable[Plane], flt: Filter) -> Iterator[tuple[Plane, np.ndarray]]:
+    """Each plane and what the filter makes of it, (C, H, W)."""
+    for around, at in windows(planes, flt.radius_z, 0 if flt.causal else flt.radius_z):
+        yield around[at], _filtered(around, at, flt)
+
+
+def _filtered(around: Sequence[Plane], at: int, flt: Filter) -> np.ndarray:
     """The plane ``at`` of some that follow each other, (C, H, W)."""
     image = np.concatenate([plane.values for plane in around])
-    shapes = {name: values.reshape(1, -1, *values.shape[-2:]) for name, values in around[at].maps.items()}
-    for name in filter(is_guide, shapes):
-        shapes[name] = np.concatenate([plane.maps[name].reshape(shapes[name].shape) for plane in around])
+    maps = {name: values.reshape(1, -1, *values.shape[-2:]) for name, values in around[at].maps.items()}
+    for name in filter(is_guide, maps):
+        maps[name] = np.concatenate([plane.maps[name].reshape(maps[name].shape) for plane in around])
     numbers = at + np.arange(-flt.radius_z, flt.radius_z + 1)
-    slots = np.where((numbers >= 0) & (numbers < len(around)), numbers, -1)[None]
+    slots = np.where((numbers >= 0) & (numbers < len(around)), numbers, NONE)
     if flt.causal:
-        slots[:, flt.radius_z + 1 :] = -1
-    result, _ = flt.forward(image, flt.Maps(**shapes), keep=False, slots=slots)
+        slots[flt.radius_z + 1 :] = NONE
+    result, _ = flt.forward(image, flt.Maps(**maps), keep=False, slots=slots[None])
     return np.asarray(result[0])
+
+
+def volume_maps(
+    planes: Iterator[np.ndarray], network: Predictor, flt: Filter, strength: Any, noise: Any, provenance: dict[str, Any]
+) -> VolumeMaps:
+    """The maps of a whole volume, of the last pass."""
+    found = [plane.maps for plane in with_maps(planes, network, flt, strength, noise)[0]]
+    return VolumeMaps(flt, {name: np.stack([maps[name] for maps in found], -3) for name in found[0]}, provenance)

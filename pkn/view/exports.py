@@ -117,7 +117,8 @@ def _maps(session: Session, number: int, page: int, strength: Any) -> ParameterM
     """Of the whole page, as ``pkn denoise`` has them."""
     shown = session.page(number, page).denoised
     settings = {"strength": strength, "channel_axis": shown.channel_axis, "mask": shown.mask}
-    return predict_maps(shown.pixels, session.net, **settings)
+    maps: ParameterMaps = predict_maps(shown.pixels, session.net, **settings)
+    return maps
 
 
 def _applied(maps: ParameterMaps, page: DenoisedPage) -> np.ndarray:
