@@ -1,8 +1,8 @@
 """Frames of one scene as a time series: ``python -m benchmarks.time_series FOLDER`` with ``noisy/`` and ``clean/``.
 
-Means over the frames of PSNR, dB: as it is; and after the best gain and offset for each result, which tells noise from a
-brightness that differs between noisy and clean files. Each frame by itself, and with 1, 3, 5 and 9 neighbours to either
-side.
+Means over the frames of PSNR, dB: as it is; and after the best gain and offset for each result, which tells noise from
+a brightness that differs between noisy and clean files. Each frame by itself, and with 1, 3, 5 and 9 neighbours to
+either side.
 """
 
 import sys

@@ -4,13 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
+from scipy.optimize import nnls
 from skimage import data
 
 import pkn
 from pkn.degradations.camera_noise import add_camera_noise
 from pkn.degradations.camera_pipeline import Camera, photograph
 from pkn.degradations.measured_noise import measured_curve
+from pkn.restoration.noise_estimation import ends_of_line
 
 CASES = [(0.0, 10), (0.0, 30), (0.005, 5), (0.01, 0), (0.03, 10)]
 
@@ -208,3 +212,12 @@ def test_noise_shows_in_an_image_of_few_grey_levels():
     few = np.rint(noisy.clip(0, 1))
     assert pkn.estimate_noise(few).level > 0.2
     assert np.std(pkn.denoise(few) - smooth()) < 0.5 * np.std(few - smooth())
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_the_ends_of_a_line_are_the_nearest_above_zero(seed):
+    random = np.random.default_rng(seed)
+    part, scale = random.random(7), random.random(7) + 0.1
+    terms, values = np.stack([1 - part, part], 1) * scale[:, None], random.normal(0.3, 1, 7) * scale
+    np.testing.assert_allclose(ends_of_line(terms, values), nnls(terms, values)[0], atol=1e-9)
