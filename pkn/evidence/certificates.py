@@ -7,10 +7,12 @@ import numpy as np
 
 from pkn.evidence.bounds import value_bounds
 from pkn.filters import absolute_weights
-from pkn.filters.arrays import FULL_RANGE, check_image, check_mask, native, to_floats
+from pkn.filters.arrays import FULL_RANGE, check_image, check_mask, check_stack, native, to_floats
 from pkn.restoration.arguments import check_maps
+from pkn.restoration.frame_maps import FrameMaps
 from pkn.restoration.parameter_maps import ParameterMaps
-from pkn.restoration.plain_units import readable_maps
+from pkn.restoration.plain_units import readable_maps, sums_of_squares
+from pkn.restoration.volume_maps import VolumeMaps
 from pkn.restoration.weight_operators import frozen_weights, parts_of
 
 ROUNDING = 1e-5  # of the image's span
@@ -18,7 +20,7 @@ ROUNDING = 1e-5  # of the image's span
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
-    """What is certain about a filtered image.
+    """What is certain about a filtered image, or a volume, whose arrays have (D, H, W) for (H, W).
 
     Parameters
     ----------
@@ -80,25 +82,32 @@ class Certificate:
         return "\n".join(lines)
 
 
-def certify(image: Any, result: Any, maps: ParameterMaps, *, region: Any = None, mask: Any = None) -> Certificate:
+def certify(
+    image: Any,
+    result: Any,
+    maps: ParameterMaps | VolumeMaps | FrameMaps,
+    *,
+    region: Any = None,
+    mask: Any = None,
+) -> Certificate:
     """Check a result against its maps: that it is in the range of what it was made of, and what that was.
 
     Parameters
     ----------
-    image : array
-        What was filtered.
+    image : array, or sequence of arrays
+        What was filtered: an image, a volume (D, H, W), or the frames that ``maps.frames`` tells.
     result : array
         What came out, of the image's dtype or floats. Integers may be off by half a step, floats by rounding.
-    maps : ParameterMaps
-    region : bool array of shape (H, W), optional
+    maps : ParameterMaps, VolumeMaps or FrameMaps
+    region : bool array of shape (H, W), or (D, H, W), optional
         A region of interest: how much from outside it reaches in?
-    mask : bool array of shape (H, W), optional
-        As :meth:`pkn.ParameterMaps.apply` had it.
+    mask : bool array of shape (H, W), or (D, H, W), optional
+        As ``maps.apply`` had it; none for frames.
 
     Returns
     -------
     Certificate
-        ``print`` says it in words.
+        ``print`` says it in words. Of frames it is a :class:`pkn.evidence.frame_certificates.FrameCertificate`.
 
     Raises
     ------
@@ -119,8 +128,18 @@ def certify(image: Any, result: Any, maps: ParameterMaps, *, region: Any = None,
     >>> found.holds, found.outside_range
     (False, 1)
     """
-    maps = check_maps(maps)
-    image, result = check_image(image, maps.channel_axis), np.asarray(result)
+    if isinstance(maps, FrameMaps):
+        from pkn.evidence.frame_certificates import certify_frame
+
+        if mask is not None:
+            raise TypeError("mask is given for frames; expected none")
+        return certify_frame(image, maps, certify(maps.average, result, maps.maps, region=region))
+    if isinstance(maps, VolumeMaps):
+        image = check_stack(image, None, 0)
+    else:
+        maps = check_maps(maps)
+        image = check_image(image, maps.channel_axis)
+    result = np.asarray(result)
     step = 0.5 / np.iinfo(result.dtype).max if native(result.dtype) in FULL_RANGE else 0.0
     given = maps.apply(image, mask=mask)
     if result.shape != given.shape:
@@ -129,7 +148,7 @@ def certify(image: Any, result: Any, maps: ParameterMaps, *, region: Any = None,
         raise ValueError("result is NaN everywhere; expected the filtered image")
     lost = (np.isfinite(given) & ~np.isfinite(result)).sum()  # what the filter knows, and the result doesn't
     floats = to_floats(result) if native(result.dtype) in FULL_RANGE else result.astype(np.float64)
-    valid = np.ones(maps.shape, bool) if mask is None else np.asarray(check_mask(mask, *maps.shape))[0]
+    valid = _valid(maps, mask)
     inside, out = parts_of(maps, to_floats(image)), parts_of(maps, floats)
     bounds = value_bounds(maps, inside, valid)
     excess = np.fmax.reduce([_excess(inside[part], out[part], bounds[part], valid, 2 * step) for part in inside])
@@ -140,20 +159,38 @@ def certify(image: Any, result: Any, maps: ParameterMaps, *, region: Any = None,
         outside_range=int(np.count_nonzero(excess > 0) + lost),
         excess=float(excess.max()),
         reach=maps.filter.reach,
-        absolute_weights=(
-            absolute_weights(maps.filter, image, *maps.values(), channel_axis=maps.channel_axis, mask=mask)
-            if same_size
-            else None
-        ),
-        pixels={
-            name.removesuffix("pixels").removesuffix("_"): each.values
-            for name, each in readable_maps(maps, image, mask).items()
-            if name.endswith("pixels")
-        },
+        absolute_weights=_absolute_weights(maps, image, given, mask) if same_size else None,
+        pixels=_pixels(maps, image, mask),
         bounds=bounds,
         outside={} if region is None else _outside(maps, image, region, mask),
         region=None if region is None else np.asarray(region),
     )
+
+
+def _valid(maps: ParameterMaps | VolumeMaps, mask: Any) -> np.ndarray:
+    """Where pixels carry weight, of the maps' shape."""
+    *count, height, width = maps.shape
+    checked = check_mask(mask, height, width, *count)
+    valid = np.ones(maps.shape, bool)
+    return valid if checked is None else (valid & checked).reshape(maps.shape)
+
+
+def _absolute_weights(maps: ParameterMaps | VolumeMaps, image: Any, given: np.ndarray, mask: Any) -> np.ndarray | None:
+    if isinstance(maps, ParameterMaps):
+        return absolute_weights(maps.filter, image, *maps.values(), channel_axis=maps.channel_axis, mask=mask)
+    return np.where(np.isfinite(given), np.float32(1), np.float32(np.nan)) if maps.filter.convex else None
+
+
+def _pixels(maps: ParameterMaps | VolumeMaps, image: Any, mask: Any) -> dict[str, np.ndarray]:
+    """The effective number of pixels that are averaged, for each part of the filter."""
+    if isinstance(maps, VolumeMaps):
+        squares = {name: sums_of_squares(each, maps.shape) for name, each in frozen_weights(maps, image, mask).items()}
+        return {name: 1 / np.clip(each, 1e-12, 1) for name, each in squares.items()} if maps.filter.convex else {}
+    return {
+        name.removesuffix("pixels").removesuffix("_"): each.values
+        for name, each in readable_maps(maps, image, mask).items()
+        if name.endswith("pixels")
+    }
 
 
 def _excess(planes: np.ndarray, result: np.ndarray, bounds: np.ndarray, valid: np.ndarray, step: float) -> np.ndarray:
@@ -166,7 +203,7 @@ def _excess(planes: np.ndarray, result: np.ndarray, bounds: np.ndarray, valid: n
     return np.asarray(np.where(np.isfinite(beyond) & (beyond > slack), beyond, 0.0).max(0))
 
 
-def _outside(maps: ParameterMaps, image: Any, region: Any, mask: Any) -> dict[str, np.ndarray]:
+def _outside(maps: ParameterMaps | VolumeMaps, image: Any, region: Any, mask: Any) -> dict[str, np.ndarray]:
     region = np.asarray(region)
     if region.dtype != bool or region.shape != maps.shape:
         raise ValueError(f"region is {region.dtype} of shape {region.shape}; expected bool of shape {maps.shape}")

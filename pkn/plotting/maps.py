@@ -68,7 +68,7 @@ def draw_map(axes: Axes, values: np.ndarray, name: str, limits: MapRange) -> Non
     ((6, 8), 'sigma_space [px]')
     """
     image, colours, norm = own_colours(values, limits)
-    bar = _draw(axes, _subsampled(image), colours, norm, name, limits.unit, limits.meaning)
+    bar = draw_picture(axes, image, colours, norm, name, limits.unit, limits.meaning)
     for set_formatter in (bar.ax.yaxis.set_major_formatter, bar.ax.yaxis.set_minor_formatter):
         set_formatter(FormatStrFormatter("%.3g"))
 
@@ -76,12 +76,13 @@ def draw_map(axes: Axes, values: np.ndarray, name: str, limits: MapRange) -> Non
 def own_colours(values: np.ndarray, limits: MapRange) -> tuple[np.ndarray, str, Normalize]:
     """A parameter map as one plane (H, W), the name of its colour map, and the norm from its values to it."""
     image = _mosaic(values)
-    low, high = np.percentile(_subsampled(image), (0.5, 99.5))
+    low, high = np.percentile(subsampled(image), (0.5, 99.5))
     if limits.logarithmic and low > 0:
         norm: Normalize = LogNorm(*np.exp(_widened(*np.log([low, high, limits.low, limits.high]))))
     else:
         norm = Normalize(*_widened(low, high, limits.low, limits.high))
-    less_averaging = limits.strength < 0 or limits.unit == "1/px"  # where values are large; white is for more averaging
+    # Where values are large; white is for more averaging. Inverse widths are per pixel or per plane.
+    less_averaging = limits.strength < 0 or limits.unit in ("1/px", "1/plane")
     return image, "gray_r" if less_averaging else "gray", norm
 
 
@@ -94,12 +95,14 @@ def _widened(low: float, high: float, least: float, most: float) -> tuple[float,
 def draw_readable(axes: Axes, name: str, drawn: Any) -> None:
     """Draw a derived map (:class:`pkn.restoration.plain_units.ReadableMap`) over its own range."""
     colours, norm = colours_of(drawn)
-    _draw(axes, _subsampled(drawn.values), colours, norm, name, drawn.unit, drawn.meaning)
+    draw_picture(axes, drawn.values, colours, norm, name, drawn.unit, drawn.meaning)
 
 
-def _draw(axes: Axes, image: np.ndarray, colours: str, norm: Normalize, name: str, unit: str, meaning: str) -> Colorbar:
+def draw_picture(
+    axes: Axes, image: np.ndarray, colours: str, norm: Normalize, name: str, unit: str, meaning: str
+) -> Colorbar:
     """Draw an image with its colour bar, which is returned, and title."""
-    drawn = axes.imshow(image, cmap=colours, norm=norm, interpolation="nearest")
+    drawn = axes.imshow(subsampled(image), cmap=colours, norm=norm, interpolation="nearest")
     bar = axes.figure.colorbar(drawn, ax=axes, fraction=0.046, pad=0.03)
     bar.set_label(f"{name} [{unit}]" if unit else name)
     axes.set_title(f"{name}: {meaning}" if meaning else name, fontsize="medium")
@@ -107,7 +110,8 @@ def _draw(axes: Axes, image: np.ndarray, colours: str, norm: Normalize, name: st
     return bar
 
 
-def _subsampled(image: np.ndarray) -> np.ndarray:
+def subsampled(image: np.ndarray) -> np.ndarray:
+    """An image (H, W), or fewer of its pixels if it has more than a figure shows."""
     step = -(-max(image.shape) // LARGEST_SIDE)
     return image[::step, ::step]
 
@@ -134,8 +138,9 @@ def plot_maps(maps: NamedMaps, readable: Mapping[str, Any] | None = None) -> tup
     (matplotlib.figure.Figure, array of matplotlib.axes.Axes)
         The figure, and one axes for each map, those of ``readable`` first.
     """
+    _check(maps)
     readable = readable or {}
-    figure, all_axes = _grid(len(readable) + len(maps), maps)
+    figure, all_axes = grid_of_axes(len(readable) + len(maps), maps.shape)
     for axes, (name, derived) in zip(all_axes, readable.items(), strict=False):
         draw_readable(axes, name, derived)
     for axes, name in zip(all_axes[len(readable) :], maps, strict=True):
@@ -143,12 +148,11 @@ def plot_maps(maps: NamedMaps, readable: Mapping[str, Any] | None = None) -> tup
     return figure, all_axes
 
 
-def _grid(number: int, maps: NamedMaps) -> tuple[Figure, Any]:
-    """A figure with ``number`` axes for pictures of the maps' size."""
-    _check(maps)
+def grid_of_axes(number: int, size: tuple[int, ...]) -> tuple[Figure, Any]:
+    """A figure with ``number`` axes for pictures of ``size``, in rows of at most six."""
     rows = -(-number // MAX_COLUMNS)
     columns = -(-number // rows)
-    height, width = maps.shape
+    height, width = size
     figure = Figure(figsize=(5.2 * columns, rows * (0.5 + 4.2 * min(2.0, height / width)) + 0.5), layout="constrained")
     FigureCanvasAgg(figure)
     all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -213,8 +217,9 @@ def plot_sheet(pictures: dict[str, np.ndarray], maps: NamedMaps, names: Sequence
     -------
     matplotlib.figure.Figure
     """
+    _check(maps)
     names = names or list(maps)
-    figure, all_axes = _grid(len(pictures) + len(names), maps)
+    figure, all_axes = grid_of_axes(len(pictures) + len(names), maps.shape)
     for axes, (title, picture) in zip(all_axes, pictures.items(), strict=False):
         axes.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.set_title(title, fontsize="medium")

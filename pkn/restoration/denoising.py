@@ -227,7 +227,7 @@ def predict_maps(
     ParameterMaps
         Named maps with filter, units and provenance; ``apply`` them, edit them, save them, plot them. With
         ``time_axis`` it is a :class:`pkn.restoration.frame_maps.FrameMaps`, with ``depth_axis`` a
-        :class:`pkn.restoration.volumes.VolumeMaps`.
+        :class:`pkn.restoration.volume_maps.VolumeMaps`.
 
     Examples
     --------

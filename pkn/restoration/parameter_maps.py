@@ -1,18 +1,14 @@
 """Parameter maps, which a network predicts for a filter, as named arrays to read, edit, save and apply."""
 
-import json
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pkn.filters import FILTERS, Filter, MapRange, absolute_weights
-from pkn.io.atomic import atomic_path
-from pkn.io.npz import LARGEST, read_npz
-from pkn.nets.weights import LARGEST_SETTING
+from pkn.filters import Filter, MapRange, absolute_weights
+from pkn.restoration.map_files import OF_IMAGES, TIFF, filter_of, header_of, reading, write_maps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,8 +16,6 @@ if TYPE_CHECKING:
 
     from pkn.restoration.explanation import PixelExplanation
     from pkn.restoration.plain_units import ReadableMap
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -201,18 +195,12 @@ class ParameterMaps(Mapping[str, np.ndarray]):
         Raises
         ------
         ValueError
-            If it has another suffix.
+            If it has another suffix, or the maps more than 2 GiB.
         OSError
             If the file can't be written (see :func:`pkn.io.atomic.atomic_path`).
         """
-        path = Path(path)
-        if path.suffix.lower() not in (".npz", ".tif", ".tiff"):
-            raise ValueError(f"path is '{path}'; expected a name that ends in .npz, .tif or .tiff")
-        with atomic_path(path) as temporary:
-            if path.suffix.lower() == ".npz":
-                np.savez_compressed(temporary, header=np.array(self._header()), **self.values_by_name)  # type: ignore[arg-type]
-            else:
-                _write_tiff(temporary, self._header(), self.values_by_name)
+        header = header_of(self.filter, OF_IMAGES, self.provenance, channel_axis=self.channel_axis)
+        write_maps(Path(path), header, self.values_by_name, (".npz", *TIFF))
 
     @classmethod
     def load(cls, path: str | Path) -> "ParameterMaps":
@@ -233,28 +221,8 @@ class ParameterMaps(Mapping[str, np.ndarray]):
         OSError
             If it can't be read.
         """
-        path = Path(path)
-        try:
-            header, arrays = _read_npz(path) if path.suffix.lower() == ".npz" else _read_tiff(path)
-            return cls(_filter_of(header), arrays, header["channel_axis"], header["provenance"])
-        except OSError:
-            raise
-        except Exception as error:
-            raise ValueError(f"cannot read '{path}' as parameter maps: {error}") from error
-
-    def _header(self) -> str:
-        return json.dumps(
-            {
-                "format": FORMAT,
-                "filter": {"name": type(self.filter).__name__, **asdict(self.filter)},
-                "channel_axis": self.channel_axis,
-                "provenance": self.provenance,
-                "maps": {
-                    name: {"unit": limits.unit, "low": limits.low, "high": limits.high, "meaning": limits.meaning}
-                    for name, limits in self.ranges.items()
-                },
-            }
-        )
+        with reading(Path(path), OF_IMAGES) as (header, arrays):
+            return cls(filter_of(header), arrays, header["channel_axis"], header["provenance"])
 
 
 def weight_facts(maps: ParameterMaps, image: Any, mask: Any = None) -> list[tuple[str, str]]:
@@ -280,52 +248,3 @@ def weight_facts(maps: ParameterMaps, image: Any, mask: Any = None) -> list[tupl
         return [("sum of |w|", "nowhere known")]
     where = f"exact, at {known.size} pixels of {sums.size}"
     return [("sum of |w|", f"{known.mean():.2f} on average, at most {known.max():.2f} ({where})")]
-
-
-def _write_tiff(path: Path, header: str, arrays: dict[str, np.ndarray]) -> None:
-    import tifffile
-
-    with tifffile.TiffWriter(path) as file:
-        for number, page in enumerate(page for v in arrays.values() for page in v.reshape(-1, *v.shape[-2:])):
-            file.write(
-                page,
-                photometric="minisblack",
-                compression="deflate",
-                predictor=True,
-                description=None if number else header,
-                metadata=None,
-            )
-
-
-def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    arrays = read_npz(path)
-    return json.loads(str(arrays.pop("header"))), arrays
-
-
-def _read_tiff(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    import tifffile
-
-    from pkn.io.tiff import check_chain, quiet_tifffile
-
-    with quiet_tifffile(), tifffile.TiffFile(path) as stored:
-        check_chain(stored)
-        header = json.loads(stored.pages[0].description)  # type: ignore[union-attr]
-        size = sum(page.nbytes for page in stored.pages)
-        if size > LARGEST:
-            raise ValueError(f"its maps have {size} bytes, more than {LARGEST}")
-        pages = iter([page.asarray() for page in stored.pages])
-    flt = _filter_of(header)
-    arrays = {}
-    for name in header["maps"]:
-        plane_shape = flt.plane_shape(name)
-        planes = np.stack([next(pages) for _ in range(math.prod(plane_shape))])
-        arrays[name] = planes.reshape(plane_shape + planes.shape[1:])
-    return header, arrays
-
-
-def _filter_of(header: dict[str, Any]) -> Filter:
-    settings = dict(header["filter"])
-    numbers = [value for value in settings.values() if not isinstance(value, str | list)]
-    if not all(value <= LARGEST_SETTING for value in numbers):
-        raise ValueError(f"settings are {numbers}; expected at most {LARGEST_SETTING}")
-    return {kind.__name__: kind for kind in FILTERS}[settings.pop("name")](**settings)

@@ -10,6 +10,7 @@ from pkn.filters.luma_chroma_pyramid import LumaChromaPyramid
 from pkn.filters.pyramid import Pyramid
 from pkn.restoration.arguments import check_maps
 from pkn.restoration.parameter_maps import ParameterMaps
+from pkn.restoration.volume_maps import VolumeMaps
 from pkn.restoration.weight_operators import Operator, frozen_weights, moments
 
 PROBES = 12
@@ -80,7 +81,7 @@ def readable_maps(maps: ParameterMaps, image: Any = None, mask: Any = None) -> d
     for part, operator in frozen_weights(maps, image, mask).items():
         prefix = f"{part}_" if part else ""
         if not flt.convex:
-            growth = np.sqrt(_sums_of_squares(operator, maps.shape))
+            growth = np.sqrt(sums_of_squares(operator, maps.shape))
             found["noise"] = ReadableMap(growth, "", 0.1, 10.0, "by how much noise grows", "logarithmic")
             continue
         found |= {prefix + name: each for name, each in _of_operator(operator, maps.shape, _largest(flt)).items()}
@@ -90,27 +91,79 @@ def readable_maps(maps: ParameterMaps, image: Any = None, mask: Any = None) -> d
     return found
 
 
+def readable_plane(maps: VolumeMaps, plane: int) -> dict[str, ReadableMap]:
+    """What a filter of a volume does at each pixel of a plane; see :func:`readable_maps`.
+
+    Parameters
+    ----------
+    maps : VolumeMaps
+    plane : int
+
+    Returns
+    -------
+    dict of str to ReadableMap
+        As for images, radius and direction over rows and columns of all planes, ``pixels`` the effective number of
+        voxels; and ``planes``: the effective number of planes averaged, 1 / sum of their squared shares, which are
+        exact. Empty for filters whose weights depend on the image.
+
+    Raises
+    ------
+    ValueError
+        If the volume has no such plane.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pkn.filters import IsotropicGaussian
+    >>> from pkn.restoration.plain_units import readable_plane
+    >>> from pkn.restoration.volume_maps import VolumeMaps
+    >>> maps = VolumeMaps(IsotropicGaussian(6, radius_z=1), {"sigma": np.full((5, 20, 30), 2.0, np.float32)})
+    >>> round(float(readable_plane(maps, 2)["planes"].values[10, 15]), 2)  # of three
+    2.99
+    """
+    near, at = maps.around(plane)
+    operators = frozen_weights(near)
+    if not operators:
+        return {}
+    (operator,) = operators.values()
+    found = {
+        name: each._replace(values=each.values[at])
+        for name, each in _of_operator(operator, near.shape, _largest(maps.filter)).items()
+    }
+    count = maps.filter.window.planes
+    pixels = found["pixels"]
+    found["pixels"] = pixels._replace(high=count * pixels.high, meaning="how many voxels are averaged")
+    single = np.eye(near.shape[0], dtype=np.float32)[..., None, None] + np.zeros(near.shape, np.float32)
+    planes = 1 / np.square(operator(single)[:, at]).sum(0)
+    found["planes"] = ReadableMap(planes, "", 1.0, count, "how many planes are averaged")
+    if "blend_0" in maps:
+        share = 1 - maps["blend_0"][plane]
+        found["coarser"] = ReadableMap(share, "", 0.0, 1.0, "share of the result from coarser levels")
+    return found
+
+
 def _largest(flt: Filter) -> float:
     """The radius that is drawn white: a third of the filter's own, and more for each level of a pyramid."""
     levels = flt.levels if isinstance(flt, Pyramid | LumaChromaPyramid) else 1
     return float(flt.radius / 3 * 2 ** (levels - 1))
 
 
-def _of_operator(operator: Operator, size: tuple[int, int], largest: float) -> dict[str, ReadableMap]:
+def _of_operator(operator: Operator, size: tuple[int, ...], largest: float) -> dict[str, ReadableMap]:
     yy, xx, xy = moments(operator, size)
-    return _quantities(yy, xx, xy, _sums_of_squares(operator, size), largest)
+    return _quantities(yy, xx, xy, sums_of_squares(operator, size), largest)
 
 
-def _sums_of_squares(operator: Operator, size: tuple[int, int]) -> np.ndarray:
-    """Of each pixel's weights: by random probes, smoothed over the pixels that have weights."""
+def sums_of_squares(operator: Operator, size: tuple[int, ...]) -> np.ndarray:
+    """Of each pixel's weights: by random probes, smoothed over the pixels of a plane that have weights."""
     random, squares = np.random.default_rng(0), np.float32(0)
     for _ in range(PROBES // 3):
         probes = 2 * random.integers(0, 2, (3, *size), np.int8).astype(np.float32) - 1
         squares = squares + np.square(operator(probes)).sum(0) / PROBES
     known = np.isfinite(squares)
-    nearby = gaussian_filter(known.astype(np.float32), SMOOTH)
+    smooth = (*(0.0 for _ in size[:-2]), SMOOTH, SMOOTH)
+    nearby = gaussian_filter(known.astype(np.float32), smooth)
     with np.errstate(invalid="ignore"):
-        return np.where(known, gaussian_filter(np.where(known, squares, 0), SMOOTH) / nearby, np.nan)
+        return np.where(known, gaussian_filter(np.where(known, squares, 0), smooth) / nearby, np.nan)
 
 
 def _quantities(

@@ -15,7 +15,8 @@ from pkn.restoration.planes import filtering_net
 from pkn.restoration.sequences import NEIGHBOURS as NEIGHBOURS
 from pkn.restoration.stacks import order_of
 from pkn.restoration.streams import denoise_frames, frames_of
-from pkn.restoration.volumes import VolumeMaps, deep_filter, denoise_volume, volume_maps
+from pkn.restoration.volume_maps import VolumeMaps
+from pkn.restoration.volumes import deep_filter, denoise_volume, maps_of_volume
 
 DEFAULT_NETS = {"any-noise": "volume"}  # what they stand for along depth
 
@@ -129,7 +130,7 @@ def predict_series(
     plane_axis = None if channel_axis is None else channel_axis % image.ndim - (channel_axis % image.ndim > axis)
     if series.deep:
         network, flt = _deep(net, images, plane_axis, series)
-        return volume_maps(_planes(images, plane_axis), network, flt, power, noise, provenance)
+        return maps_of_volume(_planes(images, plane_axis), network, flt, power, noise, provenance)
     network = filtering_net(net, 1 if channel_axis is None else image.shape[channel_axis])
     if not -len(images) <= at < len(images):
         raise ValueError(f"at is {at}; expected the number of one of {len(images)} frames")

@@ -4,8 +4,8 @@ It is applied twice where the network has a second pass: the guide, by which pix
 noisy planes, then of the first result.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from pkn.nets.map_net.tiling import Told
 from pkn.restoration.frames import tell
 from pkn.restoration.planes import counted_from, values_of, with_black
 from pkn.restoration.sequences import windows
+from pkn.restoration.volume_maps import VolumeMaps
 
 
 class Plane(NamedTuple):
@@ -28,48 +29,6 @@ class Plane(NamedTuple):
     values: np.ndarray
     told: Told
     maps: dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class VolumeMaps(Mapping[str, np.ndarray]):
-    """The maps of a volume: a mapping of names to arrays (D, H, W), (features, D, H, W) for guides.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import pkn
-    >>> volume = np.random.default_rng(0).poisson(20, (4, 48, 64)).astype(np.float32)
-    >>> maps = pkn.predict_maps(volume, depth_axis=0)
-    >>> maps["kz_0"].shape, maps["guide_0"].shape
-    ((4, 48, 64), (3, 4, 48, 64))
-    >>> denoised = pkn.denoise(volume, depth_axis=0)
-    >>> bool(np.array_equal(maps.apply(volume), denoised))
-    True
-    >>> maps.kernel_at(volume, (1, 20, 30)).shape[0]  # weights of five planes
-    5
-    """
-
-    filter: Filter
-    values_by_name: dict[str, np.ndarray]
-    provenance: dict[str, Any] = field(default_factory=dict)
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.values_by_name[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values_by_name)
-
-    def __len__(self) -> int:
-        return len(self.values_by_name)
-
-    def apply(self, volume: Any, *, dtype: Any = None) -> np.ndarray:
-        """Filter a volume (D, H, W) with these maps; see :meth:`pkn.filters.Filter.__call__`."""
-        named: dict[str, Any] = dict(self.values_by_name)
-        return self.filter(volume, depth_axis=0, dtype=dtype, **named)
-
-    def kernel_at(self, volume: Any, position: tuple[int, int, int]) -> np.ndarray:
-        """The exact weights of the output at (plane, row, column); see :meth:`pkn.filters.Filter.kernel_at`."""
-        return self.filter.kernel_at(volume, self, position, depth_axis=0)
 
 
 def deep_filter(network: Predictor, spacing: Sequence[float], causal: bool) -> Filter:
@@ -147,7 +106,7 @@ def _filtered(around: Sequence[Plane], at: int, flt: Filter) -> np.ndarray:
     return np.asarray(result[0])
 
 
-def volume_maps(
+def maps_of_volume(
     planes: Iterator[np.ndarray], network: Predictor, flt: Filter, strength: Any, noise: Any, provenance: dict[str, Any]
 ) -> VolumeMaps:
     """The maps of a whole volume, of the last pass."""

@@ -11,31 +11,33 @@ from typing import Any
 import numpy as np
 
 from pkn.filters import AnisotropicBilateral, Bilateral, Filter, JointBilateral, NonLocalMeans
-from pkn.filters.arrays import check_image, check_mask, to_planes
+from pkn.filters.arrays import check_image, check_mask, check_stack, stack_to_planes, to_planes
 from pkn.filters.luma_chroma_pyramid import LumaChromaPyramid, to_opponent
 from pkn.restoration.parameter_maps import ParameterMaps
+from pkn.restoration.volume_maps import VolumeMaps
 
-Operator = Callable[[np.ndarray], np.ndarray]  # images (N, H, W), float32 or float64, to as many
+Operator = Callable[[np.ndarray], np.ndarray]  # images (N, H, W) or volumes (N, D, H, W), floats, to as many
 FAINT = 2.0**-50  # a power of two: scaling by it is exact
 
 
-def frozen_weights(maps: ParameterMaps, image: Any = None, mask: Any = None) -> dict[str, Operator]:
+def frozen_weights(maps: ParameterMaps | VolumeMaps, image: Any = None, mask: Any = None) -> dict[str, Operator]:
     """The weights of each part of a filter as an operator.
 
     Parameters
     ----------
-    maps : ParameterMaps
+    maps : ParameterMaps or VolumeMaps
     image : array, optional
         What they are for. Bilateral filters need it; others take gaps from it, if there are any.
-    mask : bool array of shape (H, W), optional
+    mask : bool array of shape (H, W) or (D, H, W), optional
         Pixels that are False carry no weight.
 
     Returns
     -------
     dict of str to callable
-        ``operator(images)`` averages images (N, H, W) as the filter does. The key is "" for most filters, and "luma"
-        and "chroma" for :class:`pkn.filters.LumaChromaPyramid`, which averages those planes. Empty where there is no
-        such operator: for non-local means and bilateral filters without an image.
+        ``operator(images)`` averages images (N, H, W), or volumes (N, D, H, W), as the filter does. The key is "" for
+        most filters, and "luma" and "chroma" for :class:`pkn.filters.LumaChromaPyramid`, which averages those planes.
+        Empty where there is no such operator: for non-local means and bilateral filters without an image, and for
+        bilateral filters of volumes.
 
     Examples
     --------
@@ -49,12 +51,16 @@ def frozen_weights(maps: ParameterMaps, image: Any = None, mask: Any = None) -> 
     >>> frozen_weights(maps)[""](left)[0, 10, [5, 14, 25]].round(2).tolist()  # share of weight from the left half
     [1.0, 0.63, 0.0]
     """
-    planes = None if image is None else to_planes(check_image(image, maps.channel_axis), maps.channel_axis)
-    valid = np.ones((1, *maps.shape), bool) if mask is None else np.asarray(check_mask(mask, *maps.shape))
+    deep = isinstance(maps, VolumeMaps)
+    planes = None if image is None else _planes(maps, image)
+    *count, height, width = maps.shape
+    valid = np.ones((*(count or [1]), height, width), bool)
+    if mask is not None:
+        valid = np.asarray(check_mask(mask, height, width, *count))
     if planes is not None:
         valid = valid & np.isfinite(planes).all(1)
     flt, values = maps.filter, {name: np.asarray(value, float) for name, value in maps.items()}
-    if isinstance(flt, NonLocalMeans | Bilateral | AnisotropicBilateral) and planes is None:
+    if isinstance(flt, NonLocalMeans | Bilateral | AnisotropicBilateral) and (planes is None or deep):
         return {}
     if isinstance(flt, NonLocalMeans):
         return {"": _beside(flt, values, planes, valid)}
@@ -71,9 +77,20 @@ def frozen_weights(maps: ParameterMaps, image: Any = None, mask: Any = None) -> 
     return {"": _operator(flt, values, valid)}
 
 
-def parts_of(maps: ParameterMaps, image: Any) -> dict[str, np.ndarray]:
-    """The planes (C, H, W) of an image that each part of a filter averages, by the names of :func:`frozen_weights`."""
-    planes = to_planes(check_image(image, maps.channel_axis), maps.channel_axis)
+def _planes(maps: ParameterMaps | VolumeMaps, image: Any) -> np.ndarray:
+    if isinstance(maps, VolumeMaps):
+        return stack_to_planes(check_stack(image, None, 0), None, 0)
+    return to_planes(check_image(image, maps.channel_axis), maps.channel_axis)
+
+
+def parts_of(maps: ParameterMaps | VolumeMaps, image: Any) -> dict[str, np.ndarray]:
+    """What each part of a filter averages, (C, H, W) of an image, (1, D, H, W) of a volume.
+
+    By the names of :func:`frozen_weights`.
+    """
+    planes = _planes(maps, image)
+    if isinstance(maps, VolumeMaps):
+        return {"": planes.swapaxes(0, 1)}
     if isinstance(maps.filter, LumaChromaPyramid):
         return {part.name: to_opponent(planes)[0, part.channels] for part in maps.filter.parts}
     return {"": planes[0]}
@@ -92,10 +109,12 @@ def _operator(flt: Filter, values: dict[str, np.ndarray], valid: np.ndarray) -> 
     gaps = None if valid.all() else np.ascontiguousarray(valid)
 
     def apply(images: np.ndarray) -> np.ndarray:
-        maps = flt.check_maps((), values, images[None])
+        stack = images.reshape(len(images), -1, *images.shape[-2:]).swapaxes(0, 1)
+        maps = flt.check_maps((), values, stack)
         # By threes: kernels for one to three channels are three times as fast as those for any number.
-        threes = [np.ascontiguousarray(images[start : start + 3]) for start in range(0, len(images), 3)]
-        return np.concatenate([flt.forward(three[None], maps, gaps, keep=False)[0][0] for three in threes])
+        threes = [np.ascontiguousarray(stack[:, start : start + 3]) for start in range(0, len(images), 3)]
+        found = np.concatenate([flt.forward(three, maps, gaps, keep=False)[0] for three in threes], axis=1)
+        return found.swapaxes(0, 1).reshape(len(images), *images.shape[1:-2], *found.shape[-2:])
 
     return apply
 
@@ -118,12 +137,16 @@ def _beside(flt: Filter, values: dict[str, np.ndarray], planes: Any, valid: np.n
 def moments(operator: Operator, size: Sequence[int]) -> np.ndarray:
     """Second moments of each output pixel's weights about the pixel, (3, H, W): of rows, columns, and mixed, in px^2.
 
+    Of a volume (3, D, H, W), over all its planes.
+
     Where a filter reads beyond the border, it reads other pixels of the image, which count where they are. Of filters
     that enlarge an image of ``size`` they are in its pixels, about the places of the output's.
     """
-    rows, columns = np.indices(size, float) - np.reshape([(side - 1) / 2 for side in size], (2, 1, 1))
+    sides = size[-2:]
+    rows, columns = np.indices(sides, float) - np.reshape([(side - 1) / 2 for side in sides], (2, 1, 1))
+    rows, columns = (np.broadcast_to(each, size) for each in (rows, columns))
     r, c, rr, cc, rc = operator(np.stack([rows, columns, rows * rows, columns * columns, rows * columns]))
-    places = ((np.arange(out) + 0.5) * side / out - side / 2 for out, side in zip(r.shape, size, strict=True))
+    places = ((np.arange(out) + 0.5) * side / out - side / 2 for out, side in zip(r.shape[-2:], sides, strict=True))
     rows, columns = np.meshgrid(*places, indexing="ij")
     across = rr - 2 * rows * r + rows**2, cc - 2 * columns * c + columns**2
     return np.stack([*(np.maximum(each, 0) for each in across), rc - rows * c - columns * r + rows * columns])

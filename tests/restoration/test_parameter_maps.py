@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from pkn import ParameterMaps
 from pkn.filters import Bilateral, FreeKernel
 from pkn.io import npz
-from pkn.restoration import parameter_maps
+from pkn.restoration import map_files
 
 SIZE = (12, 17)
 
@@ -137,12 +137,13 @@ def test_a_pickle_in_npz_is_refused(tmp_path):
 def test_bombs_are_refused(tmp_path, maps, monkeypatch):
     for name in ("x.npz", "x.tif"):
         maps.save(tmp_path / name)
-    header = json.loads(maps._header())
+    maps.save(tmp_path / "whole.npz")
+    header = json.loads(str(np.load(tmp_path / "whole.npz")["header"]))
     header["filter"]["radius"] = 10**9
     np.savez(tmp_path / "radius.npz", header=np.array(json.dumps(header)), **maps.values_by_name)
     with pytest.raises(ValueError, match="expected at most 1024"):
         ParameterMaps.load(tmp_path / "radius.npz")
-    monkeypatch.setattr(parameter_maps, "LARGEST", 1000)
+    monkeypatch.setattr(map_files, "LARGEST", 1000)
     monkeypatch.setattr(npz.read_npz, "__defaults__", (None, 1000))
     for name in ("x.npz", "x.tif"):
         with pytest.raises(ValueError, match="bytes, more than 1000"):

