@@ -25,6 +25,19 @@ def read(path: Path, max_pixels: int | None) -> Any:
     return read_image(path, max_pixels=max_pixels or DEFAULT_MAX_PIXELS)
 
 
+def open_if_large(source: Path, target: Path, resume: bool, max_pixels: int | None) -> Any:
+    """The source, if it is to be denoised from file to file."""
+    if target.suffix.lower() not in (".tif", ".tiff"):
+        large = None
+    else:
+        from pkn.io.large_tiff import open_large
+
+        large = open_large(source, max_pixels) if source.is_file() else None
+    if resume and large is None:
+        raise ValueError("--resume was given; expected a TIFF of more than 33 megapixels without alpha")
+    return large
+
+
 class Report(NamedTuple):
     """A report to write: where to, and what else :class:`pkn.evidence.reports.Work` says of the work."""
 

@@ -76,3 +76,16 @@ def with_progress(items: Sequence[Item], what: str) -> Iterable[Item]:
         for done, item in enumerate(items):
             callback(done, len(items))
             yield item
+
+
+@contextmanager
+def chunk_bar() -> Iterator[Callback]:
+    """A bar of what Dask has done, on a terminal (its own bar would fill a log), or of what the callback is told."""
+    from dask.callbacks import Callback as DaskCallback
+
+    def tell(key: Any, result: Any, graph: Any, state: Any, worker: Any) -> None:
+        done = len(state["finished"])
+        callback(done, done + sum(len(state[part]) for part in ("ready", "waiting", "running")))
+
+    with progress_bar("chunks") as callback, DaskCallback(posttask=tell):
+        yield callback

@@ -112,6 +112,14 @@ def require_av() -> None:
         raise ValueError(missing("av", "videos", "video"))
 
 
+def require_zarr(source: Path, target: Path) -> None:
+    """One clear error where zarr or Dask is needed and isn't there, or only one of the names is a Zarr image's."""
+    if not (find_spec("zarr") and find_spec("dask")):
+        raise ValueError(missing("zarr or dask", "Zarr images", "zarr"))
+    if source.suffix != target.suffix:
+        raise ValueError(f"IN is '{source}' and OUT '{target}'; expected both to end in .zarr, or none")
+
+
 def table_console() -> Any:
     """Where tables are printed: a file has no width, so it gets a generous one."""
     from rich.console import Console

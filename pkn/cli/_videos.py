@@ -10,7 +10,7 @@ import click
 from pkn.cli._progress import progress_bar
 from pkn.cli._shared import require_av
 
-OPTIONS = ("causal", "lossless", "crf")
+OPTIONS = ("lossless", "crf")
 REFUSED = {"maps_folder": "--maps", "page": "--report", "receipt": "--receipt"}
 
 
@@ -19,7 +19,6 @@ def video_options(function: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--crf", type=float, help="Videos: rate factor, 0 (best) to 51 for H.264, 16 by default."),
         click.option("--lossless", is_flag=True, help="Videos: the exact pixels, by FFV1, into .mkv."),
-        click.option("--causal", is_flag=True, help="Videos: use earlier frames alone."),
     ):
         function = option(function)
     return function
@@ -46,7 +45,9 @@ def denoise_video_file(
     from pkn.io.images import DEFAULT_MAX_PIXELS
     from pkn.restoration.videos import denoise_video
 
-    settings = settings | {name: options[name] for name in OPTIONS}
+    settings = settings | {name: options[name] for name in (*OPTIONS, "causal")}
+    if options["neighbours"] is not None:
+        settings["neighbours"] = options["neighbours"]
     settings["max_pixels"] = options["max_pixels"] or DEFAULT_MAX_PIXELS
     begin = time.perf_counter()
     with progress_bar("frames") as bar:

@@ -1,8 +1,6 @@
 """``pkn denoise``."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,12 +8,12 @@ from typing import Any
 import click
 
 from pkn.cli._first_use import compile_beside
-from pkn.cli._image_files import Report, read, restore_file
+from pkn.cli._image_files import Report, open_if_large, read, restore_file
 from pkn.cli._many_files import image_files, say
-from pkn.cli._progress import progress_bar
-from pkn.cli._shared import IMAGE, MAPS, MAX_PIXELS, OUTPUT, REPORT, net_options, require_rawpy
+from pkn.cli._progress import chunk_bar, progress_bar
+from pkn.cli._series import denoise_series_file, series_of_options, series_options
+from pkn.cli._shared import IMAGE, MAPS, MAX_PIXELS, OUTPUT, REPORT, net_options, require_rawpy, require_zarr
 from pkn.cli._videos import denoise_video_file, is_video, video_options
-from pkn.version import missing
 
 
 @click.command("denoise")
@@ -29,6 +27,7 @@ from pkn.version import missing
 @MAX_PIXELS
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run on a large TIFF.")
 @click.option("--scheduler", help="Zarr: address of a Dask scheduler, such as tcp://host:8786.")
+@series_options
 @video_options
 @click.option("--levels", type=int, help="Zarr: resolution levels of the result; as many as IN has by default.")
 @click.option("--black", default=0.0, help="The value that counts as black, of floats and counts, for the report.")
@@ -39,28 +38,23 @@ def command(
     """Denoise image files, or all in a folder, into OUT: a file, or a folder for several.
 
     Bit depth, alpha, colour profile and pages are kept where OUT's format can hold them. A TIFF too large for memory
-    goes from file to file, in parts. Of a Zarr image each plane is denoised by itself. Of a camera's raw file the
-    mosaic is denoised, then demosaicked: into a TIFF of 16 bits, or a linear DNG. Of a video the pictures are
-    denoised, and all else is copied.
+    goes from file to file, in parts. Of stacks and Zarr images each plane is denoised by itself, or all together along
+    --depth or --time. Of a camera's raw file the mosaic is denoised, then demosaicked: into a TIFF of 16 bits, or a
+    linear DNG. Of a video the pictures are denoised, and all else is copied.
     """
     from pkn.io.raw_files import SUFFIXES
 
     settings: dict[str, Any] = {"strength": strength, "sigma": sigma, "noise": noise}
+    _check_options(source, target, extras)
+    series = series_of_options(source, extras)
     if is_video(source, extras):
         say(target, denoise_video_file(source, target, net, settings, extras))
         return
+    if series is not None:
+        say(target, denoise_series_file(source, target, net, series, settings, extras))
+        return
     begin = time.perf_counter()
     receipt = extras["receipt"]
-    if extras["key"] and not receipt:
-        raise ValueError("--key was given without --receipt; expected a receipt to sign")
-    if extras["key"]:
-        from pkn.evidence.signatures import check_key
-
-        check_key(extras["key"])  # before the work
-    if extras["uncertainty"] and not extras["page"]:
-        raise ValueError("--uncertainty was given without --report; expected a report to put it in")
-    if extras["levels"] is not None and ".zarr" not in (source.suffix, target.suffix):
-        raise ValueError("--levels was given; expected it with an OME-Zarr image")
     shown = bool(extras["maps_folder"] or extras["page"])
     megapixels, level, fractions = None, None, False
     maps: Any = []
@@ -71,7 +65,7 @@ def command(
     elif source.suffix == ".zarr" or target.suffix == ".zarr":
         limits = {name: extras[name] for name in ("scheduler", "max_pixels", "levels")}
         kind, maps = "zarr", _denoise_zarr(source, target, net, shown, bool(receipt), settings, **limits)
-    elif not (shown or receipt) and (large := _large(source, target, extras["resume"], extras["max_pixels"])):
+    elif not (shown or receipt) and (large := open_if_large(source, target, extras["resume"], extras["max_pixels"])):
         from pkn.restoration.large_images import denoise_large
 
         with progress_bar("parts") as callback:
@@ -95,6 +89,20 @@ def command(
     say(target, f"{what}{seconds:.2f} s{found}, network {net}")
 
 
+def _check_options(source: Path, target: Path, extras: dict[str, Any]) -> None:
+    """Before the work, that options have what they are for."""
+    if extras["key"] and not extras["receipt"]:
+        raise ValueError("--key was given without --receipt; expected a receipt to sign")
+    if extras["key"]:
+        from pkn.evidence.signatures import check_key
+
+        check_key(extras["key"])
+    if extras["uncertainty"] and not extras["page"]:
+        raise ValueError("--uncertainty was given without --report; expected a report to put it in")
+    if extras["levels"] is not None and ".zarr" not in (source.suffix, target.suffix):
+        raise ValueError("--levels was given; expected it with an OME-Zarr image")
+
+
 def _report(path: Path, with_uncertainty: bool, net: str, settings: dict[str, Any]) -> Report:
     """What the report says beyond the work itself."""
     sure = None
@@ -112,50 +120,19 @@ def _in_words(level: float, fractions: bool, black: float, white: float | None) 
     return f"{255 * level / (1 if white is None else white - black):.1f}/255"
 
 
-def _large(source: Path, target: Path, resume: bool, max_pixels: int | None) -> Any:
-    """The source, if it is to be denoised from file to file."""
-    if target.suffix.lower() not in (".tif", ".tiff"):
-        large = None
-    else:
-        from pkn.io.large_tiff import open_large
-
-        large = open_large(source, max_pixels) if source.is_file() else None
-    if resume and large is None:
-        raise ValueError("--resume was given; expected a TIFF of more than 33 megapixels without alpha")
-    return large
-
-
 def _denoise_zarr(
     source: Path, target: Path, net: str, shown: bool, replayable: bool, settings: dict[str, Any], **limits: Any
 ) -> Any:
     """The maps of each plane, which are predicted when they are asked for."""
-    from importlib.util import find_spec
-
-    if not (find_spec("zarr") and find_spec("dask")):
-        raise ValueError(missing("zarr or dask", "Zarr images", "zarr"))
-    if source.suffix != target.suffix:
-        raise ValueError(f"IN is '{source}' and OUT '{target}'; expected both to end in .zarr, or none")
+    require_zarr(source, target)
     if shown:
         raise ValueError("--maps or --report was given with a Zarr image; expected them with images")
     from pkn.restoration.zarr_images import check_replayable, denoise_zarr, predict_zarr_maps
 
     if replayable:
         check_replayable(source)
-    denoise_zarr(source, target, net, progress=_chunk_bar, **settings, **limits)
+    denoise_zarr(source, target, net, progress=chunk_bar, **settings, **limits)
     return predict_zarr_maps(source, net, **settings)
-
-
-@contextmanager
-def _chunk_bar() -> Iterator[None]:
-    """A bar of what Dask has done, on a terminal; its own bar would fill a log."""
-    from dask.callbacks import Callback
-
-    def tell(key: Any, result: Any, graph: Any, state: Any, worker: Any) -> None:
-        done = len(state["finished"])
-        callback(done, done + sum(len(state[part]) for part in ("ready", "waiting", "running")))
-
-    with progress_bar("chunks") as callback, Callback(posttask=tell):
-        yield
 
 
 def _denoise_raw(source: Path, target: Path, net: str, shown: bool, **settings: Any) -> Any:

@@ -5,7 +5,8 @@ The notes say what the result is of, and how many parts are done; so an interrup
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,25 @@ class PartialFile(NamedTuple):
         for path in (self.path, self.notes):
             if os.path.lexists(path) and self.state() is None:
                 raise FileExistsError(f"'{path}' exists, and no interrupted run left it; expected no such file")
+
+    @contextmanager
+    def writing(self, create: Callable[[Path], None], run: str, resume: bool) -> Iterator[int]:
+        """Begin or resume; gives how many parts are done. The result is moved to its place at the end.
+
+        What is done is kept if the run is interrupted, which is no Exception, not if it fails.
+        """
+        if resume:
+            done = self.resumed(run)
+        else:
+            self.remove()
+            done = 0
+            self.begin(create, run)
+        try:
+            yield done
+        except Exception:
+            self.remove()
+            raise
+        self.finish()
 
     def begin(self, create: Callable[[Path], None], run: str) -> None:
         """Make the empty file by ``create(path)``; ``run`` says what the result depends on."""

@@ -84,6 +84,16 @@ def described_by(multiscale: dict[str, Any], levels: list[Level]) -> dict[str, A
     return described
 
 
+def scale_of(image: ZarrImage) -> list[float] | None:
+    """The distances of an image's pixels along all axes at full resolution; None where nothing is said of them."""
+    if image.group is None:
+        return None
+    ndim = image.array.ndim
+    scale = _vector(image.multiscale["datasets"][0], "scale", ndim)
+    further = _vector(image.multiscale, "scale", ndim) or [1.0] * ndim  # of all levels
+    return scale and [own * all_levels for own, all_levels in zip(scale, further, strict=True)]
+
+
 def _next_level(finer: Level, dataset: dict[str, Any], array: Any) -> Level | None:
     """The level of a dataset, if it's an array that whole factors explain."""
     if not isinstance(array, zarr.Array) or array.ndim != len(finer.shape):

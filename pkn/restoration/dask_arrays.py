@@ -32,9 +32,9 @@ def denoise_chunks(planes: da.Array, network: Predictor, strength: Any, noise: A
     """
     power = check_strength(strength)
     target, around = target_dtype(dtype, planes.dtype), halo(network)
-    chunks = [_aligned(sizes, alignment(network), around) for sizes in planes.chunks[-2:]]
+    chunks = [aligned(sizes, alignment(network), around) for sizes in planes.chunks[-2:]]
     planes = planes.rechunk((*planes.chunks[:-3], -1, *chunks))
-    told = _told(planes, network, noise)
+    told = told_of_images(planes, network, noise)
     # A whole side needs no halo, and may be smaller than one.
     depth = dict.fromkeys(range(planes.ndim), 0) | {
         planes.ndim - 2 + n: around for n, sizes in enumerate(chunks) if len(sizes) > 1
@@ -66,7 +66,7 @@ def _denoise_chunk(
     return out
 
 
-def _told(planes: da.Array, network: Predictor, noise: Any) -> da.Array:
+def told_of_images(planes: da.Array, network: Predictor, noise: Any) -> da.Array:
     """What the network is told of each image: objects (..., 1, 1, 1)."""
     rows, columns = sampled_axes(planes.shape[-2:])
     sample = planes[..., rows, :][..., columns].rechunk((*(1,) * (planes.ndim - 3), -1, -1, -1))
@@ -84,7 +84,7 @@ def _told(planes: da.Array, network: Predictor, noise: Any) -> da.Array:
     return told.rechunk((*planes.chunks[:-3], 1, 1, 1))
 
 
-def _aligned(sizes: tuple[int, ...], step: int, smallest: int) -> tuple[int, ...]:
+def aligned(sizes: tuple[int, ...], step: int, smallest: int) -> tuple[int, ...]:
     """Chunk sizes near the given ones that begin at multiples of ``step``, none smaller than ``smallest``."""
     total, starts = sum(sizes), [0]
     for end in np.cumsum(sizes)[:-1]:

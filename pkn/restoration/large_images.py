@@ -80,20 +80,9 @@ def denoise_large(
     power, known = check_strength(strength), known_noise(sigma, noise)
     partial = PartialFile.of(writable_target(target))
     partial.check_names()
-    told, content = _survey(source, lambda sample: told_of(network, sample, known))
-    run = _fingerprint(content, network, known, power)
-    if resume:
-        done = partial.resumed(run)
-    else:
-        partial.remove()
-        done = 0
-        partial.begin(source.create_like, run)
-    try:
+    told, content = survey(source, lambda sample: told_of(network, sample, known))
+    with partial.writing(source.create_like, fingerprint(content, network, known, power), resume) as done:
         _denoise_parts(_Work(source, network, power, known, told), partial, done, callback)
-    except Exception:  # an interrupted run, which is no Exception, may be resumed
-        partial.remove()
-        raise
-    partial.finish()
     return fmean(page.level for page in told) if told else None
 
 
@@ -141,12 +130,12 @@ def _within(part: slice, wide: slice) -> slice:
     return slice(part.start - wide.start, part.stop - wide.start)
 
 
-def _survey(source: LargeTiff, tell: Callable[[np.ndarray], Told]) -> tuple[list[Told], str]:
+def survey(source: LargeTiff, tell: Callable[[np.ndarray], Told] | None = None) -> tuple[list[Told], str]:
     """What the network is told of each page, if they are large, and a hash of all pixels; the file is read once."""
     told, content, large = [], blake2b(), is_large(source)
     for page in range(source.count):
         sample = _sample(source, page, BAND if large else source.size[0], content)
-        if large:
+        if large and tell:
             told.append(tell(sample))
     return told, content.hexdigest()
 
@@ -163,10 +152,10 @@ def _sample(source: LargeTiff, page: int, height: int, content: blake2b) -> np.n
     return np.concatenate(kept, axis=1)
 
 
-def _fingerprint(content: str, network: Predictor, noise: Any, strength: Any) -> str:
+def fingerprint(content: str, network: Predictor, noise: Any, strength: Any, *further: str) -> str:
     """A hash of all that the result depends on: pixels, weights, and settings."""
     known = (*noise.curve, noise.level) if isinstance(noise, NoiseProfile) else (repr(noise),)
-    found = blake2b(repr([content, __version__, network.architecture, strength, PART]).encode())
+    found = blake2b(repr([content, __version__, network.architecture, strength, PART, *further]).encode())
     for values in (*known, *(network.weights[name] for name in sorted(network.weights))):
         found.update(np.asarray(values).tobytes())
     return found.hexdigest()

@@ -1,38 +1,41 @@
 """Arrays with an axis of time or depth, along which images are denoised together."""
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pkn.filters import Filter
-from pkn.filters.arrays import all_finite, check_image, check_whole_number, planar, rounded
+from pkn.filters.arrays import all_finite, check_image, check_whole_number, planar, rounded, target_dtype
 from pkn.nets import Predictor
 from pkn.restoration.arguments import check_strength, is_map
 from pkn.restoration.frame_maps import FrameMaps, maps_of_frame
 from pkn.restoration.planes import filtering_net
 from pkn.restoration.sequences import NEIGHBOURS as NEIGHBOURS
 from pkn.restoration.stacks import order_of
-from pkn.restoration.streams import denoise_frames, frames_of
+from pkn.restoration.streams import ANEW, check_next, denoise_frames, frames_of
 from pkn.restoration.volume_maps import VolumeMaps
-from pkn.restoration.volumes import deep_filter, denoise_volume, maps_of_volume
+from pkn.restoration.volumes import deep_filter, denoise_volume, maps_of_volume, planes_around
 
 DEFAULT_NETS = {"any-noise": "volume"}  # what they stand for along depth
 
 
 class Series(NamedTuple):
-    """The axis, whether it is of depth, and what else :func:`pkn.denoise` says of it."""
+    """The axis, whether it is of depth, and what else :func:`pkn.denoise` says of it.
+
+    Of a file ``spacing`` may be None: what it says.
+    """
 
     axis: int
     deep: bool
-    spacing: Sequence[float]
+    spacing: Sequence[float] | None
     neighbours: int
     causal: bool
 
 
 def series_of(
-    time_axis: int | None, depth_axis: int | None, spacing: Sequence[float], neighbours: int, causal: bool
+    time_axis: int | None, depth_axis: int | None, spacing: Sequence[float] | None, neighbours: int, causal: bool
 ) -> Series | None:
     """What was said of time or depth, if one of the axes was given.
 
@@ -83,34 +86,72 @@ def denoise_series(
     plane_axis = None if channel_axis is None else 0
     images, results = image.transpose(order), result.transpose(order)
     for index in np.ndindex(images.shape[: len(others)]):
-        frames = _denoised(images[index], series, net, plane_axis, strength, noise)
+        frames = denoise_images(images[index], series, net, plane_axis, strength=strength, noise=noise)
         for out, frame in zip(results[index], frames, strict=True):
             out[...] = rounded(frame, out.dtype)
 
 
-def _denoised(
-    images: np.ndarray, series: Series, net: Any, channel_axis: int | None, strength: Any, noise: Any
+def denoise_images(
+    images: Iterable[np.ndarray],
+    series: Series,
+    net: Any,
+    channel_axis: int | None,
+    *,
+    strength: Any,
+    noise: Any,
+    dtype: Any = None,
+    origin: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
-    """The images of one series, one after the other."""
-    power = check_strength(strength)
+    """The images of one series, denoised one after the other in the memory of a few.
+
+    If they begin later (see :func:`start_for`), ``origin`` is the series' first.
+
+    Raises
+    ------
+    ValueError
+        When an image comes that isn't like the first, or has values that are not finite.
+    """
+    power, rest = check_strength(strength), iter(images)
     if not series.deep:
         around = series.neighbours, 0 if series.causal else series.neighbours
-        yield from denoise_frames(iter(images), net, channel_axis, power, noise, around)
+        yield from denoise_frames(rest, net, channel_axis, power, noise, around, dtype, origin)
         return
-    network, flt = _deep(net, images, channel_axis, series)
-    for result in denoise_volume(_planes(images, channel_axis), network, flt, power, noise):
-        yield result[0] if channel_axis is None else result
+    first = next(rest, None)
+    if first is None:
+        return
+    network, flt = deep_net(net, 1 if channel_axis is None else first.shape[channel_axis], series)
+    target = target_dtype(dtype, first.dtype)
+    planes = _planes(chain([first], rest), channel_axis)
+    begin = None if origin is None else planar(check_next(origin, first, channel_axis, "plane 0"), channel_axis)
+    for result in denoise_volume(planes, network, flt, power, noise, begin):
+        yield rounded(result if channel_axis is not None else result[0], target)
 
 
-def _deep(net: Any, images: np.ndarray, channel_axis: int | None, series: Series) -> tuple[Predictor, Filter]:
+def network_of(series: Series, net: Any, channels: int) -> Predictor:
+    """The network for a series of images with so many channels."""
+    return deep_net(net, channels, series)[0] if series.deep else filtering_net(net, channels)
+
+
+def start_for(number: int, series: Series, network: Predictor) -> int:
+    """Where a series is to be begun for the result ``number``, and those that follow, to be those of the whole."""
+    if series.deep:
+        before, _ = planes_around(network, deep_filter(network, series.spacing, series.causal))
+        return max(0, number - before)
+    return max(0, number - series.neighbours) // ANEW * ANEW
+
+
+def deep_net(net: Any, channels: int, series: Series) -> tuple[Predictor, Filter]:
     """The network for a volume and its filter."""
-    name = DEFAULT_NETS.get(net, net) if isinstance(net, str) else net
-    network = filtering_net(name, 1 if channel_axis is None else images[0].shape[channel_axis])
+    network = filtering_net(DEFAULT_NETS.get(net, net) if isinstance(net, str) else net, channels)
     return network, deep_filter(network, series.spacing, series.causal)
 
 
-def _planes(images: np.ndarray, channel_axis: int | None) -> Iterator[np.ndarray]:
-    return (planar(check_image(each, channel_axis), channel_axis) for each in images)
+def _planes(images: Iterable[np.ndarray], channel_axis: int | None) -> Iterator[np.ndarray]:
+    first = None
+    for number, image in enumerate(images):
+        plane = check_next(image, first, channel_axis, f"plane {number}")
+        first = plane if first is None else first
+        yield planar(plane, channel_axis)
 
 
 def predict_series(
@@ -129,7 +170,7 @@ def predict_series(
     images = np.moveaxis(image, axis, 0)
     plane_axis = None if channel_axis is None else channel_axis % image.ndim - (channel_axis % image.ndim > axis)
     if series.deep:
-        network, flt = _deep(net, images, plane_axis, series)
+        network, flt = deep_net(net, 1 if channel_axis is None else image.shape[channel_axis], series)
         return maps_of_volume(_planes(images, plane_axis), network, flt, power, noise, provenance)
     network = filtering_net(net, 1 if channel_axis is None else image.shape[channel_axis])
     if not -len(images) <= at < len(images):

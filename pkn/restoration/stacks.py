@@ -47,23 +47,28 @@ def denoise_dask(
     mask: Any,
     **settings: Any,
 ) -> Any:
-    """Denoise a Dask array lazily, each of its images by itself; arguments as in :func:`pkn.denoise`.
+    """Denoise a Dask array lazily, images by themselves or along depth; arguments as in :func:`pkn.denoise`.
 
     Raises
     ------
     TypeError
-        For masks and maps, which Dask arrays don't take.
+        For masks, maps and ``time_axis``, which Dask arrays don't take.
     """
     from pkn.restoration.dask_arrays import denoise_chunks
+    from pkn.restoration.dask_volumes import denoise_deep_chunks
 
-    if series is not None:
-        raise TypeError("time_axis or depth_axis was given for a Dask array; expected stack_axes, or a NumPy array")
+    if series is not None and not series.deep:
+        raise TypeError("time_axis was given for a Dask array; expected depth_axis or stack_axes, or a NumPy array")
     if mask is not None or is_map(settings["strength"]) or np.ndim(settings["noise"]):
         raise TypeError("a mask or a map was given for a Dask array; expected strength and sigma as numbers, no mask")
     check_image_dtype(image.dtype)
-    order = order_of(image.ndim, channel_axis, stack_axes)
-    network = filtering_net(net, 1 if channel_axis is None else image.shape[channel_axis])
+    stack = [stack_axes] if isinstance(stack_axes, int | np.integer) else list(stack_axes)
+    order = order_of(image.ndim, channel_axis, stack if series is None else [*stack, series.axis])
     planes = image.transpose(order)
     planes = planes if channel_axis is not None else planes[..., None, :, :]
-    result = denoise_chunks(planes, network=network, **settings)
+    if series is None:
+        network = filtering_net(net, planes.shape[-3])
+        result = denoise_chunks(planes, network=network, **settings)
+    else:
+        result = denoise_deep_chunks(planes, net, series, **settings)
     return (result if channel_axis is not None else result[..., 0, :, :]).transpose(tuple(np.argsort(order)))

@@ -90,15 +90,19 @@ def denoise_frames(
     noise: Any,
     around: tuple[int, int],
     dtype: Any = None,
+    origin: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
-    """As :func:`stream`, for arguments that are checked; ``around`` are numbers of frames before and after each."""
+    """As :func:`stream`, for arguments that are checked; ``around`` are numbers of frames before and after each.
+
+    If the frames begin at a later multiple of ``ANEW``, ``origin`` is the video's first.
+    """
     first = next(images, None)
     if first is None:
         return
-    first = _checked(first, None, channel_axis, 0)
+    first = check_next(first, None, channel_axis, "frame 0")
     network = filtering_net(net, planar(first, channel_axis).shape[0])
     target = target_dtype(dtype, first.dtype)
-    frames, black = frames_of(first, images, network, channel_axis, noise)
+    frames, black = frames_of(first, images, network, channel_axis, noise, origin)
     for near, at in windows(frames, *around):
         out = np.empty(first.shape, target)
         values = denoise_frame(near, at, network, strength)
@@ -107,14 +111,19 @@ def denoise_frames(
 
 
 def frames_of(
-    first: np.ndarray, images: Iterator[Any], network: Predictor, channel_axis: int | None, noise: Any
+    first: np.ndarray,
+    images: Iterator[Any],
+    network: Predictor,
+    channel_axis: int | None,
+    noise: Any,
+    origin: np.ndarray | None = None,
 ) -> tuple[Iterator[Frame], float]:
     """The frames of a video, prepared when they are asked for, and the black from which their values are counted."""
-    planes = planar(first, channel_axis)
+    planes = planar(first if origin is None else check_next(origin, first, channel_axis, "frame 0"), channel_axis)
     scale = scale_of(planes, tell(planes, network, noise))
 
     def prepared() -> Iterator[Frame]:
-        checked = (_checked(image, first, channel_axis, number) for number, image in enumerate(images, 1))
+        checked = (check_next(image, first, channel_axis, f"frame {number}") for number, image in enumerate(images, 1))
         for number, image in enumerate(chain([first], checked)):
             planes = planar(image, channel_axis)
             if number % ANEW == 0:
@@ -124,12 +133,12 @@ def frames_of(
     return prepared(), scale.black
 
 
-def _checked(image: Any, first: np.ndarray | None, channel_axis: int | None, number: int) -> np.ndarray:
-    """A frame as an array, if it is like the first."""
-    frame = check_image(image, channel_axis)
-    if first is not None and (frame.shape != first.shape or frame.dtype != first.dtype):
-        came = f"{frame.dtype} of shape {frame.shape}"
-        raise ValueError(f"frame {number} is {came}; expected {first.dtype} of shape {first.shape}, as the first")
-    if not all_finite(frame):
-        raise ValueError(f"frame {number} has values that are not finite; expected none in a video")
-    return frame
+def check_next(image: Any, first: np.ndarray | None, channel_axis: int | None, name: str) -> np.ndarray:
+    """An image of a series as an array, if it is finite and like the first."""
+    image = check_image(image, channel_axis)
+    if first is not None and (image.shape != first.shape or image.dtype != first.dtype):
+        came = f"{image.dtype} of shape {image.shape}"
+        raise ValueError(f"{name} is {came}; expected {first.dtype} of shape {first.shape}, as the first")
+    if not all_finite(image):
+        raise ValueError(f"{name} has values that are not finite; expected none along time or depth")
+    return np.asarray(image)

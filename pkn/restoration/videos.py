@@ -13,6 +13,7 @@ from pkn.io.video import Stamp, open_video
 from pkn.io.video_writer import choose_encoder, create_video
 from pkn.restoration.denoising import DEFAULT_NET
 from pkn.restoration.noise_profile import NoiseProfile
+from pkn.restoration.sequences import NEIGHBOURS
 from pkn.restoration.streams import stream
 
 Callback = Callable[[int, int, dict[str, Any]], None]
@@ -26,6 +27,7 @@ def denoise_video(
     strength: Any = 1.0,
     sigma: float | None = None,
     noise: NoiseProfile | None = None,
+    neighbours: int = NEIGHBOURS,
     causal: bool = False,
     crf: float | None = None,
     lossless: bool = False,
@@ -45,6 +47,8 @@ def denoise_video(
         ``.mp4``, ``.m4v``, ``.mov``, ``.mkv`` or ``.webm``.
     net, strength, sigma, noise
         As in :func:`pkn.denoise`; ``sigma`` in fractions of the full range.
+    neighbours : int
+        Frames before and after each that it is averaged with.
     causal : bool
         Whether a result may depend on frames before it alone.
     crf : float, optional
@@ -99,7 +103,7 @@ def denoise_video(
     (3, 3, True)
     """
     choose_encoder(target, crf=crf, lossless=lossless)  # before the work
-    settings = {"strength": strength, "sigma": sigma, "noise": noise, "causal": causal}
+    settings = {"strength": strength, "sigma": sigma, "noise": noise, "neighbours": neighbours, "causal": causal}
     stamps: deque[Stamp] = deque()
     done, begin = 0, time.perf_counter()
     with (

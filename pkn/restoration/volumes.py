@@ -31,7 +31,7 @@ class Plane(NamedTuple):
     maps: dict[str, np.ndarray]
 
 
-def deep_filter(network: Predictor, spacing: Sequence[float], causal: bool) -> Filter:
+def deep_filter(network: Predictor, spacing: Sequence[float] | None, causal: bool) -> Filter:
     """The network's filter for a distance of planes, rows and columns.
 
     Raises
@@ -47,37 +47,67 @@ def deep_filter(network: Predictor, spacing: Sequence[float], causal: bool) -> F
 
 
 def denoise_volume(
-    planes: Iterator[np.ndarray], network: Predictor, flt: Filter, strength: Any, noise: Any
+    planes: Iterable[np.ndarray],
+    network: Predictor,
+    flt: Filter,
+    strength: Any,
+    noise: Any,
+    origin: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
     """Denoise the planes (C, H, W) of a volume, of any dtype, one after the other, in the memory of a few.
+
+    If they begin later, ``origin`` is the volume's first.
 
     Yields
     ------
     float array of shape (C, H, W)
     """
-    prepared, black = with_maps(planes, network, flt, strength, noise)
-    for _, result in filtered_planes(prepared, flt):
+    pairs = _told_planes(planes, network, noise)
+    first = next(pairs, None)
+    if first is not None:
+        plane, told = first if origin is None else (origin, tell(origin, network, noise))
+        yield from denoise_told(chain([first], pairs), black_of(plane.dtype, told), network, flt, strength)
+
+
+def denoise_told(
+    pairs: Iterable[tuple[np.ndarray, Told]], black: float, network: Predictor, flt: Filter, strength: Any
+) -> Iterator[np.ndarray]:
+    """As :func:`denoise_volume`, for planes with what the network is told of each, and the volume's black."""
+    for _, result in filtered_planes(with_maps(pairs, black, network, flt, strength), flt):
         yield with_black(result, black)
 
 
+def black_of(dtype: np.dtype[Any], told: Told) -> float:
+    """From where values are counted, by what is told of the first plane: 0 if float32 can hold them as they are."""
+    return told.span.black if native(dtype) in WIDE else 0.0
+
+
+def planes_around(network: Predictor, flt: Filter) -> tuple[int, int]:
+    """Planes before and after each that its result depends on."""
+    reach = flt.radius_z * (1 if network.second is None else 2)
+    return reach, 0 if flt.causal else reach
+
+
+def _told_planes(planes: Iterable[np.ndarray], network: Predictor, noise: Any) -> Iterator[tuple[np.ndarray, Told]]:
+    return ((plane, tell(plane, network, noise)) for plane in planes)
+
+
 def with_maps(
-    planes: Iterator[np.ndarray], network: Predictor, flt: Filter, strength: Any, noise: Any
-) -> tuple[Iterator[Plane], float]:
-    """Planes with the maps of the last pass, when they are asked for, and the black from which values are counted."""
-    start = next(planes)
-    black = tell(start, network, noise).span.black if native(start.dtype) in WIDE else 0.0
-
-    def prepared() -> Iterator[Plane]:
-        for plane in chain([start], planes):
-            floats, told = to_floats(plane), tell(plane, network, noise)
-            if black:
-                floats, told = floats - black, counted_from(told, black)
-            values = floats.astype(np.float32, copy=False)[None]
-            yield Plane(values, told, values_of(values, network, 1.0 if network.second else strength, told))
-
+    pairs: Iterable[tuple[np.ndarray, Told]], black: float, network: Predictor, flt: Filter, strength: Any
+) -> Iterator[Plane]:
+    """Planes with the maps of the last pass, when they are asked for; values are counted from ``black``."""
+    prepared = (_prepared(*pair, black, network, 1.0 if network.second else strength) for pair in pairs)
     if network.second is None:
-        return prepared(), black
-    return _again(filtered_planes(prepared(), flt), network.second, strength), black
+        return prepared
+    return _again(filtered_planes(prepared, flt), network.second, strength)
+
+
+def _prepared(plane: np.ndarray, told: Told, black: float, network: Predictor, strength: Any) -> Plane:
+    floats = to_floats(plane)
+    if black:
+        floats, told = floats - black, counted_from(told, black)
+    values = floats.astype(np.float32, copy=False)[None]
+    return Plane(values, told, values_of(values, network, strength, told))
 
 
 def _again(results: Iterator[tuple[Plane, np.ndarray]], network: Predictor, strength: Any) -> Iterator[Plane]:
@@ -107,8 +137,9 @@ def _filtered(around: Sequence[Plane], at: int, flt: Filter) -> np.ndarray:
 
 
 def maps_of_volume(
-    planes: Iterator[np.ndarray], network: Predictor, flt: Filter, strength: Any, noise: Any, provenance: dict[str, Any]
+    planes: Iterable[np.ndarray], network: Predictor, flt: Filter, strength: Any, noise: Any, provenance: dict[str, Any]
 ) -> VolumeMaps:
     """The maps of a whole volume, of the last pass."""
-    found = [plane.maps for plane in with_maps(planes, network, flt, strength, noise)[0]]
+    pairs = list(_told_planes(planes, network, noise))
+    found = [plane.maps for plane in with_maps(pairs, black_of(pairs[0][0].dtype, pairs[0][1]), network, flt, strength)]
     return VolumeMaps(flt, {name: np.stack([maps[name] for maps in found], -3) for name in found[0]}, provenance)

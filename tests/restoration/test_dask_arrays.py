@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import pkn
-from pkn.restoration.dask_arrays import _aligned
+from pkn.restoration.dask_arrays import aligned
 
 RANDOM = np.random.default_rng(0)
 
@@ -61,8 +61,8 @@ def test_two_workers_give_the_same_bits():
 
 
 @pytest.mark.parametrize("sizes", [(10, 10, 10), (1,), (500,), (80, 80, 80), (79, 1, 200), (1000, 3)])
-def test_aligned_chunks_keep_the_total_and_begin_at_steps(sizes):
-    found = _aligned(sizes, 8, 80)
+def testaligned_chunks_keep_the_total_and_begin_at_steps(sizes):
+    found = aligned(sizes, 8, 80)
     assert sum(found) == sum(sizes)
     assert all(size % 8 == 0 for size in found[:-1])
     assert len(found) == 1 or min(found) >= 80
