@@ -49,8 +49,9 @@ def find_motion(here: np.ndarray, there: np.ndarray, noise: float) -> np.ndarray
     >>> from pkn.motion.matching import find_motion
     >>> here = gaussian_filter(np.random.default_rng(0).random((64, 80), np.float32), 2)
     >>> there = shift(here, (1.5, -3.25))
-    >>> np.median(find_motion(here, there, noise=1e-3), axis=(1, 2)).round(1).tolist()
-    [1.5, -3.3]
+    >>> found = np.median(find_motion(here, there, noise=1e-3), axis=(1, 2))
+    >>> bool(np.abs(found - (1.5, -3.25)).max() < 0.05)
+    True
     """
     pairs = [(here, there)]
     while len(pairs) < LEVELS and min(pairs[-1][0].shape) >= 2 * COARSEST:
