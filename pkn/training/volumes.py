@@ -49,6 +49,8 @@ class VolumePlan:
         Crops in a step, and their side, px.
     rate : float
         Largest learning rate of Adam; it warms up over 2 % of the steps and falls to 0 along a cosine.
+    data : str
+        For the record: what the network and the one to start from have seen.
 
     Examples
     --------
@@ -68,6 +70,7 @@ class VolumePlan:
     batch: int = 4
     size: int = 80
     rate: float = 1.5e-3
+    data: str = "simulated volumes, bsds432, gray400"
 
 
 class Volume(NamedTuple):

@@ -1,0 +1,53 @@
+"""Training on simulated volumes: what a step sees, what comes out, and that a run can be resumed."""
+
+import numpy as np
+import pytest
+
+import pkn
+from pkn.nets import load_predictor
+from pkn.pretrained import find_net
+from pkn.training.checkpoints import checkpoint_path
+from pkn.training.volumes import VolumePlan, VolumeTraining, noisy_volume
+
+PLAN = VolumePlan(steps=4, volumes=4, held_back=2, planes=6, side=48, size=32, batch=2)
+
+
+def test_volumes_have_the_noise_of_photons():
+    noisy, clean, apart = noisy_volume(np.random.default_rng(9), (6, 96, 96))  # without read noise
+    assert 1 <= apart <= 4
+    error = noisy - clean
+    assert abs(error.mean()) < 0.005
+    dim, bright = clean <= np.quantile(clean, 0.3), clean > np.quantile(clean, 0.95)
+    assert error[bright].var() / error[dim].var() == pytest.approx(clean[bright].mean() / clean[dim].mean(), rel=0.1)
+
+
+def test_a_network_begins_as_the_one_for_planes():
+    training = VolumeTraining(PLAN)
+    base = find_net("any-noise", 1)
+    weights = {name: values.numpy() for name, values in training.net.state_dict().items()}
+    for name, values in base.weights.items():
+        for prefix in ("", "second.") if name.startswith(("heads", "features")) else ("",):
+            own = weights[prefix + name]
+            assert own.shape[1:] == values.shape[1:]
+            assert {row.tobytes() for row in values} <= {row.tobytes() for row in own}
+
+
+def test_a_run_that_is_interrupted_goes_on_as_if_it_had_not_been(tmp_path):
+    whole, part = tmp_path / "whole.safetensors", tmp_path / "part.safetensors"
+    VolumeTraining(PLAN).run(whole)
+
+    def interrupt(done, total, info):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        VolumeTraining(PLAN).run(part, interrupt)
+    resumed = VolumeTraining(PLAN)
+    resumed.resume(checkpoint_path(part))
+    resumed.run(part)
+    assert part.read_bytes() == whole.read_bytes()
+    network = load_predictor(part)
+    assert network.architecture.parameters < 20_000
+    assert network.second is not None
+    volume = np.random.default_rng(0).poisson(20, (3, 32, 40)).astype(np.float32)
+    assert pkn.denoise(volume, part, depth_axis=0).std() < volume.std()
