@@ -78,13 +78,16 @@ def denoise_series_file(
     source: Path, target: Path, net: str, series: Any, settings: dict[str, Any], options: Mapping[str, Any]
 ) -> str:
     """Denoise a stack, and say what was done."""
+    from pkn.restoration.series import DEFAULT_NETS
+
     begin = time.perf_counter()
     if ".zarr" in (source.suffix, target.suffix):
         _denoise_zarr(source, target, net, series, settings, options)
         what = ""
     else:
         what = f"{_denoise_pages(source, target, net, series, settings, options):.2f} MP in "
-    return f"{what}{time.perf_counter() - begin:.2f} s, network {net}"
+    used = DEFAULT_NETS.get(net, net) if series.deep else net
+    return f"{what}{time.perf_counter() - begin:.2f} s, network {used}"
 
 
 def _denoise_zarr(
