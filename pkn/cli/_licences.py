@@ -2,6 +2,7 @@
 
 LICENCE = "MIT"
 TERMS = {  # by the names of data in weights' headers
+    "simulated-volumes": "drawn by pkn; no terms",
     "bsds432": "BSDS500 without the 68 images of BSD68: non-commercial research and education",
     "gray400": "crops of BSDS500: non-commercial research and education",
     "mnist": "MNIST",

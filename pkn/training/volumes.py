@@ -70,7 +70,7 @@ class VolumePlan:
     batch: int = 4
     size: int = 80
     rate: float = 1.5e-3
-    data: str = "simulated volumes, bsds432, gray400"
+    data: str = "simulated-volumes, bsds432, gray400"
 
 
 class Volume(NamedTuple):
