@@ -9,7 +9,7 @@ from pkn.pretrained import find_net
 from pkn.training.checkpoints import checkpoint_path
 from pkn.training.volumes import VolumePlan, VolumeTraining, noisy_volume
 
-PLAN = VolumePlan(steps=4, volumes=4, held_back=2, planes=6, side=48, size=32, batch=2)
+PLAN = VolumePlan(steps=3, volumes=3, held_back=1, planes=5, side=32, size=24, batch=1)
 
 
 def test_volumes_have_the_noise_of_photons():
@@ -37,7 +37,7 @@ def test_a_run_that_is_interrupted_goes_on_as_if_it_had_not_been(tmp_path):
     VolumeTraining(PLAN).run(whole)
 
     def interrupt(done, total, info):
-        if done == 2:
+        if done == 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
