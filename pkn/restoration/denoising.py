@@ -199,6 +199,34 @@ def scales(dtype: Any, black: float, white: float) -> bool:
     return True
 
 
+@overload
+def predict_maps(
+    image: Any,
+    net: Any = ...,
+    *,
+    strength: Any = ...,
+    sigma: Any = ...,
+    noise: NoiseProfile | None = ...,
+    channel_axis: int | None = ...,
+    mask: Any = ...,
+) -> ParameterMaps: ...
+@overload
+def predict_maps(
+    image: Any,
+    net: Any = ...,
+    *,
+    strength: Any = ...,
+    sigma: Any = ...,
+    noise: NoiseProfile | None = ...,
+    channel_axis: int | None = ...,
+    time_axis: int | None = ...,
+    depth_axis: int | None = ...,
+    spacing: Sequence[float] = ...,
+    neighbours: int = ...,
+    causal: bool = ...,
+    at: int = ...,
+    mask: Any = ...,
+) -> Any: ...
 def predict_maps(
     image: Any,
     net: Any = DEFAULT_NET,

@@ -158,5 +158,7 @@ def test_bundled_networks_say_how_they_were_made():
         about = read_header(path)["about"]
         assert about["parameters"] < 20_000
         assert about["plan"]["steps"] > 1000
-        assert set(about["best"]["psnr"]) == set(make_task(about["plan"]["task"], 1.0).checks)
+        task = about["plan"]["task"]
+        checks = {"first pass", "second pass"} if task == "volume" else set(make_task(task, 1.0).checks)
+        assert set(about["best"]["psnr"]) == checks
         assert path.stat().st_size < 300_000
