@@ -70,6 +70,7 @@ class Page:
 
     def opened(self, name, facts):
         """With this file shown, whichever a test before (there may be none: workers take each other's) left open."""
+        self.wait(lambda: name in self["file"].text)  # the page is loaded
         Select(self["file"]).select_by_visible_text(name)
         self.wait(lambda: facts in self["facts"].text)
         self.ready()
