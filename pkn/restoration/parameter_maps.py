@@ -1,13 +1,13 @@
 """Parameter maps, which a network predicts for a filter, as named arrays to read, edit, save and apply."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pkn.filters import Filter, MapRange, absolute_weights
+from pkn.filters import absolute_weights
+from pkn.restoration.filter_maps import FilterMaps
 from pkn.restoration.map_files import OF_IMAGES, TIFF, filter_of, header_of, reading, write_maps
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ParameterMaps(Mapping[str, np.ndarray]):
+class ParameterMaps(FilterMaps):
     """A filter's parameter maps for one image: a mapping of names to arrays.
 
     Parameters
@@ -67,20 +67,11 @@ class ParameterMaps(Mapping[str, np.ndarray]):
     True
     """
 
-    filter: Filter
-    values_by_name: dict[str, np.ndarray]
     channel_axis: int | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = list(self.filter.Maps._fields)  # type: ignore[attr-defined]
-        if not isinstance(self.values_by_name, Mapping):
-            raise TypeError(f"maps are a {type(self.values_by_name).__name__}; expected a mapping of {names} to arrays")
-        if sorted(self.values_by_name) != sorted(names):
-            raise ValueError(
-                f"maps are {sorted(self.values_by_name)}; expected {names} for the filter {type(self.filter).__name__}"
-            )
-        arrays = {name: np.array(self.values_by_name[name], np.float32, order="C") for name in names}
+        arrays = self.copies()
         sizes = {name: array.shape[-2:] for name, array in arrays.items()}
         largest = max(sizes.values(), key=lambda size: (len(size), size))
         if len(largest) != 2 or any(size != self.filter.map_size(name, largest) for name, size in sizes.items()):
@@ -93,23 +84,6 @@ class ParameterMaps(Mapping[str, np.ndarray]):
         """Height and width of the image that the maps are for."""
         height, width = max(values.shape[-2:] for values in self.values_by_name.values())
         return height, width
-
-    @property
-    def ranges(self) -> Mapping[str, MapRange]:
-        """Unit, range and meaning of each map."""
-        return self.filter.ranges
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.values_by_name[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values_by_name)
-
-    def __len__(self) -> int:
-        return len(self.values_by_name)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        raise TypeError(f"maps are several arrays; expected one of them by name: maps[{next(iter(self))!r}]")
 
     def __repr__(self) -> str:
         maps = ", ".join(f"{name} {v.min():.3g}..{v.max():.3g} {self.ranges[name].unit}" for name, v in self.items())

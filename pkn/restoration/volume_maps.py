@@ -1,13 +1,12 @@
 """The parameter maps of a volume, whose filter has windows of several planes."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pkn.filters import Filter, MapRange
+from pkn.restoration.filter_maps import FilterMaps
 from pkn.restoration.map_files import filter_of, header_of, reading, write_maps
 from pkn.restoration.parameter_maps import ParameterMaps
 
@@ -20,7 +19,7 @@ KIND = "maps of a volume"
 
 
 @dataclass(frozen=True)
-class VolumeMaps(Mapping[str, np.ndarray]):
+class VolumeMaps(FilterMaps):
     """The maps of a volume: a mapping of names to arrays (D, H, W), (features, D, H, W) for guides.
 
     Parameters
@@ -55,16 +54,10 @@ class VolumeMaps(Mapping[str, np.ndarray]):
     ['coarser', 'direction', 'pixels', 'planes', 'radius']
     """
 
-    filter: Filter
-    values_by_name: dict[str, np.ndarray]
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = list(self.filter.Maps._fields)  # type: ignore[attr-defined]
-        if sorted(self.values_by_name) != sorted(names):
-            came, kind = sorted(self.values_by_name), type(self.filter).__name__
-            raise ValueError(f"maps are {came}; expected {names} for the filter {kind}")
-        arrays = {name: np.array(self.values_by_name[name], np.float32, order="C") for name in names}
+        arrays = self.copies()
         object.__setattr__(self, "values_by_name", arrays)
         if any(array.ndim != 3 + len(self.filter.plane_shape(name)) for name, array in arrays.items()):
             shapes = {name: array.shape for name, array in arrays.items()}
@@ -77,20 +70,6 @@ class VolumeMaps(Mapping[str, np.ndarray]):
         """Planes, height and width of the volume that the maps are for."""
         planes, height, width = max(values.shape[-3:] for values in self.values_by_name.values())
         return planes, height, width
-
-    @property
-    def ranges(self) -> Mapping[str, MapRange]:
-        """Unit, range and meaning of each map."""
-        return self.filter.ranges
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.values_by_name[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values_by_name)
-
-    def __len__(self) -> int:
-        return len(self.values_by_name)
 
     def apply(self, volume: Any, *, mask: Any = None, dtype: Any = None) -> np.ndarray:
         """Filter a volume (D, H, W) with these maps; see :meth:`pkn.filters.Filter.__call__`."""
