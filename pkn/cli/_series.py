@@ -53,7 +53,7 @@ def series_of_options(source: Path, options: Mapping[str, Any]) -> Any:
     """
     from pkn.io.raw_files import SUFFIXES as RAW
     from pkn.io.video import SUFFIXES as VIDEO
-    from pkn.restoration.series import NEIGHBOURS, series_of
+    from pkn.restoration.sequences import NEIGHBOURS, series_of
 
     video, deep = source.suffix.lower() in VIDEO, options["depth"]
     if deep and (video or options["time"]):

@@ -17,8 +17,10 @@ from pkn.nets import Predictor
 from pkn.nets.map_net.tiling import Told, alignment, halo
 from pkn.restoration.arguments import check_strength
 from pkn.restoration.dask_arrays import NOT_FINITE, aligned, told_of_images
-from pkn.restoration.series import Series, deep_net
-from pkn.restoration.volumes import black_of, denoise_told, planes_around
+from pkn.restoration.planes import black_of
+from pkn.restoration.sequences import Series
+from pkn.restoration.series import deep_net
+from pkn.restoration.volumes import denoise_told, planes_around
 
 
 def denoise_deep_chunks(planes: da.Array, net: Any, series: Series, strength: Any, noise: Any, dtype: Any) -> da.Array:

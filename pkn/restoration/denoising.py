@@ -21,7 +21,7 @@ from pkn.restoration.arguments import check_strength, is_map, known_noise
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.parameter_maps import ParameterMaps
 from pkn.restoration.planes import denoise_planes, filtering_net, predict_values
-from pkn.restoration.series import NEIGHBOURS, check_series, denoise_series, predict_series, series_of
+from pkn.restoration.sequences import NEIGHBOURS, series_of
 from pkn.restoration.stacks import denoise_dask, is_dask, order_of
 from pkn.version import __version__
 
@@ -168,6 +168,8 @@ def denoise(
         )
     result = np.empty(image.shape, target_dtype(None if scaled else dtype, image.dtype))
     if series is not None:
+        from pkn.restoration.series import denoise_series  # not at the top: single images need none of it
+
         denoise_series(image, result, series, net, channel_axis, stack_axes, strength=strength, noise=known, mask=mask)
     else:
         _denoise_images(image, result, net, channel_axis, stack_axes, strength=strength, noise=known, mask=mask)
@@ -276,6 +278,8 @@ def predict_maps(
     }
     series, known = series_of(time_axis, depth_axis, spacing, neighbours, causal), known_noise(sigma, noise)
     if series is not None:
+        from pkn.restoration.series import check_series, predict_series
+
         check_series(as_array(image), strength, known, mask)
         return predict_series(as_array(image), series, at, net, channel_axis, strength, known, provenance)
     image = check_image(image, channel_axis)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from pkn.filters.arrays import WIDE, native, to_floats
+from pkn.filters.arrays import to_floats
 from pkn.filters.engine.pyramid_levels import halve
 from pkn.filters.luma_chroma_pyramid import to_opponent
 from pkn.motion.averaging import Sums, add_frame
@@ -20,8 +20,7 @@ from pkn.motion.matching import find_motion
 from pkn.nets import NoiseCurve, Predictor
 from pkn.nets.map_net.noise_level import ScaledCurve
 from pkn.nets.map_net.tiling import Told
-from pkn.restoration.noise_statistics import sample_of
-from pkn.restoration.planes import counted_from, filtered, told_of, values_of
+from pkn.restoration.planes import black_of, counted, filtered, values_of
 
 SMOOTHING = 0.7  # px of the guide
 GUIDE_NOISE = 0.2  # of white noise after halving and smoothing
@@ -58,16 +57,12 @@ class Frame(NamedTuple):
 
 def scale_of(planes: np.ndarray, told: Told) -> Scale:
     """The scale of a video whose first frame (C, H, W) this is."""
-    wide = native(planes.dtype) in WIDE
-    return Scale(told.span.black if wide else 0.0, told.span.contrast or 1.0)
+    return Scale(black_of(planes.dtype, told), told.span.contrast or 1.0)
 
 
 def frame_of(planes: np.ndarray, told: Told, scale: Scale) -> Frame:
     """Prepare a frame (C, H, W) of any dtype; its values are then counted from the scale's black."""
-    floats = to_floats(planes)
-    if scale.black:
-        floats, told = floats - scale.black, counted_from(told, scale.black)
-    floats = floats.astype(np.float32, copy=False)
+    floats, told = counted(to_floats(planes), told, scale.black)
     guide = halve(to_opponent(floats[None])[0] if len(floats) == 3 else floats)
     levels, unit = _levels(told.noise, len(floats)), np.float32(scale.unit)
     sigma = np.interp(guide[0], *levels[0]).astype(np.float32) / unit
@@ -120,8 +115,3 @@ def told_of_average(told: Told, factor: np.ndarray) -> Told:
     """What a network is told of an average whose noise is less by a factor (H, W)."""
     curve = isinstance(told.noise, NoiseCurve)
     return told._replace(noise=ScaledCurve(told.noise, factor) if curve else told.noise * factor[None, None])
-
-
-def tell(planes: np.ndarray, network: Predictor, noise: Any) -> Told:
-    """What the network is told of a frame (C, H, W) by itself."""
-    return told_of(network, sample_of(planes), noise)

@@ -14,7 +14,8 @@ from pkn.restoration.arguments import check_strength, known_noise
 from pkn.restoration.large_images import fingerprint, survey
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.page_stacks import series_in_file
-from pkn.restoration.series import Series, denoise_images, network_of, start_for
+from pkn.restoration.sequences import Series
+from pkn.restoration.series import denoise_images, network_of, start_for
 
 
 def denoise_large_series(

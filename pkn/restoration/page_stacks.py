@@ -9,7 +9,8 @@ from pkn.io.image_file import ImageFile
 from pkn.io.stack_axes import series_of_pages, spacing_of
 from pkn.restoration.arguments import known_noise
 from pkn.restoration.noise_profile import NoiseProfile
-from pkn.restoration.series import Series, denoise_images
+from pkn.restoration.sequences import Series
+from pkn.restoration.series import denoise_images
 
 
 def denoise_pages(

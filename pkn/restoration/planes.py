@@ -47,8 +47,7 @@ def denoise_planes(
     """
     plain = not is_map(strength) and np.ndim(noise) == 0 and mask is None
     if plain and native(planes.dtype) not in WIDE and all_finite(planes):
-        told = told_of(network, sample_of(planes), noise)
-        filter_planes(planes, out, network, check_strength(strength), told)
+        filter_planes(planes, out, network, check_strength(strength), tell(planes, network, noise))
         return
     floats = to_floats(planes)[None]
     values, _ = predict_values(floats, network, strength, noise, mask)
@@ -115,9 +114,7 @@ def predict_values(
     if mask is not None:
         valid &= np.asarray(check_mask(mask, *size))
     told = told_of(network, sample_of(planes[0]), noise, None if valid.all() else sample_of(valid)[0], size)
-    if planes.dtype == np.float64:  # may have an offset beyond what float32 resolves
-        planes, told = planes - told.span.black, counted_from(told, told.span.black)
-    planes = planes.astype(np.float32, copy=False)
+    planes, told = counted(planes, told, black_of(planes.dtype, told))
     return values_of(planes if valid.all() else fill_gaps(planes, valid), network, power, told), told.level
 
 
@@ -142,6 +139,11 @@ def filtered(
     maps = network.filter.Maps(*(array.reshape(1, -1, *array.shape[-2:]) for array in arrays))
     result, _ = network.filter.forward(planes, maps, valid, keep=False)
     return np.asarray(result[0])
+
+
+def tell(planes: np.ndarray, network: Predictor, noise: Any) -> Told:
+    """What a network is told of an image (C, H, W) without gaps; ``noise`` is no map."""
+    return told_of(network, sample_of(planes), noise)
 
 
 def told_of(
@@ -182,6 +184,18 @@ def told_of(
     if network.noise == "white":
         return Told(np.array([profile.level], np.float32), span, profile.level)
     return Told(profile.curve, span, profile.level)
+
+
+def black_of(dtype: np.dtype[Any], told: Told) -> float:
+    """From where an image's values are counted: its black if they may have an offset beyond what float32 resolves."""
+    return told.span.black if native(dtype) in WIDE else 0.0
+
+
+def counted(planes: np.ndarray, told: Told, black: float) -> tuple[np.ndarray, Told]:
+    """Floats counted from ``black``, float32, and what a network is told of them."""
+    if black:
+        planes, told = planes - black, counted_from(told, black)
+    return planes.astype(np.float32, copy=False), told
 
 
 def with_black(planes: np.ndarray, black: float) -> np.ndarray:

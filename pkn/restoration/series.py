@@ -2,53 +2,23 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from pkn.filters import Filter
-from pkn.filters.arrays import all_finite, check_image, check_whole_number, planar, rounded, target_dtype
+from pkn.filters.arrays import all_finite, check_image, planar, rounded, target_dtype
 from pkn.nets import Predictor
 from pkn.restoration.arguments import check_strength, is_map
 from pkn.restoration.frame_maps import FrameMaps, maps_of_frame
 from pkn.restoration.planes import filtering_net
-from pkn.restoration.sequences import NEIGHBOURS as NEIGHBOURS
-from pkn.restoration.stacks import order_of
+from pkn.restoration.sequences import Series
+from pkn.restoration.stacks import axes_of, order_of
 from pkn.restoration.streams import ANEW, check_next, denoise_frames, frames_of
 from pkn.restoration.volume_maps import VolumeMaps
 from pkn.restoration.volumes import deep_filter, denoise_volume, maps_of_volume, planes_around
 
 DEFAULT_NETS = {"any-noise": "volume"}  # what they stand for along depth
-
-
-class Series(NamedTuple):
-    """The axis, whether it is of depth, and what else :func:`pkn.denoise` says of it.
-
-    Of a file ``spacing`` may be None: what it says.
-    """
-
-    axis: int
-    deep: bool
-    spacing: Sequence[float] | None
-    neighbours: int
-    causal: bool
-
-
-def series_of(
-    time_axis: int | None, depth_axis: int | None, spacing: Sequence[float] | None, neighbours: int, causal: bool
-) -> Series | None:
-    """What was said of time or depth, if one of the axes was given.
-
-    Raises
-    ------
-    ValueError
-        If both were.
-    """
-    if time_axis is not None and depth_axis is not None:
-        raise ValueError(f"time_axis is {time_axis} and depth_axis {depth_axis}; expected one of them (stack_axes)")
-    axis = depth_axis if time_axis is None else time_axis
-    check_whole_number("neighbours", neighbours, least=0)
-    return None if axis is None else Series(axis, time_axis is None, spacing, neighbours, causal)
 
 
 def check_series(image: np.ndarray, strength: Any, noise: Any, mask: Any) -> None:
@@ -81,7 +51,7 @@ def denoise_series(
 ) -> None:
     """Fill ``result`` with a denoised array; arguments as of :func:`pkn.denoise`, errors as of :func:`check_series`."""
     check_series(image, strength, noise, mask)
-    others = [stack_axes] if isinstance(stack_axes, int | np.integer) else list(stack_axes)
+    others = axes_of(stack_axes)
     order = order_of(image.ndim, channel_axis, [*others, series.axis])
     plane_axis = None if channel_axis is None else 0
     images, results = image.transpose(order), result.transpose(order)

@@ -15,6 +15,11 @@ def is_dask(image: Any) -> bool:
     return type(image).__module__.startswith("dask.array")
 
 
+def axes_of(stack_axes: int | Sequence[int]) -> list[int]:
+    """``stack_axes`` as a list."""
+    return [stack_axes] if isinstance(stack_axes, int | np.integer) else list(stack_axes)
+
+
 def order_of(ndim: int, channel_axis: int | None, stack_axes: int | Sequence[int]) -> list[int]:
     """The axes of an image in the order stack ..., channel (if any), rows, columns.
 
@@ -23,7 +28,7 @@ def order_of(ndim: int, channel_axis: int | None, stack_axes: int | Sequence[int
     ValueError
         If two axes aren't left for rows and columns.
     """
-    stack = [stack_axes] if isinstance(stack_axes, int | np.integer) else list(stack_axes)
+    stack = axes_of(stack_axes)
     channel = [] if channel_axis is None else [channel_axis]
     if not all(isinstance(axis, int | np.integer) and -ndim <= axis < ndim for axis in [*stack, *channel]):
         raise ValueError(f"stack_axes is {stack_axes!r}; expected axes of an array of {ndim} dimensions")
@@ -62,7 +67,7 @@ def denoise_dask(
     if mask is not None or is_map(settings["strength"]) or np.ndim(settings["noise"]):
         raise TypeError("a mask or a map was given for a Dask array; expected strength and sigma as numbers, no mask")
     check_image_dtype(image.dtype)
-    stack = [stack_axes] if isinstance(stack_axes, int | np.integer) else list(stack_axes)
+    stack = axes_of(stack_axes)
     order = order_of(image.ndim, channel_axis, stack if series is None else [*stack, series.axis])
     planes = image.transpose(order)
     planes = planes if channel_axis is not None else planes[..., None, :, :]

@@ -9,9 +9,9 @@ import numpy as np
 from pkn.filters.arrays import all_finite, check_dtype, check_image, check_whole_number, planar, rounded, target_dtype
 from pkn.nets import Predictor
 from pkn.restoration.arguments import check_strength, is_map, known_noise
-from pkn.restoration.frames import Frame, denoise_frame, frame_of, scale_of, tell
+from pkn.restoration.frames import Frame, denoise_frame, frame_of, scale_of
 from pkn.restoration.noise_profile import NoiseProfile
-from pkn.restoration.planes import filtering_net, with_black
+from pkn.restoration.planes import filtering_net, tell, with_black
 from pkn.restoration.sequences import NEIGHBOURS, windows
 
 ANEW = 16  # frames after which the noise is estimated anew
@@ -120,13 +120,15 @@ def frames_of(
 ) -> tuple[Iterator[Frame], float]:
     """The frames of a video, prepared when they are asked for, and the black from which their values are counted."""
     planes = planar(first if origin is None else check_next(origin, first, channel_axis, "frame 0"), channel_axis)
-    scale = scale_of(planes, tell(planes, network, noise))
+    told_first = tell(planes, network, noise)
+    scale = scale_of(planes, told_first)
 
     def prepared() -> Iterator[Frame]:
+        told = told_first
         checked = (check_next(image, first, channel_axis, f"frame {number}") for number, image in enumerate(images, 1))
         for number, image in enumerate(chain([first], checked)):
             planes = planar(image, channel_axis)
-            if number % ANEW == 0:
+            if number % ANEW == 0 and (number or origin is not None):
                 told = tell(planes, network, noise)
             yield frame_of(planes, told, scale)
 

@@ -12,13 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pkn.filters import Filter
-from pkn.filters.arrays import WIDE, check_spacing, native, to_floats
-from pkn.filters.engine.window import NONE
+from pkn.filters.arrays import check_spacing, to_floats
 from pkn.nets import Predictor
 from pkn.nets.map_net.architecture import is_guide
 from pkn.nets.map_net.tiling import Told
-from pkn.restoration.frames import tell
-from pkn.restoration.planes import counted_from, values_of, with_black
+from pkn.restoration.planes import black_of, counted, tell, values_of, with_black
 from pkn.restoration.sequences import windows
 from pkn.restoration.volume_maps import VolumeMaps
 
@@ -77,11 +75,6 @@ def denoise_told(
         yield with_black(result, black)
 
 
-def black_of(dtype: np.dtype[Any], told: Told) -> float:
-    """From where values are counted, by what is told of the first plane: 0 if float32 can hold them as they are."""
-    return told.span.black if native(dtype) in WIDE else 0.0
-
-
 def planes_around(network: Predictor, flt: Filter) -> tuple[int, int]:
     """Planes before and after each that its result depends on."""
     reach = flt.radius_z * (1 if network.second is None else 2)
@@ -103,10 +96,7 @@ def with_maps(
 
 
 def _prepared(plane: np.ndarray, told: Told, black: float, network: Predictor, strength: Any) -> Plane:
-    floats = to_floats(plane)
-    if black:
-        floats, told = floats - black, counted_from(told, black)
-    values = floats.astype(np.float32, copy=False)[None]
+    values, told = counted(to_floats(plane)[None], told, black)
     return Plane(values, told, values_of(values, network, strength, told))
 
 
@@ -128,11 +118,8 @@ def _filtered(around: Sequence[Plane], at: int, flt: Filter) -> np.ndarray:
     maps = {name: values.reshape(1, -1, *values.shape[-2:]) for name, values in around[at].maps.items()}
     for name in filter(is_guide, maps):
         maps[name] = np.concatenate([plane.maps[name].reshape(maps[name].shape) for plane in around])
-    numbers = at + np.arange(-flt.radius_z, flt.radius_z + 1)
-    slots = np.where((numbers >= 0) & (numbers < len(around)), numbers, NONE)
-    if flt.causal:
-        slots[flt.radius_z + 1 :] = NONE
-    result, _ = flt.forward(image, flt.Maps(**maps), keep=False, slots=slots[None])
+    slots = flt.window.slots(len(around))[at : at + 1]
+    result, _ = flt.forward(image, flt.Maps(**maps), keep=False, slots=slots)
     return np.asarray(result[0])
 
 

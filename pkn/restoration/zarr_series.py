@@ -9,7 +9,8 @@ import zarr
 from pkn.filters.arrays import check_spacing
 from pkn.io.ome_zarr import ZarrImage
 from pkn.io.zarr_levels import scale_of
-from pkn.restoration.series import Series, denoise_images, series_of
+from pkn.restoration.sequences import Series, series_of
+from pkn.restoration.series import denoise_images
 
 
 def series_in_zarr(

@@ -4,15 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from pkn.filters.arrays import WIDE, all_finite, check_image, native, planar, rounded, to_floats
+from pkn.filters.arrays import all_finite, check_image, planar, rounded, to_floats
 from pkn.filters.luma_chroma_pyramid import LumaChromaPyramid
-from pkn.nets.map_net.tiling import Tile, alignment, halo, widened
+from pkn.nets.map_net.tiling import Tile, Told, alignment, halo, widened
 from pkn.restoration.arguments import check_strength, fill_gaps
 from pkn.restoration.noise_estimation import profile_of_statistics
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.noise_statistics import sample_of, statistics_of
 from pkn.restoration.parameter_maps import ParameterMaps
-from pkn.restoration.planes import counted_from, filtering_net, told_of
+from pkn.restoration.planes import black_of, counted, filtered, filtering_net, told_of, values_of
 from pkn.version import __version__
 from pkn.view.blocks import BLOCK, Area, Kept, blocks_of
 
@@ -69,7 +69,7 @@ class DenoisedPage:
             noise = profile_of_statistics(statistics_of(sample, known), len(self.planes))
         self.profile: NoiseProfile | None = noise if isinstance(noise, NoiseProfile) else None
         self.told = told_of(self.network, sample, noise, known)
-        self._filled = None if valid is None else fill_gaps(self._inputs(self.planes), valid[None])[0]
+        self._filled = None if valid is None else fill_gaps(self._inputs(self.planes)[0], valid[None])[0]
         self._results, self._predicted = Kept(RESULTS), Kept(PREDICTED)
 
     @property
@@ -133,27 +133,19 @@ class DenoisedPage:
             return self.mask if finite is None else finite
         return np.asarray(finite & self.mask)
 
-    @property
-    def _wide(self) -> bool:
-        """Whether values may have an offset beyond what float32 resolves, which is taken off before prediction."""
-        return native(self.pixels.dtype) in WIDE
-
-    def _inputs(self, planes: np.ndarray) -> np.ndarray:
-        """What the network sees of planes: (1, C, H, W), float32."""
-        floats = to_floats(planes)[None]
-        return (floats - self.told.span.black if self._wide else floats).astype(np.float32, copy=False)
+    def _inputs(self, planes: np.ndarray) -> tuple[np.ndarray, Told]:
+        """What the network sees of planes, (1, C, H, W), float32, and what it is told of them."""
+        return counted(to_floats(planes)[None], self.told, black_of(self.pixels.dtype, self.told))
 
     def _values(self, wide: Tile, strength: Any) -> dict[str, np.ndarray]:
         key = tuple((side.start, side.stop) for side in wide)
         arrays = self._predicted.get(key)
         names = list(self.network.filter.ranges)
         if arrays is None:
-            told = counted_from(self.told, self.told.span.black) if self._wide else self.told
-            filled = self._filled
-            inputs = self._inputs(self.planes[:, *wide]) if filled is None else to_floats(filled[:, *wide])[None]
-            maps = self.network(inputs, [told.noise], told.span)._asdict()
-            shape = self.network.filter.plane_shape
-            arrays = [maps[name].reshape(shape(name) + maps[name].shape[-2:]) for name in names]
+            inputs, told = self._inputs(self.planes[:, *wide])
+            inputs = inputs if self._filled is None else to_floats(self._filled[:, *wide])[None]
+            maps = values_of(inputs, self.network, 1, told)
+            arrays = [maps[name] for name in names]
             self._predicted.put(key, arrays)
         values = dict(zip(names, arrays, strict=True))
         power = check_strength(strength)
@@ -162,12 +154,10 @@ class DenoisedPage:
     def _filtered(self, part: Area, strength: Any) -> np.ndarray:
         """Planes of the result, of the page's dtype."""
         wide = widened(part.tile, self.halo, self.size)
-        floats, flt = to_floats(self.planes[:, *wide])[None], self.network.filter
-        arrays = (array.astype(floats.dtype, copy=False) for array in self._values(wide, strength).values())
-        maps = flt.Maps(*(array.reshape(1, -1, *array.shape[-2:]) for array in arrays))
+        floats = to_floats(self.planes[:, *wide])[None]
         mask = None if self.mask is None else np.ascontiguousarray(self.mask[wide])[None]
-        result, _ = flt.forward(floats, maps, mask, keep=False)
-        out = rounded(result[0][:, *_within(part.tile, wide)], self.pixels.dtype)
+        result = filtered(floats, self.network, self._values(wide, strength), mask)
+        out = rounded(result[:, *_within(part.tile, wide)], self.pixels.dtype)
         return out if self.mask is None else np.where(self.mask[part.tile], out, self.planes[:, *part.tile])
 
     def _readable(self, part: Area, strength: Any) -> np.ndarray:
