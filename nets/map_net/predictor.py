@@ -73,14 +73,20 @@ class Predictor:
             for level in levels
         ]
 
+    @property
+    def first(self) -> "Predictor":
+        """For the first pass alone."""
+        shared = {name: values for name, values in self.weights.items() if not name.startswith(SECOND)}
+        return Predictor(replace(self.architecture, passes=1), shared)
+
     @cached_property
     def second(self) -> "Predictor | None":
         """For the second pass, if there is one."""
         if self.architecture.passes == 1:
             return None
-        shared = {name: values for name, values in self.weights.items() if not name.startswith(SECOND)}
         own = {name.removeprefix(SECOND): self.weights[name] for name in self.weights if name.startswith(SECOND)}
-        return Predictor(replace(self.architecture, passes=1), shared | own)
+        first = self.first
+        return Predictor(first.architecture, first.weights | own)
 
     def __call__(
         self, image: np.ndarray, noise: Any = None, span: Span = WHOLE, first: np.ndarray | None = None

@@ -1,8 +1,6 @@
 """Training the network of a filter on any folder of images; on two cores ten minutes are enough."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,17 +9,10 @@ from torch import Tensor
 
 from pkn.degradations.tasks import Task, make_task
 from pkn.filters import FILTERS, Filter, LumaChromaPyramid, NonLocalMeans, Pyramid
-from pkn.io.atomic import atomic_path
 from pkn.io.folders import to_float32
 from pkn.nets import MapNet, Predictor
-from pkn.nets.map_net.network import weights_of
-from pkn.nets.weights import to_bytes, to_config
 from pkn.pretrained import find_net
-from pkn.training.loop import Callback, State, TrainingRun, silent
-from pkn.version import __version__
-
-CHECKS = 12  # validations in a run
-LARGEST_GRADIENT = 0.05  # norm at which gradients are clipped; about the typical one
+from pkn.training.map_net_run import MapNetRun
 
 
 @dataclass(frozen=True)
@@ -166,12 +157,10 @@ def _to_device(told: Any, device: torch.device) -> Any:
     return torch.from_numpy(told).to(device) if isinstance(told, np.ndarray) else told
 
 
-class Training(TrainingRun):
+class Training(MapNetRun):
     """A run: ``Training(plan, images).run(out)``. It validates, keeps the best network, and can be resumed."""
 
     def __init__(self, plan: TrainingPlan, images: list[np.ndarray], device: str = "cpu") -> None:
-        super().__init__()
-        self.plan = plan
         self.task = make_task(plan.task, plan.noise)
         order = np.random.default_rng(plan.seed).permutation(len(images))
         held = min(plan.held_back, max(1, len(images) // 10))
@@ -180,66 +169,16 @@ class Training(TrainingRun):
         torch.manual_seed(plan.seed)
         kind = {kind.__name__: kind for kind in FILTERS}[plan.filter]
         noise = "profile" if plan.task == "any-noise" else "white"
-        self.net: MapNet = MapNet(kind(**plan.options), plan.channels, noise=noise).to(device)
+        net: MapNet = MapNet(kind(**plan.options), plan.channels, noise=noise).to(device)
         if plan.start:
-            start_from(self.net, find_net(plan.start, plan.channels))
-        self.config = to_config(self.net.architecture)
-        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=plan.rate)
-        self.history: list[dict[str, Any]] = []
-        self.best: tuple[float, dict[str, Tensor]] | None = None
+            start_from(net, find_net(plan.start, plan.channels))
+        super().__init__(plan, net)
 
-    def run(self, out: Path, callback: Callback = silent) -> None:
-        """Train for the steps of the plan and write the best network to ``out``.
+    def _loss(self) -> Tensor:
+        return loss_of(self.task, self.net, *draw_batch(self.images, self.plan, self.step))
 
-        ``callback(steps done, all steps, info)`` is called after each step; after a validation, ``info["psnr"]`` has
-        the mean PSNR, dB, at each of the checks of the task.
-        """
-        self.train(out, self.plan.steps, lambda: self.step, callback)
+    def _psnr(self) -> dict[str, float]:
+        return validate(self.task, self.net, self.held_back)
 
-    def _advance(self, left: float) -> Mapping[str, Any]:
-        part = self.step / self.plan.steps
-        rate = self.plan.rate * min(1.0, part / 0.02 + 0.01) * 0.5 * (1 + np.cos(np.pi * part))
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        loss = loss_of(self.task, self.net, *draw_batch(self.images, self.plan, self.step))
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), LARGEST_GRADIENT)
-        self.optimiser.step()
-        return {}
-
-    def _check_is_due(self, finished: bool) -> bool:
-        return finished or self.step in {round(self.plan.steps * (k + 1) / CHECKS) for k in range(CHECKS)}
-
-    def _check(self) -> Mapping[str, Any]:
-        psnr = validate(self.task, self.net, self.held_back)
-        self.history.append({"step": self.step, "psnr": psnr})
-        mean = float(np.mean(list(psnr.values())))
-        if self.best is None or mean > self.best[0]:
-            self.best = (mean, {name: values.detach().clone() for name, values in self.net.state_dict().items()})
-        return {"psnr": psnr}
-
-    def _state(self) -> State:
-        return {} if self.best is None else {"best": self.best[1]}
-
-    def _facts(self) -> Mapping[str, Any]:
-        return {"best": None if self.best is None else self.best[0], "history": self.history}
-
-    def _restore(self, facts: Mapping[str, Any], state: State) -> None:
-        self.history = facts["history"]
-        self.best = None if facts["best"] is None else (facts["best"], dict(state["best"]))
-
-    def _write(self, out: Path) -> None:
-        assert self.best is not None
-        self.net.load_state_dict(self.best[1])
-        best = max(self.history, key=lambda check: np.mean(list(check["psnr"].values())))
-        about = {
-            "pkn": __version__,
-            "plan": {**asdict(self.plan), "start": Path(self.plan.start).name},
-            "images": len(self.images),
-            "held_back": len(self.held_back),
-            "parameters": sum(p.numel() for p in self.net.parameters()),
-            "best": {**best, "psnr": {name: round(v, 3) for name, v in best["psnr"].items()}},
-        }
-        with atomic_path(out) as temporary:
-            temporary.write_bytes(to_bytes(self.config, weights_of(self.net), about))
+    def _about(self) -> dict[str, Any]:
+        return {"images": len(self.images), "held_back": len(self.held_back)}

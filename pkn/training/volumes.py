@@ -1,8 +1,7 @@
 """Training of the network for volumes, on simulated ones: two passes that share all but their outputs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,18 +12,16 @@ from pkn.degradations.any_noise import ERROR_POWER, ERRORS, REGULARIZATION, told
 from pkn.degradations.camera_noise import add_camera_noise
 from pkn.degradations.measured_noise import measured_curve
 from pkn.degradations.volumes import draw_volume
-from pkn.io.atomic import atomic_path
 from pkn.nets import MapNet, Predictor
 from pkn.nets.autograd.function import apply_filter
+from pkn.nets.map_net.architecture import SECOND
 from pkn.nets.map_net.network import weights_of
-from pkn.nets.weights import to_bytes, to_config
 from pkn.pretrained import find_net
 from pkn.restoration.volumes import denoise_volume
-from pkn.training.loop import Callback, State, TrainingRun, silent
-from pkn.version import __version__
+from pkn.training.loop import State
+from pkn.training.map_net_run import MapNetRun
 
-CHECKS, REFRESHED = 12, 4  # validations in a run, and how often the first pass's results are computed anew
-LARGEST_GRADIENT = 0.05
+REFRESHED = 4  # how often in a run the first pass's results are computed anew
 FEWEST_COUNTS, MOST_COUNTS = 5, 300  # of the brightest voxel
 APART = 4  # px, the largest distance of planes
 
@@ -51,6 +48,8 @@ class VolumePlan:
         Largest learning rate of Adam; it warms up over 2 % of the steps and falls to 0 along a cosine.
     data : str
         For the record: what the network and the one to start from have seen.
+    task : str
+        For the record.
 
     Examples
     --------
@@ -71,6 +70,7 @@ class VolumePlan:
     size: int = 80
     rate: float = 1.5e-3
     data: str = "simulated-volumes, bsds432, gray400"
+    task: str = "volume"
 
 
 class Volume(NamedTuple):
@@ -97,7 +97,7 @@ def start_deep(net: MapNet, other: Predictor) -> None:
     weights = {name: torch.from_numpy(values.copy()) for name, values in other.weights.items()}
     with torch.no_grad():
         for name, values in net.state_dict().items():
-            kind, level, *_ = (name := name.removeprefix("second.")).split(".")
+            kind, level, *_ = (name := name.removeprefix(SECOND)).split(".")
             if kind != "heads":
                 values.copy_(weights[name])
                 continue
@@ -108,48 +108,30 @@ def start_deep(net: MapNet, other: Predictor) -> None:
                     values[row] = weights[name][theirs.index(written)]
 
 
-class VolumeTraining(TrainingRun):
+class VolumeTraining(MapNetRun):
     """A run: ``VolumeTraining(plan).run(out)``. It validates, keeps the best network, and can be resumed."""
 
     def __init__(self, plan: VolumePlan) -> None:
-        super().__init__()
-        self.plan = plan
         shape = plan.planes, plan.side, plan.side
         self.volumes = [noisy_volume(np.random.default_rng((plan.seed, n)), shape) for n in range(plan.volumes)]
+        self.first = np.empty((0, *shape), np.float32)  # results of the first pass
         base = find_net(plan.start, 1)
         torch.manual_seed(plan.seed)
-        settings = {**base.architecture.settings, "passes": 2}
-        self.net: MapNet = MapNet(replace(base.filter, radius_z=plan.radius_z), 1, **settings)
-        start_deep(self.net, base)
-        self.config = to_config(self.net.architecture)
-        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=plan.rate)
-        self.first = np.empty((0, *shape), np.float32)  # results of the first pass
-        self.history: list[dict[str, Any]] = []
-        self.best: tuple[float, dict[str, Tensor]] | None = None
+        settings: dict[str, Any] = {**base.architecture.settings, "passes": 2}
+        net = MapNet(replace(base.filter, radius_z=plan.radius_z), 1, **settings)
+        start_deep(net, base)
+        super().__init__(plan, net)
 
-    def run(self, out: Path, callback: Callback = silent) -> None:
-        """Train for the steps of the plan and write the best network to ``out``."""
-        self.train(out, self.plan.steps, lambda: self.step, callback)
-
-    def _advance(self, left: float) -> Mapping[str, Any]:
+    def _loss(self) -> Tensor:
         if self.step in {round(self.plan.steps * k / REFRESHED) for k in range(REFRESHED)}:
             self.first = self._first_results()
-        part = self.step / self.plan.steps
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.plan.rate * min(1.0, part / 0.02 + 0.01) * 0.5 * (1 + np.cos(np.pi * part))
         random = np.random.default_rng((self.plan.seed, self.step))
-        errors, scale = self._errors(random, range(self.plan.held_back, self.plan.volumes))
-        self.optimiser.zero_grad()
-        sum((error / scale).mean() for error in errors).backward()  # type: ignore[union-attr]
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), LARGEST_GRADIENT)
-        self.optimiser.step()
-        return {}
+        (first, second), scale = self._errors(random, range(self.plan.held_back, self.plan.volumes))
+        return (first / scale).mean() + (second / scale).mean()
 
     def _first_results(self) -> np.ndarray:
         """What the first pass makes of all volumes."""
-        both = Predictor(self.net.architecture, weights_of(self.net))
-        weights = {name: values for name, values in both.weights.items() if not name.startswith("second.")}
-        alone = Predictor(replace(both.architecture, passes=1), weights)
+        alone = Predictor(self.net.architecture, weights_of(self.net)).first
         results = []
         for noisy, _, apart in self.volumes:
             flt = replace(alone.filter, spacing=(float(apart), 1.0, 1.0))
@@ -195,42 +177,20 @@ class VolumeTraining(TrainingRun):
         given, results, truth = stacked
         return given, results, truth[:, plan.radius_z], apart
 
-    def _check_is_due(self, finished: bool) -> bool:
-        return finished or self.step in {round(self.plan.steps * (k + 1) / CHECKS) for k in range(CHECKS)}
-
-    def _check(self) -> Mapping[str, Any]:
+    def _psnr(self) -> dict[str, float]:
         random, scores = np.random.default_rng(self.plan.seed), []
         with torch.inference_mode():
             for _ in range(self.plan.held_back):
                 errors, _ = self._errors(random, range(self.plan.held_back))
                 scores.append([-10 * torch.log10(error).mean().item() for error in errors])
-        psnr = dict(zip(("first pass", "second pass"), np.mean(scores, axis=0).tolist(), strict=True))
-        self.history.append({"step": self.step, "psnr": psnr})
-        if self.best is None or psnr["second pass"] > self.best[0]:
-            weights = {name: values.detach().clone() for name, values in self.net.state_dict().items()}
-            self.best = (psnr["second pass"], weights)
-        return {"psnr": psnr}
+        return dict(zip(("first pass", "second pass"), np.mean(scores, axis=0).tolist(), strict=True))
+
+    def _score(self, psnr: Mapping[str, float]) -> float:
+        return psnr["second pass"]
 
     def _state(self) -> State:
-        best = {} if self.best is None else {"best": self.best[1]}
-        return {**best, "first": {"results": torch.from_numpy(self.first)}}
-
-    def _facts(self) -> Mapping[str, Any]:
-        return {"best": None if self.best is None else self.best[0], "history": self.history}
+        return {**super()._state(), "first": {"results": torch.from_numpy(self.first)}}
 
     def _restore(self, facts: Mapping[str, Any], state: State) -> None:
-        self.history, self.first = facts["history"], state["first"]["results"].numpy()
-        self.best = None if facts["best"] is None else (facts["best"], dict(state["best"]))
-
-    def _write(self, out: Path) -> None:
-        assert self.best is not None
-        self.net.load_state_dict(self.best[1])
-        best = max(self.history, key=lambda check: check["psnr"]["second pass"])
-        about = {
-            "pkn": __version__,
-            "plan": {**asdict(self.plan), "task": "volume", "start": Path(self.plan.start).name},
-            "parameters": sum(p.numel() for p in self.net.parameters()),
-            "best": {**best, "psnr": {name: round(v, 3) for name, v in best["psnr"].items()}},
-        }
-        with atomic_path(out) as temporary:
-            temporary.write_bytes(to_bytes(self.config, weights_of(self.net), about))
+        super()._restore(facts, state)
+        self.first = state["first"]["results"].numpy()
