@@ -14,6 +14,7 @@ import numpy as np
 from scipy.ndimage import fourier_shift
 
 import pkn
+from pkn.evaluation.metrics import psnr
 from pkn.io.folders import read_folder, to_float32
 
 SIGMA, FRAMES, MARGIN = 25 / 255, 8, 16
@@ -31,9 +32,9 @@ def moving(photo: np.ndarray, step: np.ndarray) -> np.ndarray:
     return np.stack(frames).clip(0, 1)
 
 
-def psnr(result: np.ndarray, clean: np.ndarray) -> float:
-    """Mean over frames, dB."""
-    return float(np.mean(-10 * np.log10(np.mean((result - clean) ** 2, axis=(1, 2)))))
+def mean_psnr(result: np.ndarray, clean: np.ndarray) -> float:
+    """Over frames, dB."""
+    return float(np.mean([psnr(*pair) for pair in zip(result, clean, strict=True)]))
 
 
 def opencv(noisy: np.ndarray, clean: np.ndarray) -> float:
@@ -41,7 +42,7 @@ def opencv(noisy: np.ndarray, clean: np.ndarray) -> float:
     frames, best = list((255 * noisy).clip(0, 255).round().astype(np.uint8)), -np.inf
     for h in STRENGTHS:
         results = [cv2.fastNlMeansDenoisingMulti(frames, n, 7, None, h, 7, 21) / 255 for n in MIDDLE]
-        best = max(best, psnr(np.stack(results), clean[MIDDLE]))
+        best = max(best, mean_psnr(np.stack(results), clean[MIDDLE]))
     return best
 
 
@@ -55,8 +56,9 @@ def main() -> None:
             pkn.denoise(noisy, **axis)  # type: ignore[arg-type]
             for axis in ({"stack_axes": 0}, {"time_axis": 0}, {"time_axis": 0, "causal": True})
         )
-        whole = [psnr(each, clean) for each in (alone, together, causal)]
-        rows.append([*whole, *(psnr(each[MIDDLE], clean[MIDDLE]) for each in (alone, together)), opencv(noisy, clean)])
+        whole = [mean_psnr(each, clean) for each in (alone, together, causal)]
+        middle = [mean_psnr(each[MIDDLE], clean[MIDDLE]) for each in (alone, together)]
+        rows.append([*whole, *middle, opencv(noisy, clean)])
         print(", ".join(f"{value:.2f}" for value in rows[-1]), flush=True)
     means = np.mean(rows, axis=0)
     names = ("each by itself", "with neighbours", "with those before", "middle, by itself", "middle", "OpenCV, middle")

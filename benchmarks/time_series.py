@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 
 import pkn
+from pkn.evaluation.metrics import psnr
 from pkn.io.folders import read_folder, to_float32
 
 
-def psnr(result: np.ndarray, clean: np.ndarray, matched: bool) -> float:
-    if matched:
-        terms = np.stack([result.ravel(), np.ones(result.size)], axis=1)
-        result = (terms @ np.linalg.lstsq(terms, clean.ravel())[0]).reshape(clean.shape)
-    return float(-10 * np.log10(np.mean((result - clean) ** 2)))
+def matched(result: np.ndarray, clean: np.ndarray) -> np.ndarray:
+    """The result with the gain and offset that bring it nearest to the clean frame."""
+    terms = np.stack([result.ravel(), np.ones(result.size)], axis=1)
+    return np.asarray((terms @ np.linalg.lstsq(terms, clean.ravel())[0]).reshape(clean.shape))
 
 
 def main() -> None:
@@ -31,8 +31,9 @@ def main() -> None:
         results[f"{neighbours} neighbours"] = pkn.denoise(noisy, time_axis=0, neighbours=neighbours)
     print("way | PSNR | after gain and offset")
     for name, result in results.items():
-        scores = [np.mean([psnr(*pair, m) for pair in zip(result, clean, strict=True)]) for m in (False, True)]
-        print(f"{name} | {scores[0]:.2f} | {scores[1]:.2f}")
+        pairs = list(zip(result, clean, strict=True))
+        after = [psnr(matched(*pair), pair[1]) for pair in pairs]
+        print(f"{name} | {np.mean([psnr(*pair) for pair in pairs]):.2f} | {np.mean(after):.2f}")
     shift = 255 * (clean.mean() - noisy.mean())
     print(f"clean files are on average {shift:+.1f}/255 from noisy ones")
 

@@ -13,6 +13,7 @@ import click
 
 from pkn.cli._first_use import announce_compiling
 from pkn.cli._progress import progress_bar
+from pkn.cli._shared import OF_ONE_IMAGE
 
 STANDARD = "-"  # input or output
 FORMAT_OF_RAW, FORMAT_OF_AVI = ".tif", ".mkv"  # AVI has no time stamps
@@ -55,7 +56,7 @@ def image_files(*, every_kind: bool = False) -> Callable[[Callable[..., None]], 
             with _standard_streams(sources, target, suffix) as (sources, target):
                 images_in = partial(_images_in, every_kind=every_kind, recursive=recursive)
                 jobs = _jobs(sources, target, suffix, images_in)
-                if len(jobs) > 1 and any(settings.get(name) for name in ("maps_folder", "page", "receipt")):
+                if len(jobs) > 1 and any(settings.get(name) for name in OF_ONE_IMAGE):
                     raise ValueError(
                         f"--maps, --report or --receipt was given with {len(jobs)} images; expected it with one"
                     )

@@ -9,9 +9,7 @@ import click
 
 from pkn.cli._image_files import open_if_large, read
 from pkn.cli._progress import chunk_bar, progress_bar
-from pkn.cli._shared import require_zarr
-
-REFUSED = {"maps_folder": "--maps", "page": "--report", "receipt": "--receipt"}
+from pkn.cli._shared import OF_ONE_IMAGE, require_zarr
 
 
 def series_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -68,7 +66,7 @@ def series_of_options(source: Path, options: Mapping[str, Any]) -> Any:
         return None
     if source.suffix.lower() in RAW:
         raise ValueError("--depth or --time was given with a raw file; expected a stack of images")
-    if any(options[name] for name in REFUSED):
+    if any(options[name] for name in OF_ONE_IMAGE):
         raise ValueError("--maps, --report or --receipt was given with --depth or --time; expected one or the other")
     near = NEIGHBOURS if options["neighbours"] is None else options["neighbours"]
     return series_of(None if deep else 0, 0 if deep else None, options["spacing"], near, options["causal"])

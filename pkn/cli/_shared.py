@@ -31,6 +31,8 @@ class _Output(click.Path):
 
 
 OUTPUT, PICTURE = _Output(), _Output(picture=True)
+# Options about one image, by their parameters' names: not with several, nor with videos and series.
+OF_ONE_IMAGE = {"maps_folder": "--maps", "page": "--report", "receipt": "--receipt"}
 FOLDER = click.Path(file_okay=False, path_type=Path)
 TABLE_WIDTH = 160
 FEATURES_HELP = "Fréchet distances by: classifier (trained now), .npz of SqueezeNet 1.1, .pth of FID's Inception."

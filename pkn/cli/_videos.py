@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from pkn.cli._progress import progress_bar
-from pkn.cli._shared import require_av
+from pkn.cli._shared import OF_ONE_IMAGE, require_av
 
 OPTIONS = ("lossless", "crf")
-REFUSED = {"maps_folder": "--maps", "page": "--report", "receipt": "--receipt"}
 
 
 def video_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -31,8 +30,8 @@ def is_video(source: Path, options: Mapping[str, Any]) -> bool:
     video = source.suffix.lower() in SUFFIXES
     if not video and (given := [name for name in OPTIONS if options[name] not in (None, False)]):
         raise ValueError(f"--{given[0]} was given with '{source}'; expected it with videos: {', '.join(SUFFIXES)}")
-    if video and any(options[name] for name in REFUSED):
-        *others, last = REFUSED.values()
+    if video and any(options[name] for name in OF_ONE_IMAGE):
+        *others, last = OF_ONE_IMAGE.values()
         raise ValueError(f"{', '.join(others)} or {last} was given with a video; expected them with images")
     return video
 

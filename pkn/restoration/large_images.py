@@ -108,21 +108,16 @@ def _denoise_part(work: _Work, page: int, part: Region) -> np.ndarray:
     source, network, axis = work.source, work.network, work.source.like.channel_axis
     out = np.empty((*(side.stop - side.start for side in part), *source.shape[2:]), source.dtype)
     if not work.told:
-        planes = planar(check_image(read_around(source, page, part), axis), axis)
+        planes = planar(check_image(source.read(page, part), axis), axis)
         denoise_planes(planes, planar(out, axis), network, work.strength, work.noise)
         return out
     wide = widened(part, halo(network), source.size)
-    planes = planar(read_around(source, page, wide), axis)
+    planes = planar(source.read(page, wide), axis)
     if not all_finite(planes):
         raise ValueError("image has values that are not finite; expected none in so large an image")
     keep = (_within(part[0], wide[0]), _within(part[1], wide[1]))
     filter_planes(planes, planar(out, axis), network, work.strength, work.told[page], keep)
     return out
-
-
-def read_around(source: LargeTiff, page: int, region: Region) -> np.ndarray:
-    """All of the file that the region of a page is denoised from: the page's own pixels there."""
-    return source.read(page, region)
 
 
 def _within(part: slice, wide: slice) -> slice:

@@ -11,6 +11,7 @@ from pkn.restoration.arguments import known_noise
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.sequences import Series
 from pkn.restoration.series import denoise_images
+from pkn.restoration.streams import check_alike
 
 
 def denoise_pages(
@@ -79,6 +80,4 @@ def _check_pages(image: ImageFile) -> None:
         raise ValueError("its pages have alpha; expected none along depth or time")
     first, *others = image.pages
     for number, page in enumerate(others, 1):
-        if page.shape != first.shape or page.dtype != first.dtype:
-            came = f"{page.dtype} of shape {page.shape}"
-            raise ValueError(f"page {number} is {came}; expected {first.dtype} of shape {first.shape}, as the first")
+        check_alike(page, first, f"page {number}")

@@ -138,9 +138,15 @@ def frames_of(
 def check_next(image: Any, first: np.ndarray | None, channel_axis: int | None, name: str) -> np.ndarray:
     """An image of a series as an array, if it is finite and like the first."""
     image = check_image(image, channel_axis)
-    if first is not None and (image.shape != first.shape or image.dtype != first.dtype):
-        came = f"{image.dtype} of shape {image.shape}"
-        raise ValueError(f"{name} is {came}; expected {first.dtype} of shape {first.shape}, as the first")
+    if first is not None:
+        check_alike(image, first, name)
     if not all_finite(image):
         raise ValueError(f"{name} has values that are not finite; expected none along time or depth")
     return np.asarray(image)
+
+
+def check_alike(image: np.ndarray, first: np.ndarray, name: str) -> None:
+    """Raise ValueError unless an image of a series has the first's shape and dtype."""
+    if image.shape != first.shape or image.dtype != first.dtype:
+        came = f"{image.dtype} of shape {image.shape}"
+        raise ValueError(f"{name} is {came}; expected {first.dtype} of shape {first.shape}, as the first")

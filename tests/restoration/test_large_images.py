@@ -13,17 +13,11 @@ from PIL import ImageCms
 
 import pkn
 from pkn.cli import main
-from pkn.io import large_tiff
 from pkn.io.images import read_image
 from pkn.pretrained import weights_folder
 from pkn.restoration import large_images
 
-
-@pytest.fixture(autouse=True)
-def small_parts(monkeypatch):
-    monkeypatch.setattr(large_tiff, "LARGE", 1000)
-    monkeypatch.setattr(large_images, "PART", 96)
-    monkeypatch.setattr(large_images, "BAND", 50)
+pytestmark = pytest.mark.usefixtures("small_parts")
 
 
 def run(*arguments):

@@ -15,15 +15,9 @@ from pkn.io.images import read_image
 from pkn.io.large_tiff import open_large
 from pkn.restoration import large_images
 
+pytestmark = pytest.mark.usefixtures("small_parts")
 PARTS = 8  # of a page of SIDES
 SIDES = 150, 300
-
-
-@pytest.fixture(autouse=True)
-def small_parts(monkeypatch):
-    monkeypatch.setattr(large_tiff, "LARGE", 1000)
-    monkeypatch.setattr(large_images, "PART", 96)
-    monkeypatch.setattr(large_images, "BAND", 50)
 
 
 def run(*arguments):
