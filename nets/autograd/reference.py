@@ -4,7 +4,7 @@ Written to be read: a loop over taps, differentiated by autograd. A new filter a
 (reblur, pyramid) are assembled here for all devices but the CPU, from a function that computes single filters.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -173,17 +173,30 @@ def _pyramid(flt: Pyramid, image: Tensor, maps: Any, single: Single, slots: np.n
         images.append(F.avg_pool2d(F.pad(images[-1], extra, mode="replicate"), 2))
     out = None
     for level in reversed(range(flt.levels)):
-        fine = images[level] if slots is None else images[level][slots[:, flt.radius_z]]
-        if level >= flt.first:
-            joint = flt.single
-            own = joint.Maps(*(getattr(maps, f"{name}_{level}") for name in joint.Maps._fields))  # type: ignore[attr-defined]
-            fine = single(joint, images[level], own, slots)
-        if out is not None:
-            coarse = F.interpolate(out, scale_factor=2, mode="bilinear")[..., : fine.shape[-2], : fine.shape[-1]]
-            fine = torch.lerp(coarse, fine, getattr(maps, f"blend_{level}"))
-        out = fine
+        out = pyramid_level(flt, level, images[level], maps._asdict(), out, single, slots)
     assert out is not None
     return out
+
+
+def pyramid_level(
+    flt: Pyramid,
+    level: int,
+    image: Tensor,
+    maps: Mapping[str, Tensor],
+    coarser: Tensor | None,
+    single: Single = single,
+    slots: np.ndarray | None = None,
+) -> Tensor:
+    """Filter a level's image and blend it with the result of the coarser one (None on the coarsest)."""
+    fine = image if slots is None else image[slots[:, flt.radius_z]]
+    if level >= flt.first:
+        joint = flt.single
+        own = joint.Maps(*(maps[f"{name}_{level}"] for name in joint.Maps._fields))  # type: ignore[attr-defined]
+        fine = single(joint, image, own, slots)
+    if coarser is None:
+        return fine
+    coarse = F.interpolate(coarser, scale_factor=2, mode="bilinear")[..., : fine.shape[-2], : fine.shape[-1]]
+    return torch.lerp(coarse, fine, maps[f"blend_{level}"])
 
 
 def _upsampling(flt: AnisotropicUpsampling, image: Tensor, maps: Any) -> Tensor:

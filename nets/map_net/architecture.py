@@ -34,12 +34,13 @@ class Architecture:
         (luma and chroma), as a :class:`pkn.NoiseProfile` has it.
     passes : {1, 2}
         With 2, the network has a second set of outputs and of a guide's features, for a second pass in which the guide
-        is made of the first one's result, with less noise.
+        is made of the first one's result, with less noise. A pyramid of planes has the second pass on each level: the
+        guide of a level is made of the first one's result there.
 
     Raises
     ------
     ValueError
-        If ``noise`` is neither "white" nor "profile", ``passes`` neither 1 nor 2 (2 for filters with a guide alone), or
+        If ``noise`` is neither "white" nor "profile", ``passes`` neither 1 nor 2 (2 for pyramids alone), or
         the filter is for images of other channels.
 
     Examples
@@ -62,8 +63,8 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.noise not in NOISES:
             raise ValueError(f"noise is {self.noise!r}; expected one of {', '.join(NOISES)}")
-        if self.passes not in (1, 2) or (self.passes == 2 and not self.guides(0)):
-            raise ValueError(f"passes is {self.passes}; expected 1, or 2 for filters with a guide")
+        if self.passes not in (1, 2) or (self.passes == 2 and not self.parts):
+            raise ValueError(f"passes is {self.passes}; expected 1, or 2 for pyramids")
         if self.filter.channels not in (None, self.channels):
             raise ValueError(f"channels is {self.channels}; expected {self.filter.channels} for {self.filter}")
         if not self.width:
@@ -107,6 +108,11 @@ class Architecture:
             return [(slice(None), 0, self.down)]
         return [(part.channels, part.lag, self.down // 2**part.lag) for part in self.parts]
 
+    @property
+    def chained(self) -> bool:
+        """Whether prediction itself filters: the second pass's guide of a level needs the first one's result there."""
+        return self.passes == 2 and not self.filter.radius_z
+
     def enlargement(self, level: int, name: str) -> int:
         """How often the output of a level's head is enlarged to the size of the map ``name``."""
         finer = level - self.filter.level_of(name) if self.parts else 0  # type: ignore[attr-defined]
@@ -119,6 +125,11 @@ class Architecture:
     def guides(self, level: int) -> list[str]:
         """Names of the maps of a pyramid level that are linear features of the image."""
         return [name for name in self.names[level] if is_guide(name)]
+
+    def guide_channels(self, name: str, second: bool) -> int:
+        """Planes of the image that a guide is made of: in a second pass only those that its own pyramid filters."""
+        own = [part.channels for part in self.parts if second and part.name and name.startswith(part.name)]
+        return len(range(self.channels)[own[0]]) if own else self.channels
 
     def planes(self, level: int) -> list[int]:
         """Number of planes of each map that the level's head predicts."""
@@ -145,14 +156,15 @@ class Architecture:
                 f"stems.{level}.bias": (width,),
                 f"scales.{level}.weight": (width, len(self.folded), 1, 1),
             }
-            for prefix in ("", SECOND)[: self.passes]:
+            for number in range(self.passes):
+                prefix = ("", SECOND)[number]
                 shapes |= {
                     f"{prefix}heads.{level}.weight": (planes, width, 1, 1),
                     f"{prefix}heads.{level}.bias": (planes,),
                 }
                 for name in self.guides(level):
                     features = math.prod(self.filter.plane_shape(name))
-                    kernels = features, self.channels, FEATURE_SIDE, FEATURE_SIDE
+                    kernels = features, self.guide_channels(name, number > 0), FEATURE_SIDE, FEATURE_SIDE
                     shapes[f"{prefix}features.{name}.weight"] = kernels
         for layer in range(1, 2 * self.depth - 1, 2):
             shapes |= {f"trunk.{layer}.weight": (width, width, 3, 3), f"trunk.{layer}.bias": (width,)}

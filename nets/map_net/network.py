@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from pkn.filters import Filter, LumaChromaPyramid, MapRange
 from pkn.filters.luma_chroma_pyramid import TO_OPPONENT
 from pkn.nets.autograd.function import apply_filter
-from pkn.nets.autograd.reference import mixed
+from pkn.nets.autograd.reference import mixed, pyramid_level
 from pkn.nets.map_net.architecture import FEATURE_SIDE, SIGMA_FLOOR, Architecture
 from pkn.nets.map_net.noise_level import estimate_sigma, floors, white_noise
 from pkn.nets.weights import read_weights
@@ -68,7 +68,9 @@ class MapNet(nn.Module):
         guides = [name for level in levels for name in self.architecture.guides(level)]
         self.features = nn.ModuleDict({name: _Features(channels, *flt.plane_shape(name)) for name in guides})
         if self.architecture.passes == 2:
-            self.second = nn.ModuleDict({"heads": deepcopy(self.heads), "features": deepcopy(self.features)})
+            own = {name: self.architecture.guide_channels(name, True) for name in guides}
+            features = {name: _Features(own[name], *flt.plane_shape(name)) for name in guides}
+            self.second = nn.ModuleDict({"heads": deepcopy(self.heads), "features": nn.ModuleDict(features)})
 
     def forward(self, image: Tensor, noise: Any = None, first: Tensor | None = None) -> Any:
         """Predict maps (N, planes, H, W) for image (N, C, H, W).
@@ -83,12 +85,34 @@ class MapNet(nn.Module):
         while len(images) < len(levels) + max(lag for _, lag, _ in self.architecture.folds):
             images.append(_halved(images[-1]))
         scales = self._scales(images, noise)
+        if self.architecture.chained:
+            return self._chained(images, scales)
         maps: dict[str, Tensor] = {}
         features: Tensor | None = None
         for level in reversed(levels):
             features = self._embed(level, images, scales[level], features)
             maps |= self._maps(level, images, features, first is not None)
         return self.filter.Maps(**maps, **self.guides(image if first is None else first, first is not None))
+
+    def _chained(self, images: list[Tensor], scales: list[list[Tensor]]) -> Any:
+        """Maps of the second pass; on each level its guide is made of the first one's result."""
+        flt: Any = self.filter
+        maps: dict[str, Tensor] = {}
+        features: Tensor | None = None
+        coarser: list[Tensor | None] = [None] * len(self.architecture.parts)
+        for level in reversed(range(len(scales))):
+            features = self._embed(level, images, scales[level], features)
+            own = self._maps(level, images, features, False)
+            own |= {name: self.features[name](images[flt.level_of(name)]) for name in self.architecture.guides(level)}
+            for k, part in enumerate(self.architecture.parts):
+                at = level + part.lag
+                named = {name: own[full] for name in part.pyramid.ranges if (full := part.full(name)) in own}
+                planes = images[at][:, part.channels].contiguous()
+                coarser[k] = first = pyramid_level(part.pyramid, at, planes, named, coarser[k], apply_filter)
+                guide = part.full(f"guide_{at}")
+                maps[guide] = self.second["features"][guide](first)  # type: ignore[index]
+            maps |= self._maps(level, images, features, True)
+        return self.filter.Maps(**maps)
 
     def guides(self, image: Tensor, second: bool = False) -> dict[str, Tensor]:
         """The guides that are made of an image (N, C, H, W), by name."""

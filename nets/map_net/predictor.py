@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +31,23 @@ class Span(NamedTuple):
 
 
 WHOLE = Span()
+
+
+class Coarser(NamedTuple):
+    """What a level needs of the next coarser one.
+
+    Parameters
+    ----------
+    features : array of shape (width, H / (2 down), W / (2 down))
+    results : list of arrays (C, H / 2, W / 2)
+        What the first of two passes makes of the planes of each pyramid that the filter consists of; else empty.
+    """
+
+    features: np.ndarray
+    results: list[np.ndarray]
+
+
+NOTHING = Coarser(np.empty((0, 0, 0), np.float32), [])
 
 
 class Predictor:
@@ -69,9 +87,14 @@ class Predictor:
             (_padded(_taps(weights[f"trunk.{i}.weight"])), _padded(weights[f"trunk.{i}.bias"])) for i in trunk
         ]
         self._heads = [
-            (_padded(weights[f"heads.{level}.weight"][:, :, 0, 0], 1), weights[f"heads.{level}.bias"])
+            (_padded(self._both(f"heads.{level}.weight")[:, :, 0, 0], 1), self._both(f"heads.{level}.bias"))
             for level in levels
         ]
+
+    def _both(self, name: str) -> np.ndarray:
+        """Weights of an output, followed by those for a second pass if the same prediction makes them."""
+        own = [self.weights[name]] + ([self.weights[SECOND + name]] if self.architecture.chained else [])
+        return np.concatenate(own)
 
     @property
     def first(self) -> "Predictor":
@@ -109,8 +132,8 @@ class Predictor:
         NamedTuple of float32 arrays (N, planes, H, W), of the filter's ``Maps`` type
         """
         noise = estimate_sigma(image) if noise is None else noise
-        guided = image if first is None else first
-        maps = [self._maps_of(*each, span) for each in zip(image, map(self.told, noise), guided, strict=True)]
+        guided = repeat(None) if first is None else first
+        maps = [self._maps_of(*each, span) for each in zip(image, map(self.told, noise), guided, strict=False)]
         return self.filter.Maps(*(_stacked([each[name] for each in maps]) for name in self.filter.Maps._fields))  # type: ignore[attr-defined]
 
     def told(self, noise: Any) -> Any:
@@ -121,8 +144,8 @@ class Predictor:
             return white_noise(self.filter, noise)
         return np.atleast_2d(np.squeeze(noise)).astype(np.float32, copy=False)
 
-    def _maps_of(self, image: np.ndarray, told: Any, guided: np.ndarray, span: Span) -> dict[str, np.ndarray]:
-        """Maps (planes, H, W) of image (C, H, W), guides of ``guided``; ``told`` as from :meth:`told`."""
+    def _maps_of(self, image: np.ndarray, told: Any, first: np.ndarray | None, span: Span) -> dict[str, np.ndarray]:
+        """Maps (planes, H, W) of image (C, H, W), guides of a first result; ``told`` as from :meth:`told`."""
         images = [planes_of(self.filter, image)]
         noises = [told]
         while len(images) < len(self.architecture.names):
@@ -130,11 +153,11 @@ class Predictor:
             whole = isinstance(told, BY_LEVEL) or told.size == 1
             noises.append(noises[-1] if whole else halve(noises[-1]))
         maps: dict[str, np.ndarray] = {}
-        features = np.empty((0, 0, 0), np.float32)
+        coarser = NOTHING
         for level in reversed(range(len(images))):
-            here, features = self.predict_level(level, images[level], noises[level], features, span)
+            here, coarser = self.predict_level(level, images[level], noises[level], coarser, span)
             maps |= here
-        return maps if guided is image else maps | self._guides_of(guided)
+        return maps if first is None else maps | self._guides_of(first)
 
     def _guides_of(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """The guides of image (C, H, W) on all levels."""
@@ -147,9 +170,9 @@ class Predictor:
         return guides
 
     def predict_level(
-        self, level: int, image: np.ndarray, noise: Any, coarser: np.ndarray, span: Span = WHOLE
-    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Predict the maps of one level.
+        self, level: int, image: np.ndarray, noise: Any, coarser: Coarser = NOTHING, span: Span = WHOLE
+    ) -> tuple[dict[str, np.ndarray], Coarser]:
+        """Predict the maps of one level, of the last pass.
 
         Parameters
         ----------
@@ -159,23 +182,45 @@ class Predictor:
             The planes of the filter (see :func:`planes_of`) on that level.
         noise : NoiseCurve, NoiseMap, ScaledCurve or array of shape (1, 1) or (H, W)
             What the network is told of the noise.
-        coarser : array of shape (width, H / (2 down), W / (2 down))
-            Features of the next coarser level; empty on the coarsest.
+        coarser : Coarser
+            Of the next coarser level; nothing on the coarsest.
         span : Span
             As in a call.
 
         Returns
         -------
         maps : dict of arrays (planes, H, W)
-        features : array of shape (width, H / down, W / down)
-            For the next finer level; empty on level 0.
+        Coarser
+            For the next finer level; without features on level 0.
         """
         images = [image]
         for _ in range(max(lag for _, lag, _ in self.architecture.folds)):
             images.append(halve(images[-1]))
         scales = self._scales(level, image, noise, span.contrast)
-        raw, features = self._features(level, images, scales, coarser, span)
-        return {**self._written(level, raw, image.shape[1:], span.contrast), **self._guides(level, images)}, features
+        raw, features = self._features(level, images, scales, coarser.features, span)
+        maps = self._written(level, raw, image.shape[1:], span.contrast) | self._guides(level, images)
+        if not self.architecture.chained:
+            return maps, Coarser(features, [])
+        results = self._first_results(level, images, maps, coarser.results)
+        again = self._written(level, raw[sum(self.architecture.planes(level)) :], image.shape[1:], span.contrast)
+        return again | self._guides_again(level, results), Coarser(features, results)
+
+    def _first_results(
+        self, level: int, images: list[np.ndarray], maps: dict[str, np.ndarray], coarser: list[np.ndarray]
+    ) -> list[np.ndarray]:
+        """What the maps of the first pass make of a level, for each pyramid of the filter."""
+        results = []
+        for k, part in enumerate(self.architecture.parts):
+            own = {name: maps[full][None] for name in part.pyramid.ranges if (full := part.full(name)) in maps}
+            planes = np.ascontiguousarray(images[part.lag][part.channels])[None]
+            below = coarser[k][None] if coarser else None
+            results.append(part.pyramid.filter_level(level + part.lag, planes, own, below)[0][0])
+        return results
+
+    def _guides_again(self, level: int, results: list[np.ndarray]) -> dict[str, np.ndarray]:
+        """The guides of the second pass, of what the first one made of a level."""
+        names = [part.full(f"guide_{level + part.lag}") for part in self.architecture.parts]
+        return {name: self._guide(SECOND, name, result) for name, result in zip(names, results, strict=True)}
 
     def _scales(self, level: int, image: np.ndarray, noise: Any, unit: float) -> np.ndarray:
         """Noise levels (inputs, 1, 1), or at each pixel (inputs, H, W) or each block of down x down (inputs, h, w)."""
@@ -255,14 +300,16 @@ class Predictor:
         return out
 
     def _guides(self, level: int, images: list[np.ndarray]) -> dict[str, np.ndarray]:
-        around = FEATURE_SIDE // 2
         guides = {}
         for name in self.architecture.guides(level):
             finer = self.architecture.down // self.architecture.enlargement(level, name)
-            image = images[int(math.log2(finer))]
-            padded = np.pad(image, [(0, 0), (around, around), (around, around)], mode="edge")
-            guides[name] = _correlated(padded, self.weights[f"features.{name}.weight"])
+            guides[name] = self._guide("", name, images[int(math.log2(finer))])
         return guides
+
+    def _guide(self, prefix: str, name: str, image: np.ndarray) -> np.ndarray:
+        around = FEATURE_SIDE // 2
+        padded = np.pad(image, [(0, 0), (around, around), (around, around)], mode="edge")
+        return _correlated(padded, self.weights[f"{prefix}features.{name}.weight"])
 
 
 def planes_of(flt: Filter, image: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from pkn.filters import Filter
 from pkn.filters.engine.pyramid_levels import halve, level_size
 from pkn.nets.map_net.architecture import FEATURE_SIDE
-from pkn.nets.map_net.predictor import WHOLE, Predictor, Span, image_of, planes_of
+from pkn.nets.map_net.predictor import NOTHING, WHOLE, Coarser, Predictor, Span, image_of, planes_of
 
 TILE = 1024  # px a side; smaller tiles cost more for their margins, twice the side takes four times the memory
 
@@ -65,12 +65,12 @@ def filter_by_tiles(
         readers.append(_part_of(_halved(readers[-1], sizes[level - 1], sizes[level], predictor.channels)))
     told = noise._replace(noise=predictor.told(noise.noise))
     coarser: list[np.ndarray] = []
-    features, lags = np.empty((0, 0, 0), np.float32), [lag for _, lag, _ in predictor.architecture.folds]
+    predicted, lags = NOTHING, [lag for _, lag, _ in predictor.architecture.folds]
     for level in reversed(range(levels)):
         results = _empty_results(predictor, sizes[level]) if level else []
         put = _into(results, lags) if level else lambda tile, planes: write(tile, image_of(predictor.filter, planes))
         at = (level, readers[level], sizes[level])
-        features = _filter_level(predictor, at, told, strength, coarser, features, put)
+        predicted = _filter_level(predictor, at, told, strength, coarser, predicted, put)
         coarser = results
 
 
@@ -86,20 +86,22 @@ def _filter_level(
     told: Told,
     strength: Any,
     coarser: list[np.ndarray],
-    features: np.ndarray,
+    predicted: Coarser,
     write: Callable[[Tile, list[np.ndarray]], None],
-) -> np.ndarray:
-    """Write the results of one level tile by tile, and return the network's features."""
+) -> Coarser:
+    """Write the results of one level tile by tile, and return what predictions on the next finer one need."""
     level, read, size = at
     down, lags = predictor.architecture.down, [lag for _, lag, _ in predictor.architecture.folds]
     step = 2 * max(down, 2 ** max(lags))  # tiles begin at multiples of this: pixels of all that is coarser
     margin = _rounded_up(_own_halo(predictor), step)
     folded = tuple(-(-side // down) for side in size)
     kept = np.empty((predictor.width, *folded) if level else (predictor.width, 0, 0), np.float32)
+    first = _empty_results(predictor, size) if level and predictor.architecture.chained else []
     for part in tiles(size, TILE, step):
         wide = widened(part, margin, size)
         planes = read(wide)
-        crop = _scaled_part(features, wide, 2 * down)
+        below = [_scaled_part(each, wide, 2 ** (lag + 1)) for each, lag in zip(predicted.results, lags, strict=False)]
+        crop = Coarser(_scaled_part(predicted.features, wide, 2 * down), below)
         maps, here = predictor.predict_level(level, planes, told.noise, crop, told.span)
         maps = _strengthened(predictor.filter, maps, strength)
         around = [_scaled_part(each, wide, 2 ** (lag + 1)) for each, lag in zip(coarser, lags, strict=False)]
@@ -110,8 +112,10 @@ def _filter_level(
         results = zip(_results(predictor, level, planes, maps, around), lags, strict=True)
         write(part, [_scaled_part(each, inner, 2**lag if level else 1) for each, lag in results])
         if level:
-            kept[:, *_scaled(part, down)] = here[:, *_scaled(inner, down)]
-    return kept
+            kept[:, *_scaled(part, down)] = here.features[:, *_scaled(inner, down)]
+            cut = [_scaled_part(each, inner, 2**lag) for each, lag in zip(here.results, lags, strict=False)]
+            _into(first, lags)(part, cut)
+    return Coarser(kept, first)
 
 
 def _results(
@@ -151,18 +155,27 @@ def _own_halo(predictor: Predictor) -> int:
     On each level of a pyramid one filter is applied, which needs the maps of the part itself and the guide around it.
     Other filters may apply several in turn, so they need maps within the whole halo.
     """
+    return max(predictor.margin, _filter_halo(predictor)) + _first_halo(predictor)
+
+
+def _filter_halo(predictor: Predictor) -> int:
     parts = predictor.architecture.parts
     if parts:
         own = FEATURE_SIDE // 2 + 1  # for the guide, and a pixel to enlarge a coarser result
-        return int(max(predictor.margin, *(2**part.lag * (part.pyramid.single.halo + own) for part in parts)))
+        return int(max(2**part.lag * (part.pyramid.single.halo + own) for part in parts))
     return int(predictor.filter.halo + predictor.margin)
+
+
+def _first_halo(predictor: Predictor) -> int:
+    """Pixels of a level around a part of it in which the second pass needs the first one's result."""
+    return _filter_halo(predictor) if predictor.architecture.chained else 0
 
 
 def halo(predictor: Predictor) -> int:
     """Pixels around a part of an image that the part's result depends on; a multiple of :func:`alignment`."""
     own = total = _own_halo(predictor)
     for _ in predictor.architecture.names[1:]:
-        total = max(own, 2 * (total + 1) + predictor.margin)
+        total = max(own, 2 * (total + 1) + predictor.margin + _first_halo(predictor))
     return _rounded_up(total, alignment(predictor))
 
 
@@ -216,7 +229,7 @@ def _part_of(planes: np.ndarray) -> Read:
 
 def _into(results: list[np.ndarray], lags: list[int]) -> Callable[[Tile, list[np.ndarray]], None]:
     def write(part: Tile, values: list[np.ndarray]) -> None:
-        for result, each, lag in zip(results, values, lags, strict=True):
+        for result, each, lag in zip(results, values, lags, strict=False):
             result[:, *_scaled(part, 2**lag)] = each
 
     return write

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from pkn.nets import MapNet, NoiseCurve, Predictor
+from pkn.nets.map_net.architecture import SECOND
 from pkn.nets.map_net.network import with_weights
 from pkn.nets.map_net.predictor import Span
 from pkn.restoration.noise_statistics import sample_of
@@ -26,6 +27,7 @@ SIDE = 96  # px, of crops
 BATCH = 4
 SPREAD = 0.5  # of the noise that is drawn, in what the network sees
 LOUDER = (1 + SPREAD**2) ** 0.5  # its noise level against the image's
+LAST = ("heads.", "features.")  # layers that write maps
 Pair = tuple[np.ndarray, np.ndarray]  # what the network sees, and what its result is held against, (C, H, W)
 
 
@@ -79,7 +81,7 @@ def fine_tune(
     MapNet
     """
     tuned = with_weights(net.architecture, net.weights)
-    last = [*tuned.heads.parameters(), *tuned.features.parameters()]
+    last = [weights for name, weights in tuned.named_parameters() if name.removeprefix(SECOND).startswith(LAST)]
     tuned.requires_grad_(False)
     for weights in last:
         weights.requires_grad_(True)

@@ -11,6 +11,7 @@ from pkn.degradations.tasks import Task, make_task
 from pkn.filters import FILTERS, Filter, LumaChromaPyramid, NonLocalMeans, Pyramid
 from pkn.io.folders import to_float32
 from pkn.nets import MapNet, Predictor
+from pkn.nets.map_net.architecture import SECOND
 from pkn.pretrained import find_net
 from pkn.training.map_net_run import MapNetRun
 
@@ -44,6 +45,8 @@ class TrainingPlan:
         Images for validation, at most a tenth of all.
     start : str
         A network of the same filter to start from (a bundled name or a file); by default from nothing.
+    passes : {1, 2}
+        Of the network; see :class:`pkn.nets.Architecture`.
 
     Examples
     --------
@@ -65,6 +68,7 @@ class TrainingPlan:
     rate: float = 3e-3
     held_back: int = 12
     start: str = ""
+    passes: int = 1
 
 
 def seconds_per_step(flt: Filter, channels: int) -> float:
@@ -128,7 +132,7 @@ def start_from(net: MapNet, other: Predictor) -> None:
     """Give ``net`` the weights of another network of the same filter.
 
     A narrower network's channels come first; the new ones keep their weights, and nothing is made of them at first, so
-    that ``net`` does the same as ``other``.
+    that ``net`` does the same as ``other``. Of a network with one pass the second one begins as a copy.
 
     A network for white noise becomes one that is told a profile, and does the same on white noise: on level l it then
     sees values divided by a noise level that is smaller by 2^l, so the first layer's weights are smaller by that.
@@ -139,7 +143,7 @@ def start_from(net: MapNet, other: Predictor) -> None:
         If the filters or depths differ, or the other network is wider.
     """
     own, given = net.architecture, other.architecture
-    if replace(given, width=own.width, noise=own.noise) != own or given.width > own.width:
+    if replace(given, width=own.width, noise=own.noise, passes=own.passes) != own or given.width > own.width:
         raise ValueError(f"start is a network of {given}; expected one of {own.filter} that is no wider than {own}")
     weights = {name: torch.from_numpy(values.copy()) for name, values in other.weights.items()}
     if own.noise != given.noise:
@@ -148,9 +152,12 @@ def start_from(net: MapNet, other: Predictor) -> None:
             weights[f"stems.{level}.weight"] /= 2**level
     with torch.no_grad():
         for name, values in net.state_dict().items():
-            part = tuple(map(slice, weights[name].shape))
+            theirs = weights[name if name in weights else name.removeprefix(SECOND)]
+            if theirs.ndim == 4 and "features" in name and theirs.shape[1] != values.shape[1]:
+                continue  # made of fewer planes
+            part = tuple(map(slice, theirs.shape))
             values[part[:1]] = 0
-            values[part] = weights[name]
+            values[part] = theirs
 
 
 def _to_device(told: Any, device: torch.device) -> Any:
@@ -169,7 +176,7 @@ class Training(MapNetRun):
         torch.manual_seed(plan.seed)
         kind = {kind.__name__: kind for kind in FILTERS}[plan.filter]
         noise = "profile" if plan.task == "any-noise" else "white"
-        net: MapNet = MapNet(kind(**plan.options), plan.channels, noise=noise).to(device)
+        net: MapNet = MapNet(kind(**plan.options), plan.channels, noise=noise, passes=plan.passes).to(device)
         if plan.start:
             start_from(net, find_net(plan.start, plan.channels))
         super().__init__(plan, net)

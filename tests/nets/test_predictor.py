@@ -53,6 +53,24 @@ def test_agrees_with_torch_where_the_noise_level_is_a_map():
     compare(*pair(Pyramid(), 1), image, sigma / 5)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (37, 150)])
+@pytest.mark.parametrize("flt", [Pyramid(), Pyramid(levels=1), LumaChromaPyramid(levels=2)], ids=str)
+def test_agrees_with_torch_in_a_second_pass(flt, size):
+    channels = flt.channels or 1
+    image = np.random.default_rng(0).random((1, channels, *size), np.float32)
+    compare(*pair(flt, channels, passes=2), image, np.array([0.05], np.float32))
+
+
+def test_the_second_guide_is_made_of_the_first_result():
+    """On the only level of a pyramid: its features are those of the image that the first pass's maps make."""
+    net, predictor = pair(Pyramid(levels=1), 1, passes=2)
+    image, noise = np.random.default_rng(0).random((1, 1, 40, 50), np.float32), np.array([0.1], np.float32)
+    first = predictor.filter.forward(image, predictor.first(image, noise), keep=False)[0]
+    with torch.inference_mode():
+        wanted = net.guides(torch.from_numpy(first), True)["guide_0"]
+    np.testing.assert_allclose(predictor(image, noise).guide_0, wanted, atol=1e-5)
+
+
 @pytest.mark.parametrize("flt", [Bilateral(), Pyramid()], ids=str)
 def test_results_do_not_depend_on_threads(flt):
     _, predictor = pair(flt, 1)

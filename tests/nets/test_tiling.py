@@ -1,16 +1,27 @@
 """Tiles: bit-identical to the whole image, for any size and position."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import pkn
 from pkn.filters import AnisotropicUpsampling
+from pkn.nets import Predictor
 from pkn.nets.map_net import tiling
 from pkn.nets.map_net.tiling import Told
 from pkn.pretrained import bundled_names, find_net
 from pkn.restoration.planes import filter_planes
 
+TWO_PASSES = Predictor(
+    architecture := replace(find_net("pyramid", 1).architecture, passes=2),
+    {
+        name: np.random.default_rng(0).normal(0, 0.1, shape).astype(np.float32)
+        for name, shape in architecture.shapes().items()
+    },
+)
 NETS = [name for name in bundled_names() if not isinstance(find_net(name, 1).filter, AnisotropicUpsampling)]
+NETS = [*NETS, pytest.param(TWO_PASSES, id="two passes")]
 
 
 @pytest.mark.filterwarnings("ignore:net is 'reblur', which sharpens")
