@@ -1,7 +1,7 @@
 """The architecture of a network: all that is needed to build it, in torch or without."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pkn.filters import Filter, LumaChromaPyramid, Pyramid
 from pkn.filters.pyramid import Part
@@ -35,7 +35,7 @@ class Architecture:
     passes : {1, 2}
         With 2, the network has a second set of outputs and of a guide's features, for a second pass in which the guide
         is made of the first one's result, with less noise. A pyramid of planes has the second pass on each level: the
-        guide of a level is made of the first one's result there.
+        guide of a level is made of the first one's result there, whose windows have half the radius.
 
     Raises
     ------
@@ -112,6 +112,13 @@ class Architecture:
     def chained(self) -> bool:
         """Whether prediction itself filters: the second pass's guide of a level needs the first one's result there."""
         return self.passes == 2 and not self.filter.radius_z
+
+    @property
+    def first_parts(self) -> list[Part]:
+        """The pyramids of the first of two passes: a guide is worth fewer taps than the result."""
+        return [
+            part._replace(pyramid=replace(part.pyramid, radius=-(-part.pyramid.radius // 2))) for part in self.parts
+        ]
 
     def enlargement(self, level: int, name: str) -> int:
         """How often the output of a level's head is enlarged to the size of the map ``name``."""

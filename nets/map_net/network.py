@@ -104,7 +104,7 @@ class MapNet(nn.Module):
             features = self._embed(level, images, scales[level], features)
             own = self._maps(level, images, features, False)
             own |= {name: self.features[name](images[flt.level_of(name)]) for name in self.architecture.guides(level)}
-            for k, part in enumerate(self.architecture.parts):
+            for k, part in enumerate(self.architecture.first_parts):
                 at = level + part.lag
                 named = {name: own[full] for name in part.pyramid.ranges if (full := part.full(name)) in own}
                 planes = images[at][:, part.channels].contiguous()

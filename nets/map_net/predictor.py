@@ -14,11 +14,24 @@ from pkn.filters.engine.pyramid_levels import halve, level_size
 from pkn.filters.engine.threads import run_strips, scratch
 from pkn.filters.luma_chroma_pyramid import to_opponent, to_rgb
 from pkn.nets.map_net.architecture import FEATURE_SIDE, SECOND, SIGMA_FLOOR, Architecture
-from pkn.nets.map_net.conv_kernels import BLOCK, GROUP, begin, combine, convolve, correlate, expand, fill, fold
+from pkn.nets.map_net.conv_kernels import (
+    BLOCK,
+    FROM_WEIGHTS,
+    GROUP,
+    ROWS,
+    begin,
+    combine,
+    convolve,
+    convolve_rows,
+    correlate,
+    expand,
+    fill,
+    fold,
+)
 from pkn.nets.map_net.noise_level import BY_LEVEL, block_means, estimate_sigma, floors, white_noise
 from pkn.nets.weights import read_weights
 
-TILE = (32, 8 * BLOCK)  # rows, and columns with margins at most: the layers of a tile fit the caches
+TILE = (64, 4 * BLOCK)  # rows, and columns with margins at most: twice as many rows are margins no longer worth caches
 IN_IMAGE_VALUES = ("image value", "guide value")  # units of maps that scale with the image
 UNROLLED = (0,)  # see conv_kernels.convolve
 
@@ -85,6 +98,9 @@ class Predictor:
         trunk = range(1, 2 * architecture.depth - 1, 2)
         self._trunk = [
             (_padded(_taps(weights[f"trunk.{i}.weight"])), _padded(weights[f"trunk.{i}.bias"])) for i in trunk
+        ]
+        self._finest_trunk = [
+            (_sums_of_rows(weights[f"trunk.{i}.weight"]), _padded(weights[f"trunk.{i}.bias"])) for i in trunk
         ]
         self._heads = [
             (_padded(self._both(f"heads.{level}.weight")[:, :, 0, 0], 1), self._both(f"heads.{level}.bias"))
@@ -210,7 +226,7 @@ class Predictor:
     ) -> list[np.ndarray]:
         """What the maps of the first pass make of a level, for each pyramid of the filter."""
         results = []
-        for k, part in enumerate(self.architecture.parts):
+        for k, part in enumerate(self.architecture.first_parts):
             own = {name: maps[full][None] for name in part.pyramid.ranges if (full := part.full(name)) in maps}
             planes = np.ascontiguousarray(images[part.lag][part.channels])[None]
             below = coarser[k][None] if coarser else None
@@ -229,11 +245,15 @@ class Predictor:
             return np.asarray(noise.at(self.architecture, level, image[0]) + floor)
         return np.asarray(noise[None] + np.float32(SIGMA_FLOOR * unit))
 
-    @property
-    def margin(self) -> int:
+    def margin(self, level: int) -> int:
         """Pixels of a level around a part of it that the part's maps depend on, apart from coarser levels."""
         smoothing = int(self.architecture.by_level)  # of the intensities at which noise levels are looked up
-        return max(self.architecture.down * (self.architecture.depth + 1 + smoothing), 2 * (FEATURE_SIDE // 2))
+        return max(self.architecture.down * (self._above(level) + 1 + smoothing), 2 * (FEATURE_SIDE // 2))
+
+    def _above(self, level: int) -> int:
+        """Rows of the folded image around some that their outputs depend on: one for each layer, or whole ROWS."""
+        depth = self.architecture.depth
+        return depth if level else max(1, ROWS * (depth - 2) + 2)
 
     def _features(
         self, level: int, images: list[np.ndarray], scale: np.ndarray, coarser: np.ndarray, span: Span
@@ -253,28 +273,39 @@ class Predictor:
         ]
         columns = _tile_columns(size[1], 2 * depth - 2) + 2
 
-        def task(n: int, start: int, stop: int) -> None:
-            rows = stop - start + 2 * depth
+        above, around = self._above(level), depth
+
+        def task(n: int, first: int, last: int) -> None:
+            start, stop = ROWS * first, min(ROWS * last, size[0])
+            rows = ROWS * (last - first) + 2 * above
             folded = scratch("folded", (sum(self.architecture.folded), rows, columns), raw.dtype)
             parts = np.split(folded, np.cumsum(self.architecture.folded)[:-1])
             tiles = [scratch(name, (width, rows, columns), raw.dtype) for name in ("layer", "next layer")]
-            for x in range(0, size[1], columns - 2 * depth):
-                place = (start - depth, x - depth)
+            seen = scratch("seen", (len(FROM_WEIGHTS), width, BLOCK + 2), raw.dtype)
+            summed = scratch("summed", (len(FROM_WEIGHTS), width, BLOCK), raw.dtype)
+            for x in range(0, size[1], columns - 2 * around):
+                place = (start - above, x - around)
                 for own, part in zip(inputs, parts, strict=True):
                     fold(*own, *place, part)
                 begin(*self._starts[level], noise, coarser, *place, tiles[0])
                 convolve(folded, self._stems[level], 1, rows - 1, *place, *size, UNROLLED, tiles[0])
-                for layer, (weight, bias) in enumerate(self._trunk, 2):
+                for layer, (weight, bias) in enumerate(self._trunk if level else self._finest_trunk):
                     tiles.reverse()
-                    fill(bias, tiles[0])
-                    source = tiles[1][: self.architecture.width]  # what is beyond is padding
-                    convolve(source, weight, layer, rows - layer, *place, *size, UNROLLED, tiles[0])
-                combine(tiles[0], *self._heads[level], depth, UNROLLED, start, x, raw)
+                    edge = layer + 2 if level else ROWS * layer + 2
+                    within = edge, rows - edge, *place, *size
+                    if level:
+                        fill(bias, tiles[0])
+                        source = tiles[1][: self.architecture.width]  # what is beyond is padding
+                        convolve(source, weight, *within, UNROLLED, tiles[0])
+                    else:
+                        convolve_rows(tiles[1], weight, bias, *within, UNROLLED, seen, summed, tiles[0])
+                combine(tiles[0], *self._heads[level], above, around, UNROLLED, start, stop, x, raw)
                 if level:
-                    inner = tiles[0][:, depth : rows - depth, depth : depth + size[1] - x][..., : columns - 2 * depth]
+                    inner = tiles[0][:, above : above + stop - start, around : around + size[1] - x]
+                    inner = inner[..., : columns - 2 * around]
                     features[:, start:stop, x : x + inner.shape[2]] = inner
 
-        run_strips(task, 1, size[0], TILE[0])
+        run_strips(task, 1, -(-size[0] // ROWS), TILE[0] // ROWS)
         return raw, features
 
     def _written(self, level: int, raw: np.ndarray, size: tuple[int, int], unit: float) -> dict[str, np.ndarray]:
@@ -380,6 +411,13 @@ def _differences(weight: np.ndarray, inputs: list[int]) -> np.ndarray:
 def _taps(weight: np.ndarray) -> np.ndarray:
     """Reshape (outputs, inputs, 3, 3) to (outputs, inputs, 9), with zeros for outputs up to whole groups."""
     return _padded(weight.reshape(*weight.shape[:2], 9))
+
+
+def _sums_of_rows(weight: np.ndarray) -> np.ndarray:
+    """Weights (outputs, inputs, 3, 3) for :func:`pkn.nets.map_net.conv_kernels.convolve_rows`."""
+    whole = _padded(_padded(weight), 1)
+    sums = np.einsum("tr,oirc->toic", FROM_WEIGHTS, whole.astype(np.float64)).astype(np.float32)
+    return np.ascontiguousarray(sums.reshape(*sums.shape[:2], -1, 9))
 
 
 def _padded(values: np.ndarray, axis: int = 0) -> np.ndarray:

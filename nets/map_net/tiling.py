@@ -12,6 +12,7 @@ import numpy as np
 from pkn.filters import Filter
 from pkn.filters.engine.pyramid_levels import halve, level_size
 from pkn.nets.map_net.architecture import FEATURE_SIDE
+from pkn.nets.map_net.conv_kernels import ROWS
 from pkn.nets.map_net.predictor import NOTHING, WHOLE, Coarser, Predictor, Span, image_of, planes_of
 
 TILE = 1024  # px a side; smaller tiles cost more for their margins, twice the side takes four times the memory
@@ -93,7 +94,8 @@ def _filter_level(
     level, read, size = at
     down, lags = predictor.architecture.down, [lag for _, lag, _ in predictor.architecture.folds]
     step = 2 * max(down, 2 ** max(lags))  # tiles begin at multiples of this: pixels of all that is coarser
-    margin = _rounded_up(_own_halo(predictor), step)
+    step = step if level else max(step, ROWS * down)
+    margin = _rounded_up(_own_halo(predictor, level), step)
     folded = tuple(-(-side // down) for side in size)
     kept = np.empty((predictor.width, *folded) if level else (predictor.width, 0, 0), np.float32)
     first = _empty_results(predictor, size) if level and predictor.architecture.chained else []
@@ -149,21 +151,21 @@ def _strengthened(flt: Filter, maps: dict[str, np.ndarray], strength: Any) -> di
     return {name: values.reshape(maps[name].shape) for name, values in changed.items()}
 
 
-def _own_halo(predictor: Predictor) -> int:
+def _own_halo(predictor: Predictor, level: int) -> int:
     """Pixels of a level around a part of it that the part's result depends on, apart from coarser levels.
 
     On each level of a pyramid one filter is applied, which needs the maps of the part itself and the guide around it.
     Other filters may apply several in turn, so they need maps within the whole halo.
     """
-    return max(predictor.margin, _filter_halo(predictor)) + _first_halo(predictor)
+    return max(predictor.margin(level), _filter_halo(predictor, level)) + _first_halo(predictor)
 
 
-def _filter_halo(predictor: Predictor) -> int:
+def _filter_halo(predictor: Predictor, level: int = 0) -> int:
     parts = predictor.architecture.parts
     if parts:
         own = FEATURE_SIDE // 2 + 1  # for the guide, and a pixel to enlarge a coarser result
         return int(max(2**part.lag * (part.pyramid.single.halo + own) for part in parts))
-    return int(predictor.filter.halo + predictor.margin)
+    return int(predictor.filter.halo + predictor.margin(level))
 
 
 def _first_halo(predictor: Predictor) -> int:
@@ -173,16 +175,19 @@ def _first_halo(predictor: Predictor) -> int:
 
 def halo(predictor: Predictor) -> int:
     """Pixels around a part of an image that the part's result depends on; a multiple of :func:`alignment`."""
-    own = total = _own_halo(predictor)
-    for _ in predictor.architecture.names[1:]:
-        total = max(own, 2 * (total + 1) + predictor.margin + _first_halo(predictor))
+    levels = range(len(predictor.architecture.names))
+    total = 0
+    for level in reversed(levels):
+        coarser = 2 * (total + 1) + predictor.margin(level) + _first_halo(predictor) if total else 0
+        total = max(_own_halo(predictor, level), coarser)
     return _rounded_up(total, alignment(predictor))
 
 
 def alignment(predictor: Predictor) -> int:
     """The multiple of pixels at which parts of an image must begin, so that their maps are those of the whole."""
     lag = max(lag for _, lag, _ in predictor.architecture.folds)
-    return int(max(predictor.architecture.down, 2**lag) * 2 ** (len(predictor.architecture.names) - 1))
+    down, coarsest = predictor.architecture.down, 2 ** (len(predictor.architecture.names) - 1)
+    return int(max(ROWS * down, down * coarsest, 2**lag * coarsest))
 
 
 def _rounded_up(number: int, step: int) -> int:

@@ -97,8 +97,8 @@ def denoise(
         Units and offsets don't matter: counts, electrons and negative values are fine. uint8 and uint16 are read as
         fractions of their full range (which matters for ``sigma``, ``noise`` and results of another dtype), bool as 0
         and 1, floats and all other integers of up to 32 bits as they are. Pixels that are not finite carry no weight. A
-        Dask array (of finite values, with ``strength`` and ``sigma`` numbers, no mask and no ``time_axis``) gives a
-        Dask array: nothing is computed yet.
+        Dask array (of finite values, with ``strength`` and ``sigma`` numbers and no mask) gives a Dask array: nothing
+        is computed yet.
     net : str, path or MapNet
         A bundled name (``pkn nets`` lists them; grey or RGB is chosen by the channels), a ``.safetensors`` file, or a
         network.

@@ -52,18 +52,17 @@ def denoise_dask(
     mask: Any,
     **settings: Any,
 ) -> Any:
-    """Denoise a Dask array lazily, images by themselves or along depth; arguments as in :func:`pkn.denoise`.
+    """Denoise a Dask array lazily, images by themselves or in series; arguments as in :func:`pkn.denoise`.
 
     Raises
     ------
     TypeError
-        For masks, maps and ``time_axis``, which Dask arrays don't take.
+        For masks and maps, which Dask arrays don't take.
     """
     from pkn.restoration.dask_arrays import denoise_chunks
+    from pkn.restoration.dask_videos import denoise_frame_chunks
     from pkn.restoration.dask_volumes import denoise_deep_chunks
 
-    if series is not None and not series.deep:
-        raise TypeError("time_axis was given for a Dask array; expected depth_axis or stack_axes, or a NumPy array")
     if mask is not None or is_map(settings["strength"]) or np.ndim(settings["noise"]):
         raise TypeError("a mask or a map was given for a Dask array; expected strength and sigma as numbers, no mask")
     check_image_dtype(image.dtype)
@@ -75,5 +74,5 @@ def denoise_dask(
         network = filtering_net(net, planes.shape[-3])
         result = denoise_chunks(planes, network=network, **settings)
     else:
-        result = denoise_deep_chunks(planes, net, series, **settings)
+        result = (denoise_deep_chunks if series.deep else denoise_frame_chunks)(planes, net, series, **settings)
     return (result if channel_axis is not None else result[..., 0, :, :]).transpose(tuple(np.argsort(order)))

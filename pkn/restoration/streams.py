@@ -1,7 +1,7 @@
 """Videos frame by frame: a generator in, a generator out, in the memory of a few frames."""
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -91,10 +91,12 @@ def denoise_frames(
     around: tuple[int, int],
     dtype: Any = None,
     origin: np.ndarray | None = None,
+    skipped: int = 0,
 ) -> Iterator[np.ndarray]:
     """As :func:`stream`, for arguments that are checked; ``around`` are numbers of frames before and after each.
 
-    If the frames begin at a later multiple of ``ANEW``, ``origin`` is the video's first.
+    If the frames begin at a later multiple of ``ANEW``, ``origin`` is the video's first. The results of the first
+    ``skipped`` frames are left out.
     """
     first = next(images, None)
     if first is None:
@@ -103,7 +105,7 @@ def denoise_frames(
     network = filtering_net(net, planar(first, channel_axis).shape[0])
     target = target_dtype(dtype, first.dtype)
     frames, black = frames_of(first, images, network, channel_axis, noise, origin)
-    for near, at in windows(frames, *around):
+    for near, at in islice(windows(frames, *around), skipped, None):
         out = np.empty(first.shape, target)
         values = denoise_frame(near, at, network, strength)
         planar(out, channel_axis)[...] = rounded(with_black(values, black), target)

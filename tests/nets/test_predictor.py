@@ -65,7 +65,7 @@ def test_the_second_guide_is_made_of_the_first_result():
     """On the only level of a pyramid: its features are those of the image that the first pass's maps make."""
     net, predictor = pair(Pyramid(levels=1), 1, passes=2)
     image, noise = np.random.default_rng(0).random((1, 1, 40, 50), np.float32), np.array([0.1], np.float32)
-    first = predictor.filter.forward(image, predictor.first(image, noise), keep=False)[0]
+    first = Pyramid(radius=3, levels=1).forward(image, predictor.first(image, noise), keep=False)[0]
     with torch.inference_mode():
         wanted = net.guides(torch.from_numpy(first), True)["guide_0"]
     np.testing.assert_allclose(predictor(image, noise).guide_0, wanted, atol=1e-5)
@@ -90,9 +90,11 @@ def test_results_do_not_depend_on_threads(flt):
 def test_results_do_not_depend_on_the_tile():
     """A part that begins at a multiple of all folds, with enough around it, is predicted as in the whole."""
     _, predictor = pair(Pyramid(), 1)
-    image, sigma = np.random.default_rng(0).random((1, 1, 320, 1400), np.float32), np.array([0.1], np.float32)
-    whole, part = predictor(image, sigma), predictor(image[..., 80:240, 40:1240].copy(), sigma)
-    np.testing.assert_array_equal(whole.sigma_range_0[..., 160:168, 120:1160], part.sigma_range_0[..., 80:88, 80:1120])
+    image, sigma = np.random.default_rng(0).random((1, 1, 480, 1400), np.float32), np.array([0.1], np.float32)
+    whole, part = predictor(image, sigma), predictor(image[..., 32:448, 40:1240].copy(), sigma)
+    np.testing.assert_array_equal(
+        whole.sigma_range_0[..., 224:256, 120:1160], part.sigma_range_0[..., 192:224, 80:1120]
+    )
 
 
 def test_denoising_needs_no_torch():

@@ -93,7 +93,6 @@ def test_two_workers_give_the_same_bits():
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda x: pkn.denoise(x, time_axis=0), TypeError, "time_axis was given for a Dask array; expected depth_axis"),
         (lambda x: pkn.denoise(x, depth_axis=0, mask=np.ones(x.shape, bool)), TypeError, "mask or a map"),
         (lambda x: pkn.denoise(x, "pyramid", depth_axis=0), ValueError, "windows of one plane"),
         (lambda x: pkn.denoise(x, depth_axis=0, stack_axes=1), ValueError, "two others, rows and columns"),

@@ -58,7 +58,7 @@ def test_an_interrupted_run_leaves_no_result_and_is_resumed(tmp_path, monkeypatc
     def failing(*arguments):
         if len(done) == 5:
             raise KeyboardInterrupt
-        done.append(arguments[0].tobytes())
+        done.append(str(arguments[-1]) + arguments[0].tobytes().hex())
         whole(*arguments)
 
     monkeypatch.setattr(large_images, "filter_planes", failing)
@@ -69,7 +69,12 @@ def test_an_interrupted_run_leaves_no_result_and_is_resumed(tmp_path, monkeypatc
     assert other.exit_code == 1
     assert "expected" in other.output
     again = []
-    monkeypatch.setattr(large_images, "filter_planes", lambda *a: (again.append(a[0].tobytes()), whole(*a)))
+
+    def counting(*arguments):
+        again.append(str(arguments[-1]) + arguments[0].tobytes().hex())
+        whole(*arguments)
+
+    monkeypatch.setattr(large_images, "filter_planes", counting)
     assert run(source, target, "--resume").exit_code == 0
     assert len(again) == 12 - 5
     assert not set(again) & set(done)
