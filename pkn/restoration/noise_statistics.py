@@ -285,6 +285,8 @@ def _tile_blocks(planes: np.ndarray, mask: np.ndarray | None) -> tuple[list[Bloc
 
 def _whole_blocks(usable: np.ndarray) -> np.ndarray:
     """Mask of the pixels around which a block, and a margin of 1 pixel, is usable."""
+    if usable.all():  # as nearly always; what follows would take a third of the statistics' time
+        return usable
     return np.asarray(uniform_filter(usable.astype(np.float32), min(BLOCK, *usable.shape) + 2, mode="nearest") > 0.999)
 
 
@@ -301,7 +303,8 @@ def _clipped(plane: np.ndarray, valid: np.ndarray) -> np.ndarray:
 def _constant(planes: np.ndarray) -> np.ndarray:
     """Mask of pixels around which all is constant: borders and masks of an image, or a drawing."""
     differences = np.abs(correlate1d(planes, DETAIL, axis=1)) + np.abs(correlate1d(planes, DETAIL, axis=2))
-    return np.asarray(uniform_filter((differences.sum(0) > 0).astype(np.float32), BLOCK) < 1e-3)
+    varied = differences.sum(0) > 0
+    return np.asarray(uniform_filter(varied.astype(np.float32), BLOCK) < 1e-3) if not varied.all() else ~varied
 
 
 def _blocks(planes: np.ndarray, usable: np.ndarray, finer: np.ndarray | None) -> tuple[Blocks, np.ndarray]:
