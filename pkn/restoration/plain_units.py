@@ -14,6 +14,7 @@ from pkn.restoration.volume_maps import VolumeMaps
 from pkn.restoration.weight_operators import Operator, frozen_weights, moments
 
 PROBES = 12
+PERIOD = 512  # px; a pixel's probes depend on its place alone, so that maps of parts have no seams
 SMOOTH = 2.0  # px, of the estimate of sums of squared weights
 ROUND = 0.1  # anisotropy below which there is no direction
 SAMPLES = 24  # pixels along each side where kernels of non-local means are looked at
@@ -40,7 +41,9 @@ class ReadableMap(NamedTuple):
     scale: str = "linear"
 
 
-def readable_maps(maps: ParameterMaps, image: Any = None, mask: Any = None) -> dict[str, ReadableMap]:
+def readable_maps(
+    maps: ParameterMaps, image: Any = None, mask: Any = None, at: tuple[int, int] = (0, 0)
+) -> dict[str, ReadableMap]:
     """What a filter does at each pixel, in plain units, from its exact weights.
 
     Parameters
@@ -49,6 +52,8 @@ def readable_maps(maps: ParameterMaps, image: Any = None, mask: Any = None) -> d
     image, mask
         What the maps are for. Bilateral filters and non-local means have weights that depend on the image: without it
         there is nothing to derive.
+    at : (int, int)
+        Of a part of an image, its first row and column there: the probes of ``pixels`` are then those of the whole.
 
     Returns
     -------
@@ -81,10 +86,10 @@ def readable_maps(maps: ParameterMaps, image: Any = None, mask: Any = None) -> d
     for part, operator in frozen_weights(maps, image, mask).items():
         prefix = f"{part}_" if part else ""
         if not flt.convex:
-            growth = np.sqrt(sums_of_squares(operator, maps.shape))
+            growth = np.sqrt(sums_of_squares(operator, maps.shape, at))
             found["noise"] = ReadableMap(growth, "", 0.1, 10.0, "by how much noise grows", "logarithmic")
             continue
-        found |= {prefix + name: each for name, each in _of_operator(operator, maps.shape, _largest(flt)).items()}
+        found |= {prefix + name: each for name, each in _of_operator(operator, maps.shape, _largest(flt), at).items()}
         if (blend := f"{prefix}blend_0") in maps:
             share = ReadableMap(1 - maps[blend], "", 0.0, 1.0, "share of the result from coarser levels")
             found[f"{prefix}coarser"] = share
@@ -148,16 +153,20 @@ def _largest(flt: Filter) -> float:
     return float(flt.radius / 3 * 2 ** (levels - 1))
 
 
-def _of_operator(operator: Operator, size: tuple[int, ...], largest: float) -> dict[str, ReadableMap]:
+def _of_operator(
+    operator: Operator, size: tuple[int, ...], largest: float, at: tuple[int, int] = (0, 0)
+) -> dict[str, ReadableMap]:
     yy, xx, xy = moments(operator, size)
-    return _quantities(yy, xx, xy, sums_of_squares(operator, size), largest)
+    return _quantities(yy, xx, xy, sums_of_squares(operator, size, at), largest)
 
 
-def sums_of_squares(operator: Operator, size: tuple[int, ...]) -> np.ndarray:
+def sums_of_squares(operator: Operator, size: tuple[int, ...], at: tuple[int, int] = (0, 0)) -> np.ndarray:
     """Of each pixel's weights: by random probes, smoothed over the pixels of a plane that have weights."""
     random, squares = np.random.default_rng(0), np.float32(0)
+    rows, columns = ((first + np.arange(side)) % PERIOD for first, side in zip(at, size[-2:], strict=True))
     for _ in range(PROBES // 3):
-        probes = 2 * random.integers(0, 2, (3, *size), np.int8).astype(np.float32) - 1
+        signs = random.integers(0, 2, (3, *size[:-2], PERIOD, PERIOD), np.int8)
+        probes = 2 * signs[..., rows, :][..., columns].astype(np.float32) - 1
         squares = squares + np.square(operator(probes)).sum(0) / PROBES
     known = np.isfinite(squares)
     smooth = (*(0.0 for _ in size[:-2]), SMOOTH, SMOOTH)

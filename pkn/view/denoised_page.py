@@ -12,6 +12,7 @@ from pkn.restoration.noise_estimation import profile_of_statistics
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.noise_statistics import sample_of, statistics_of
 from pkn.restoration.parameter_maps import ParameterMaps
+from pkn.restoration.plain_units import readable_maps
 from pkn.restoration.planes import black_of, counted, filtered, filtering_net, told_of, values_of
 from pkn.version import __version__
 from pkn.view.blocks import BLOCK, Area, Kept, blocks_of
@@ -164,7 +165,7 @@ class DenoisedPage:
         """Maps in plain units, in the order of :meth:`pkn.ParameterMaps.readable`."""
         rows, columns = widened(part.tile, self.halo, self.size)
         wide = Area(rows.start, columns.start, rows.stop, columns.stop)
-        found = self.maps(wide, strength).readable(self.crop(wide))
+        found = readable_maps(self.maps(wide, strength), self.crop(wide), at=wide[:2])
         inner = _within(part.tile, wide.tile)
         if not found:
             return np.empty((0, part.bottom - part.top, part.right - part.left), np.float32)

@@ -8,6 +8,7 @@ import torch
 from click.testing import CliRunner
 from skimage import data, io
 
+import pkn
 from pkn.cli import main
 from pkn.degradations.tasks import TASKS, make_task
 from pkn.filters import Bilateral, LumaChromaPyramid, Pyramid
@@ -157,6 +158,30 @@ def test_a_network_for_white_noise_becomes_one_that_is_told_a_profile():
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
     with pytest.raises(ValueError, match=r"start is a network of .*; expected one of Bilateral"):
         start_from(MapNet(Bilateral(), 1), white)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_second_pass_begins_as_a_copy_and_all_of_it_is_trained(channels):
+    """With the first one's outputs; and every weight of both has a gradient, through the guide of the second."""
+    one = find_net("any-noise", channels)
+    two = MapNet(one.filter, channels, **{**one.architecture.settings, "passes": 2})
+    start_from(two, one)
+    image, sigma = np.random.default_rng(0).random((1, channels, 40, 50), np.float32), np.array([0.1], np.float32)
+    found, wanted = Predictor(two.architecture, weights_of(two))(image, sigma), one(image, sigma)
+    for name in one.architecture.written(0):
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
+    two.denoise(torch.from_numpy(image), torch.from_numpy(sigma)).square().mean().backward()
+    assert all(weights.grad.abs().max() > 0 for weights in two.parameters())
+
+
+def test_two_passes_from_the_command_line(folder, tmp_path):
+    out = tmp_path / "two.safetensors"
+    arguments = ["train", "--filter", "pyramid", "--data", folder, "--out", out, "--steps", 2, "--size", 32]
+    result = CliRunner().invoke(main, [str(a) for a in [*arguments, "--passes", 2, "--start", "pyramid"]])
+    assert result.exit_code == 0, result.output
+    assert load_net(out).architecture.passes == 2
+    image = data.camera()[:50, :60]
+    np.testing.assert_array_equal(pkn.predict_maps(image, out).apply(image), pkn.denoise(image, out))
 
 
 def test_a_wider_network_begins_with_what_the_narrower_one_does():

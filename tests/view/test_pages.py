@@ -74,12 +74,11 @@ def test_maps_are_those_of_the_whole(net):
         np.testing.assert_array_equal(inner, whole[name][..., rows, columns])
 
 
-def test_readable_maps_are_those_of_the_whole_but_for_random_probes():
+def test_readable_maps_are_those_of_the_whole():
     page, whole = DenoisedPage(GREY), pkn.predict_maps(GREY).readable(GREY)
     found = dict(zip(whole, page.values(MAPS, Area(200, 200, 280, 300), 1.0), strict=True))
-    for name in ("radius", "direction", "coarser"):
+    for name in whole:
         np.testing.assert_allclose(found[name], whole[name].values[200:280, 200:300], rtol=1e-3, atol=1e-3)
-    assert np.median(np.abs(np.log(found["pixels"] / whole["pixels"].values[200:280, 200:300]))) < 0.3
 
 
 def test_pieces_cover_what_is_missing_once_and_begin_in_the_middle():
