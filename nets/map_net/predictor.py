@@ -11,29 +11,15 @@ import numpy as np
 
 from pkn.filters import Filter, LumaChromaPyramid, MapRange
 from pkn.filters.engine.pyramid_levels import halve, level_size
-from pkn.filters.engine.threads import run_strips, scratch
+from pkn.filters.engine.threads import run_strips
 from pkn.filters.luma_chroma_pyramid import to_opponent, to_rgb
 from pkn.nets.map_net.architecture import FEATURE_SIDE, SECOND, SIGMA_FLOOR, Architecture
-from pkn.nets.map_net.conv_kernels import (
-    BLOCK,
-    FROM_WEIGHTS,
-    GROUP,
-    ROWS,
-    begin,
-    combine,
-    convolve,
-    convolve_rows,
-    correlate,
-    expand,
-    fill,
-    fold,
-)
+from pkn.nets.map_net.conv_kernels import correlate, expand
+from pkn.nets.map_net.layers import TILE, UNROLLED, Layers, in_groups
 from pkn.nets.map_net.noise_level import BY_LEVEL, block_means, estimate_sigma, floors, white_noise
 from pkn.nets.weights import read_weights
 
-TILE = (64, 4 * BLOCK)  # rows, and columns with margins at most: twice as many rows are margins no longer worth caches
 IN_IMAGE_VALUES = ("image value", "guide value")  # units of maps that scale with the image
-UNROLLED = (0,)  # see conv_kernels.convolve
 
 
 class Span(NamedTuple):
@@ -88,29 +74,8 @@ class Predictor:
     def __init__(self, architecture: Architecture, weights: dict[str, np.ndarray]) -> None:
         self.architecture, self.weights = architecture, weights
         self.filter, self.channels, self.noise = architecture.filter, architecture.channels, architecture.noise
-        self.width = architecture.width + -architecture.width % GROUP  # channels of features, in whole groups
-        levels = range(len(architecture.names))
-        self._stems = [_differences(weights[f"stems.{level}.weight"], architecture.folded) for level in levels]
-        self._starts = [
-            (_padded(weights[f"stems.{level}.bias"]), _padded(weights[f"scales.{level}.weight"][:, :, 0, 0]))
-            for level in levels
-        ]
-        trunk = range(1, 2 * architecture.depth - 1, 2)
-        self._trunk = [
-            (_padded(_taps(weights[f"trunk.{i}.weight"])), _padded(weights[f"trunk.{i}.bias"])) for i in trunk
-        ]
-        self._finest_trunk = [
-            (_sums_of_rows(weights[f"trunk.{i}.weight"]), _padded(weights[f"trunk.{i}.bias"])) for i in trunk
-        ]
-        self._heads = [
-            (_padded(self._both(f"heads.{level}.weight")[:, :, 0, 0], 1), self._both(f"heads.{level}.bias"))
-            for level in levels
-        ]
-
-    def _both(self, name: str) -> np.ndarray:
-        """Weights of an output, followed by those for a second pass if the same prediction makes them."""
-        own = [self.weights[name]] + ([self.weights[SECOND + name]] if self.architecture.chained else [])
-        return np.concatenate(own)
+        self._layers = Layers(architecture, weights)
+        self.width = self._layers.width  # channels of features
 
     @property
     def first(self) -> "Predictor":
@@ -248,22 +213,14 @@ class Predictor:
     def margin(self, level: int) -> int:
         """Pixels of a level around a part of it that the part's maps depend on, apart from coarser levels."""
         smoothing = int(self.architecture.by_level)  # of the intensities at which noise levels are looked up
-        return max(self.architecture.down * (self._above(level) + 1 + smoothing), 2 * (FEATURE_SIDE // 2))
-
-    def _above(self, level: int) -> int:
-        """Rows of the folded image around some that their outputs depend on: one for each layer, or whole ROWS."""
-        depth = self.architecture.depth
-        return depth if level else max(1, ROWS * (depth - 2) + 2)
+        return max(self.architecture.down * (self._layers.above(level) + 1 + smoothing), 2 * (FEATURE_SIDE // 2))
 
     def _features(
         self, level: int, images: list[np.ndarray], scale: np.ndarray, coarser: np.ndarray, span: Span
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the output of the level's head, at 1 / down of the resolution, and the features before it."""
-        down, depth = self.architecture.down, self.architecture.depth
-        size = tuple(-(-side // down) for side in images[0].shape[1:])
-        raw = np.empty((len(self._heads[level][1]), *size), np.float32)
-        width = self.width
-        features = np.empty((width, *size) if level else (width, 0, 0), np.float32)
+        down = self.architecture.down
+        size = -(-images[0].shape[1] // down), -(-images[0].shape[2] // down)
         each_pixel = scale.shape[1:] == images[0].shape[1:] and scale[0].size > 1
         means = np.stack([block_means(each, down) if each_pixel else each for each in scale])
         noise = np.log2(means / np.float32(0.1 * span.contrast))
@@ -271,42 +228,7 @@ class Predictor:
             (np.ascontiguousarray(images[lag][planes]), black, each, 1 if each_pixel else side, side)
             for (planes, lag, side), each, black in zip(self.architecture.folds, scale, (span.black, 0.0), strict=False)
         ]
-        columns = _tile_columns(size[1], 2 * depth - 2) + 2
-
-        above, around = self._above(level), depth
-
-        def task(n: int, first: int, last: int) -> None:
-            start, stop = ROWS * first, min(ROWS * last, size[0])
-            rows = ROWS * (last - first) + 2 * above
-            folded = scratch("folded", (sum(self.architecture.folded), rows, columns), raw.dtype)
-            parts = np.split(folded, np.cumsum(self.architecture.folded)[:-1])
-            tiles = [scratch(name, (width, rows, columns), raw.dtype) for name in ("layer", "next layer")]
-            seen = scratch("seen", (len(FROM_WEIGHTS), width, BLOCK + 2), raw.dtype)
-            summed = scratch("summed", (len(FROM_WEIGHTS), width, BLOCK), raw.dtype)
-            for x in range(0, size[1], columns - 2 * around):
-                place = (start - above, x - around)
-                for own, part in zip(inputs, parts, strict=True):
-                    fold(*own, *place, part)
-                begin(*self._starts[level], noise, coarser, *place, tiles[0])
-                convolve(folded, self._stems[level], 1, rows - 1, *place, *size, UNROLLED, tiles[0])
-                for layer, (weight, bias) in enumerate(self._trunk if level else self._finest_trunk):
-                    tiles.reverse()
-                    edge = layer + 2 if level else ROWS * layer + 2
-                    within = edge, rows - edge, *place, *size
-                    if level:
-                        fill(bias, tiles[0])
-                        source = tiles[1][: self.architecture.width]  # what is beyond is padding
-                        convolve(source, weight, *within, UNROLLED, tiles[0])
-                    else:
-                        convolve_rows(tiles[1], weight, bias, *within, UNROLLED, seen, summed, tiles[0])
-                combine(tiles[0], *self._heads[level], above, around, UNROLLED, start, stop, x, raw)
-                if level:
-                    inner = tiles[0][:, above : above + stop - start, around : around + size[1] - x]
-                    inner = inner[..., : columns - 2 * around]
-                    features[:, start:stop, x : x + inner.shape[2]] = inner
-
-        run_strips(task, 1, -(-size[0] // ROWS), TILE[0] // ROWS)
-        return raw, features
+        return self._layers.run(level, inputs, noise, coarser, size)
 
     def _written(self, level: int, raw: np.ndarray, size: tuple[int, int], unit: float) -> dict[str, np.ndarray]:
         maps, first = {}, 0
@@ -354,13 +276,6 @@ def image_of(flt: Filter, planes: list[np.ndarray]) -> np.ndarray:
     return to_rgb(whole[None])[0] if isinstance(flt, LumaChromaPyramid) else whole
 
 
-def _tile_columns(width: int, margins: int) -> int:
-    """Return the columns of a tile with margins, in whole blocks: of all numbers of tiles, the one with least work."""
-    fewest = -(-width // (TILE[1] - margins))
-    rounded = [-(-(-(-width // tiles) + margins) // BLOCK) * BLOCK for tiles in range(fewest, 2 * fewest + 1)]
-    return min(rounded, key=lambda columns: -(-width // (columns - margins)) * columns)
-
-
 def _stacked(maps: list[np.ndarray]) -> np.ndarray:
     return maps[0][None] if len(maps) == 1 else np.stack(maps)
 
@@ -369,7 +284,7 @@ def _correlated(padded: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return linear features (features, H, W) of a padded image (C, H + 4, W + 4)."""
     side = weight.shape[-1] - 1
     out = np.empty((len(weight), padded.shape[1] - side, padded.shape[2] - side), np.float32)
-    weight = _padded(weight)
+    weight = in_groups(weight)
 
     def task(n: int, start: int, stop: int) -> None:
         correlate(padded, weight, start, stop, UNROLLED, out)
@@ -400,28 +315,3 @@ def load_predictor(path: str | Path) -> Predictor:
     dict_keys(['sigma_space', 'sigma_range'])
     """
     return Predictor(*read_weights(path))
-
-
-def _differences(weight: np.ndarray, inputs: list[int]) -> np.ndarray:
-    """Return the taps of a layer whose weights sum to 0 over each input, so that maps don't depend on brightness."""
-    parts = np.split(weight, np.cumsum(inputs)[:-1], axis=1)
-    return _taps(np.concatenate([part - part.mean((1, 2, 3), keepdims=True) for part in parts], axis=1))
-
-
-def _taps(weight: np.ndarray) -> np.ndarray:
-    """Reshape (outputs, inputs, 3, 3) to (outputs, inputs, 9), with zeros for outputs up to whole groups."""
-    return _padded(weight.reshape(*weight.shape[:2], 9))
-
-
-def _sums_of_rows(weight: np.ndarray) -> np.ndarray:
-    """Weights (outputs, inputs, 3, 3) for :func:`pkn.nets.map_net.conv_kernels.convolve_rows`."""
-    whole = _padded(_padded(weight), 1)
-    sums = np.einsum("tr,oirc->toic", FROM_WEIGHTS, whole.astype(np.float64)).astype(np.float32)
-    return np.ascontiguousarray(sums.reshape(*sums.shape[:2], -1, 9))
-
-
-def _padded(values: np.ndarray, axis: int = 0) -> np.ndarray:
-    """Pad an axis with zeros to whole groups."""
-    missing = [(0, 0)] * values.ndim
-    missing[axis] = (0, -values.shape[axis] % GROUP)
-    return np.ascontiguousarray(np.pad(values, missing))

@@ -1,0 +1,147 @@
+"""The network's layers on a level: strip by strip, tile by tile through the kernels of ``conv_kernels``."""
+
+from typing import Any
+
+import numpy as np
+
+from pkn.filters.engine.threads import run_strips, scratch
+from pkn.nets.map_net.architecture import SECOND, Architecture
+from pkn.nets.map_net.conv_kernels import (
+    BLOCK,
+    FROM_WEIGHTS,
+    GROUP,
+    ROWS,
+    begin,
+    combine,
+    convolve,
+    convolve_rows,
+    fill,
+    fold,
+)
+
+TILE = (64, 4 * BLOCK)  # rows, and columns with margins at most: the layers of a tile fit the caches
+UNROLLED = (0,)  # see conv_kernels.convolve
+
+
+class Layers:
+    """The weights of a network's layers, as the kernels want them.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    weights : dict of float32 arrays
+    """
+
+    def __init__(self, architecture: Architecture, weights: dict[str, np.ndarray]) -> None:
+        self.architecture = architecture
+        self.width = architecture.width + -architecture.width % GROUP  # channels of features, in whole groups
+        levels = range(len(architecture.names))
+        self._stems = [_differences(weights[f"stems.{level}.weight"], architecture.folded) for level in levels]
+        self._starts = [
+            (in_groups(weights[f"stems.{level}.bias"]), in_groups(weights[f"scales.{level}.weight"][:, :, 0, 0]))
+            for level in levels
+        ]
+        names = [f"trunk.{layer}" for layer in range(1, 2 * architecture.depth - 1, 2)]
+        biases = [in_groups(weights[f"{name}.bias"]) for name in names]
+        trunk = [weights[f"{name}.weight"] for name in names]
+        self._trunk = [*zip(map(_taps, trunk), biases, strict=True)]
+        self._finest_trunk = [*zip(map(_sums_of_rows, trunk), biases, strict=True)]
+        # Of outputs for a second pass that the same prediction makes, those of the first come first.
+        passes = ("", SECOND) if architecture.chained else ("",)
+        self._heads = [
+            (
+                in_groups(np.concatenate([weights[f"{each}heads.{level}.weight"][:, :, 0, 0] for each in passes]), 1),
+                np.concatenate([weights[f"{each}heads.{level}.bias"] for each in passes]),
+            )
+            for level in levels
+        ]
+
+    def above(self, level: int) -> int:
+        """Rows of the folded image around some that their outputs depend on: one for each layer, or whole ROWS."""
+        depth = self.architecture.depth
+        return depth if level else max(1, ROWS * (depth - 2) + 2)
+
+    def run(
+        self, level: int, inputs: list[Any], noise: np.ndarray, coarser: np.ndarray, size: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs (planes, rows, columns) of a level's head, and the features before it (none on level 0).
+
+        ``inputs`` are arguments of the kernel ``fold``, for each of the level's inputs; ``noise`` and ``coarser`` those
+        of ``begin``; ``size`` is that of the folded image.
+        """
+        raw = np.empty((len(self._heads[level][1]), *size), np.float32)
+        features = np.empty((self.width, *size) if level else (self.width, 0, 0), np.float32)
+        above, beside, folded = self.above(level), self.architecture.depth, self.architecture.folded
+        columns = _tile_columns(size[1], 2 * beside - 2) + 2
+
+        def task(n: int, first: int, last: int) -> None:
+            start, stop = ROWS * first, min(ROWS * last, size[0])
+            rows = ROWS * (last - first) + 2 * above
+            whole = scratch("folded", (sum(folded), rows, columns), raw.dtype)
+            parts = np.split(whole, np.cumsum(folded)[:-1])
+            tiles = [scratch(name, (self.width, rows, columns), raw.dtype) for name in ("layer", "next layer")]
+            for x in range(0, size[1], columns - 2 * beside):
+                place = (start - above, x - beside)
+                for own, part in zip(inputs, parts, strict=True):
+                    fold(*own, *place, part)
+                begin(*self._starts[level], noise, coarser, *place, tiles[0])
+                convolve(whole, self._stems[level], 1, rows - 1, *place, *size, UNROLLED, tiles[0])
+                last_tile = self._through_trunk(level, tiles, (*place, *size))
+                combine(last_tile, *self._heads[level], above, beside, UNROLLED, start, stop, x, raw)
+                if level:
+                    inner = last_tile[:, above : above + stop - start, beside : columns - beside][..., : size[1] - x]
+                    features[:, start:stop, x : x + inner.shape[2]] = inner
+
+        run_strips(task, 1, -(-size[0] // ROWS), TILE[0] // ROWS)
+        return raw, features
+
+    def _through_trunk(self, level: int, tiles: list[np.ndarray], place: tuple[int, ...]) -> np.ndarray:
+        """Apply the layers that all levels share to the first of two tiles; the tile with the result."""
+        source, target = tiles
+        rows, dtype = source.shape[1], source.dtype
+        for layer in range(self.architecture.depth - 1):
+            if level:
+                weight, bias = self._trunk[layer]
+                fill(bias, target)
+                used = source[: self.architecture.width]  # what is beyond is padding
+                convolve(used, weight, layer + 2, rows - layer - 2, *place, UNROLLED, target)
+            else:
+                weight, bias = self._finest_trunk[layer]
+                seen = scratch("seen", (len(FROM_WEIGHTS), self.width, BLOCK + 2), dtype)
+                summed = scratch("summed", (len(FROM_WEIGHTS), self.width, BLOCK), dtype)
+                within = ROWS * layer + 2, rows - ROWS * layer - 2
+                convolve_rows(source, weight, bias, *within, *place, UNROLLED, seen, summed, target)
+            source, target = target, source
+        return source
+
+
+def _tile_columns(width: int, margins: int) -> int:
+    """Return the columns of a tile with margins, in whole blocks: of all numbers of tiles, the one with least work."""
+    fewest = -(-width // (TILE[1] - margins))
+    rounded = [-(-(-(-width // tiles) + margins) // BLOCK) * BLOCK for tiles in range(fewest, 2 * fewest + 1)]
+    return min(rounded, key=lambda columns: -(-width // (columns - margins)) * columns)
+
+
+def _differences(weight: np.ndarray, inputs: list[int]) -> np.ndarray:
+    """Return the taps of a layer whose weights sum to 0 over each input, so that maps don't depend on brightness."""
+    parts = np.split(weight, np.cumsum(inputs)[:-1], axis=1)
+    return _taps(np.concatenate([part - part.mean((1, 2, 3), keepdims=True) for part in parts], axis=1))
+
+
+def _taps(weight: np.ndarray) -> np.ndarray:
+    """Reshape (outputs, inputs, 3, 3) to (outputs, inputs, 9), with zeros for outputs up to whole groups."""
+    return in_groups(weight.reshape(*weight.shape[:2], 9))
+
+
+def _sums_of_rows(weight: np.ndarray) -> np.ndarray:
+    """Weights (outputs, inputs, 3, 3) for :func:`pkn.nets.map_net.conv_kernels.convolve_rows`."""
+    whole = in_groups(in_groups(weight), 1)
+    sums = np.einsum("tr,oirc->toic", FROM_WEIGHTS, whole.astype(np.float64)).astype(np.float32)
+    return np.ascontiguousarray(sums.reshape(*sums.shape[:2], -1, 9))
+
+
+def in_groups(values: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Pad an axis with zeros to whole groups."""
+    missing = [(0, 0)] * values.ndim
+    missing[axis] = (0, -values.shape[axis] % GROUP)
+    return np.ascontiguousarray(np.pad(values, missing))
