@@ -46,6 +46,7 @@ bench: $(VENV)/.installed
 
 docs: $(VENV)/.docs
 	$(RUN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	test -f docs/_build/html/index.html
 
 docs-links: docs  # lists what pages link to elsewhere; asks no server
 	$(RUN)/python docs/_ext/external_links.py docs/_build/html

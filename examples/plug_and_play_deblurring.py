@@ -1,6 +1,10 @@
-"""A known motion blur undone twice: by pkn.deconvolve, and by deepinv's plug and play with pkn's denoiser as prior.
+"""
+Undo a motion blur twice: with deepinv's plug and play
+======================================================
 
-`python plug_and_play_deblurring.py [FOLDER]` writes FOLDER/plug_and_play.png. Needs deepinv (pip install deepinv).
+``python plug_and_play_deblurring.py [FOLDER]`` writes FOLDER/plug_and_play.png. Needs deepinv (pip install deepinv).
+
+A known motion blur is undone by pkn.deconvolve, and by deepinv's plug and play with pkn's denoiser as prior.
 
 pkn.deconvolve is one Wiener filter and one denoising; DPIR (half-quadratic splitting, Zhang et al. 2021) alternates
 eight times between the data and the denoiser, which is told a falling noise level.

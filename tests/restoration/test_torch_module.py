@@ -13,11 +13,16 @@ import pkn
 from pkn.filters import Bilateral
 from pkn.nets import Denoiser, MapNet
 from pkn.nets.autograd import reference
-from pkn.pretrained import bundled_names
+from pkn.pretrained import COLOURS, bundled_names, weights_folder
 from pkn.restoration import torch_module
 
 NETS = [name for name in bundled_names() if name not in ("upsample", "reblur")]
-CASES = [(name, channels) for name in NETS for channels in (1, 3) if (name, channels) != ("volume", 3)]
+CASES = [
+    (name, channels)
+    for name in NETS
+    for channels, colours in COLOURS.items()
+    if (weights_folder() / f"{name}-{colours}.safetensors").exists()
+]
 
 
 def noisy(channels, dtype=np.float32):
