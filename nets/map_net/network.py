@@ -30,7 +30,8 @@ class MapNet(nn.Module):
 
     For a pyramid this is done for the image of each pyramid level, coarsest first. All convolutions but the first and
     the last are shared, and the features of a level are added to those of the next finer one. A guide consists of
-    linear features of the image, one 5 x 5 kernel for each plane.
+    linear features of the image, one 5 x 5 kernel for each plane. With two passes there are second outputs of the same
+    features, and a second guide of what the first ones make of the image.
 
     Parameters
     ----------
@@ -77,7 +78,8 @@ class MapNet(nn.Module):
 
         ``noise`` is the noise level in image values, (N,) or at each pixel (N, 1, H, W); estimated if None. A network
         that is told a profile also takes a list of :class:`pkn.nets.NoiseCurve`, one for each image. ``first`` is for
-        the second pass: the first one's result, of which guides are made then.
+        the second pass of volumes: the first one's result, of which guides are made then. (Of planes the first pass is
+        part of the prediction.)
         """
         noise = _estimated(image) if noise is None else noise
         levels = range(len(self.architecture.names))

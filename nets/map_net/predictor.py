@@ -106,7 +106,7 @@ class Predictor:
         span : Span
             The image's black and contrast, which were 0 and 1 in training. Maps in image values scale with it.
         first : float32 array of shape (N, C, H, W), optional
-            For the second pass: the first one's result, of which guides are made then.
+            For the second pass of volumes: the first one's result, of which guides are made then.
 
         Returns
         -------
