@@ -84,7 +84,8 @@ def _path_of(net: Any, channels: int) -> Path:
         raise _wrong_channels(channels, "1 or 3 for the bundled networks")
     path = weights_folder() / f"{net}-{COLOURS[channels]}.safetensors"
     if not path.exists():
-        raise ValueError(f"net is {str(net)!r}; expected one for {COLOURS[channels]} images (see pkn nets)")
+        each = ", or channels one by one, stack_axes=-1 for channel_axis=-1" if channels == 3 else ""
+        raise ValueError(f"net is {str(net)!r}; expected one for {COLOURS[channels]} images (see pkn nets){each}")
     return path
 
 

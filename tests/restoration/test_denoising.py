@@ -135,6 +135,7 @@ def test_net_as_path_and_as_object(tmp_path, noisy):
         (lambda x: pkn.denoise(x, "nothing.safetensors"), "nothing.safetensors"),
         (lambda x: pkn.denoise(x, 3), "net is int"),
         (lambda x: pkn.denoise(np.stack([x] * 2, -1), channel_axis=-1), "2 channels"),
+        (lambda x: pkn.denoise(np.stack([x] * 3, -1), "volume", channel_axis=-1), "one by one, stack_axes=-1"),
         (lambda x: pkn.denoise(x, find_net("bilateral", 3)), "expected 3"),
         (lambda x: pkn.denoise(x, strength=-1), "strength is -1"),
         (lambda x: pkn.denoise(x, strength=float("nan")), "strength is nan"),
