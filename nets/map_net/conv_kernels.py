@@ -13,7 +13,7 @@ there is little to gain, rounding in groups of rows would only double what a par
 
 import numpy as np
 
-from pkn.filters.engine.compile import kernel, local, store
+from pkn.filters.engine.compile import inlined, kernel, local, store
 from pkn.filters.engine.math import exp2, fma
 
 BLOCK = 64
@@ -114,6 +114,25 @@ def fill(bias, tile):
         tile[o, :, :] = bias[o]
 
 
+@inlined
+def add_products(s0, s1, s2, u, v, w, a, b, c):
+    """Add to each of three sums (BLOCK,) the products of nine weights with three columns of each of three rows."""
+    u0, u1, u2, u3, u4, u5, u6, u7, u8 = u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8]
+    v0, v1, v2, v3, v4, v5, v6, v7, v8 = v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8]
+    w0, w1, w2, w3, w4, w5, w6, w7, w8 = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
+    for i in range(BLOCK):
+        j = column(i)
+        p0, p1, p2 = s0[j], s0[j + column(1)], s0[j + column(2)]
+        p3, p4, p5 = s1[j], s1[j + column(1)], s1[j + column(2)]
+        p6, p7, p8 = s2[j], s2[j + column(1)], s2[j + column(2)]
+        t = a[j] + u0 * p0 + u1 * p1 + u2 * p2 + u3 * p3 + u4 * p4 + u5 * p5
+        a[j] = t + u6 * p6 + u7 * p7 + u8 * p8
+        t = b[j] + v0 * p0 + v1 * p1 + v2 * p2 + v3 * p3 + v4 * p4 + v5 * p5
+        b[j] = t + v6 * p6 + v7 * p7 + v8 * p8
+        t = c[j] + w0 * p0 + w1 * p1 + w2 * p2 + w3 * p3 + w4 * p4 + w5 * p5
+        c[j] = t + w6 * p6 + w7 * p7 + w8 * p8
+
+
 @kernel
 def convolve(source, weight, first, last, y0, x0, height, width, unrolled, out):
     """Add a 3 x 3 convolution of ``source`` to rows ``first`` to ``last`` of ``out``, and apply ReLU; 0 off the image.
@@ -142,21 +161,7 @@ def convolve(source, weight, first, last, y0, x0, height, width, unrolled, out):
                     s0 = source[k, r - 1, x - 1 : x + BLOCK + 1]
                     s1 = source[k, r, x - 1 : x + BLOCK + 1]
                     s2 = source[k, r + 1, x - 1 : x + BLOCK + 1]
-                    u, v, w = weight[o, k], weight[o + 1, k], weight[o + 2, k]
-                    u0, u1, u2, u3, u4, u5, u6, u7, u8 = u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8]
-                    v0, v1, v2, v3, v4, v5, v6, v7, v8 = v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8]
-                    w0, w1, w2, w3, w4, w5, w6, w7, w8 = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
-                    for i in range(BLOCK):
-                        j = column(i)
-                        p0, p1, p2 = s0[j], s0[j + column(1)], s0[j + column(2)]
-                        p3, p4, p5 = s1[j], s1[j + column(1)], s1[j + column(2)]
-                        p6, p7, p8 = s2[j], s2[j + column(1)], s2[j + column(2)]
-                        t = a[j] + u0 * p0 + u1 * p1 + u2 * p2 + u3 * p3 + u4 * p4 + u5 * p5
-                        a[j] = t + u6 * p6 + u7 * p7 + u8 * p8
-                        t = b[j] + v0 * p0 + v1 * p1 + v2 * p2 + v3 * p3 + v4 * p4 + v5 * p5
-                        b[j] = t + v6 * p6 + v7 * p7 + v8 * p8
-                        t = c[j] + w0 * p0 + w1 * p1 + w2 * p2 + w3 * p3 + w4 * p4 + w5 * p5
-                        c[j] = t + w6 * p6 + w7 * p7 + w8 * p8
+                    add_products(s0, s1, s2, weight[o, k], weight[o + 1, k], weight[o + 2, k], a, b, c)
                 for j in range(BLOCK):
                     out_a[j], out_b[j], out_c[j] = max(a[j], zero), max(b[j], zero), max(c[j], zero)
         out[:, r, :left] = 0
@@ -200,21 +205,7 @@ def convolve_rows(source, weight, bias, first, last, y0, x0, height, width, unro
                     sums[:] = 0
                     for k in range(weight.shape[2]):
                         s0, s1, s2 = seen[t, 3 * k], seen[t, 3 * k + 1], seen[t, 3 * k + 2]
-                        u, v, w = weight[t, o, k], weight[t, o + 1, k], weight[t, o + 2, k]
-                        u0, u1, u2, u3, u4, u5, u6, u7, u8 = u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8]
-                        v0, v1, v2, v3, v4, v5, v6, v7, v8 = v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8]
-                        w0, w1, w2, w3, w4, w5, w6, w7, w8 = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
-                        for i in range(BLOCK):
-                            j = column(i)
-                            p0, p1, p2 = s0[j], s0[j + column(1)], s0[j + column(2)]
-                            p3, p4, p5 = s1[j], s1[j + column(1)], s1[j + column(2)]
-                            p6, p7, p8 = s2[j], s2[j + column(1)], s2[j + column(2)]
-                            q = a[j] + u0 * p0 + u1 * p1 + u2 * p2 + u3 * p3 + u4 * p4 + u5 * p5
-                            a[j] = q + u6 * p6 + u7 * p7 + u8 * p8
-                            q = b[j] + v0 * p0 + v1 * p1 + v2 * p2 + v3 * p3 + v4 * p4 + v5 * p5
-                            b[j] = q + v6 * p6 + v7 * p7 + v8 * p8
-                            q = c[j] + w0 * p0 + w1 * p1 + w2 * p2 + w3 * p3 + w4 * p4 + w5 * p5
-                            c[j] = q + w6 * p6 + w7 * p7 + w8 * p8
+                        add_products(s0, s1, s2, weight[t, o, k], weight[t, o + 1, k], weight[t, o + 2, k], a, b, c)
                     for g in range(GROUP):
                         summed[t, o + g] = sums[g]
             for o in range(out.shape[0]):
