@@ -1,5 +1,6 @@
 """The documentation site: `make docs` builds it, without a network and without a warning, into docs/_build/html."""
 
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,9 +51,12 @@ nb_merge_streams = True
 
 # Examples that need data or a library which isn't there, or more than a minute, are shown without being run. (One that
 # ends by sys.exit() for want of a library would end the build, without a word and with success.)
-NEEDS = {"dask_image_spots": "dask_image", "plug_and_play_deblurring": "deepinv", "xarray_coordinates": "xarray"}
 NOT_RUN = ("augment", "wavelet_denoise", "wavelet_inpainting", "wavelet_super_resolution")
-NOT_RUN += tuple(name for name, library in NEEDS.items() if not find_spec(library))
+NOT_RUN += tuple(
+    example.stem
+    for example in (HERE.parent / "examples").glob("*.py")
+    if not all(map(find_spec, re.findall(r'find_spec\("(\w+)"\)', example.read_text())))
+)
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",

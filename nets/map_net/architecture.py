@@ -163,15 +163,14 @@ class Architecture:
                 f"stems.{level}.bias": (width,),
                 f"scales.{level}.weight": (width, len(self.folded), 1, 1),
             }
-            for number in range(self.passes):
-                prefix = ("", SECOND)[number]
+            for prefix in ("", SECOND)[: self.passes]:
                 shapes |= {
                     f"{prefix}heads.{level}.weight": (planes, width, 1, 1),
                     f"{prefix}heads.{level}.bias": (planes,),
                 }
                 for name in self.guides(level):
                     features = math.prod(self.filter.plane_shape(name))
-                    kernels = features, self.guide_channels(name, number > 0), FEATURE_SIDE, FEATURE_SIDE
+                    kernels = features, self.guide_channels(name, prefix == SECOND), FEATURE_SIDE, FEATURE_SIDE
                     shapes[f"{prefix}features.{name}.weight"] = kernels
         for layer in range(1, 2 * self.depth - 1, 2):
             shapes |= {f"trunk.{layer}.weight": (width, width, 3, 3), f"trunk.{layer}.bias": (width,)}

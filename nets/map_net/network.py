@@ -69,8 +69,8 @@ class MapNet(nn.Module):
         guides = [name for level in levels for name in self.architecture.guides(level)]
         self.features = nn.ModuleDict({name: _Features(channels, *flt.plane_shape(name)) for name in guides})
         if self.architecture.passes == 2:
-            own = {name: self.architecture.guide_channels(name, True) for name in guides}
-            features = {name: _Features(own[name], *flt.plane_shape(name)) for name in guides}
+            made_of = self.architecture.guide_channels
+            features = {name: _Features(made_of(name, True), *flt.plane_shape(name)) for name in guides}
             self.second = nn.ModuleDict({"heads": deepcopy(self.heads), "features": nn.ModuleDict(features)})
 
     def forward(self, image: Tensor, noise: Any = None, first: Tensor | None = None) -> Any:

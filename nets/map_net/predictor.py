@@ -13,6 +13,7 @@ from pkn.filters import Filter, LumaChromaPyramid, MapRange
 from pkn.filters.engine.pyramid_levels import halve, level_size
 from pkn.filters.engine.threads import run_strips
 from pkn.filters.luma_chroma_pyramid import to_opponent, to_rgb
+from pkn.filters.pyramid import Part
 from pkn.nets.map_net.architecture import FEATURE_SIDE, SECOND, SIGMA_FLOOR, Architecture
 from pkn.nets.map_net.conv_kernels import correlate, expand
 from pkn.nets.map_net.layers import TILE, UNROLLED, Layers, in_groups
@@ -190,13 +191,10 @@ class Predictor:
         self, level: int, images: list[np.ndarray], maps: dict[str, np.ndarray], coarser: list[np.ndarray]
     ) -> list[np.ndarray]:
         """What the maps of the first pass make of a level, for each pyramid of the filter."""
-        results = []
-        for k, part in enumerate(self.architecture.first_parts):
-            own = {name: maps[full][None] for name in part.pyramid.ranges if (full := part.full(name)) in maps}
-            planes = np.ascontiguousarray(images[part.lag][part.channels])[None]
-            below = coarser[k][None] if coarser else None
-            results.append(part.pyramid.filter_level(level + part.lag, planes, own, below)[0][0])
-        return results
+        return [
+            filtered_part(part, level, part.lag, images, maps, coarser[k] if coarser else None)
+            for k, part in enumerate(self.architecture.first_parts)
+        ]
 
     def _guides_again(self, level: int, results: list[np.ndarray]) -> dict[str, np.ndarray]:
         """The guides of the second pass, of what the first one made of a level."""
@@ -274,6 +272,28 @@ def image_of(flt: Filter, planes: list[np.ndarray]) -> np.ndarray:
     """The image (C, H, W) of the results of the pyramids of ``flt``; the inverse of :func:`planes_of`."""
     whole = planes[0] if len(planes) == 1 else np.concatenate(planes)
     return to_rgb(whole[None])[0] if isinstance(flt, LumaChromaPyramid) else whole
+
+
+def filtered_part(
+    part: Part,
+    level: int,
+    finest: int,
+    images: list[np.ndarray],
+    maps: dict[str, np.ndarray],
+    coarser: np.ndarray | None,
+) -> np.ndarray:
+    """What a pyramid of a filter makes of a level, (C, H, W), down to the image that is ``finest`` times halved.
+
+    ``images`` are the level's, of all planes, each half as large as the one before; ``coarser`` is the pyramid's result
+    on its next coarser level.
+    """
+    own = {name: maps[full][None] for name in part.pyramid.ranges if (full := part.full(name)) in maps}
+    out = None if coarser is None else coarser[None]
+    for lag in range(part.lag, finest - 1, -1):
+        planes = np.ascontiguousarray(images[lag][part.channels])[None]
+        out = part.pyramid.filter_level(level + lag, planes, own, out)[0]
+    assert out is not None
+    return np.asarray(out[0])
 
 
 def _stacked(maps: list[np.ndarray]) -> np.ndarray:

@@ -13,7 +13,16 @@ from pkn.filters import Filter
 from pkn.filters.engine.pyramid_levels import halve, level_size
 from pkn.nets.map_net.architecture import FEATURE_SIDE
 from pkn.nets.map_net.conv_kernels import ROWS
-from pkn.nets.map_net.predictor import NOTHING, WHOLE, Coarser, Predictor, Span, image_of, planes_of
+from pkn.nets.map_net.predictor import (
+    NOTHING,
+    WHOLE,
+    Coarser,
+    Predictor,
+    Span,
+    filtered_part,
+    image_of,
+    planes_of,
+)
 
 TILE = 1024  # px a side; smaller tiles cost more for their margins, twice the side takes four times the memory
 
@@ -129,18 +138,13 @@ def _results(
         names = predictor.architecture.names[0]
         out, _ = flt.forward(planes[None], flt.Maps(*(maps[name][None] for name in names)), keep=False)
         return [out[0]]
-    results = []
-    for k, part in enumerate(parts):
-        own = {name: maps[full][None] for name in part.pyramid.ranges if (full := part.full(name)) in maps}
-        images = [np.ascontiguousarray(planes[part.channels])[None]]
-        for _ in range(part.lag):
-            images.append(halve(images[-1]))
-        out = coarser[k][None] if coarser else None
-        for lag in range(part.lag, part.lag - 1 if level else -1, -1):
-            out = part.pyramid.filter_level(level + lag, images[lag], own, out)[0]
-        assert out is not None
-        results.append(out[0])
-    return results
+    images = [planes]
+    for _ in range(max(part.lag for part in parts)):
+        images.append(halve(images[-1]))
+    return [
+        filtered_part(part, level, part.lag if level else 0, images, maps, coarser[k] if coarser else None)
+        for k, part in enumerate(parts)
+    ]
 
 
 def _strengthened(flt: Filter, maps: dict[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:

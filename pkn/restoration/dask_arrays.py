@@ -1,5 +1,6 @@
 """Denoising Dask arrays: lazily, chunk by chunk with the halo that exactness takes, bit-identical to the whole."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import dask.array as da
@@ -36,20 +37,29 @@ def denoise_chunks(planes: da.Array, network: Predictor, strength: Any, noise: A
     planes = planes.rechunk((*planes.chunks[:-3], -1, *chunks))
     told = told_of_images(planes, network, noise)
     # A whole side needs no halo, and may be smaller than one.
-    depth = dict.fromkeys(range(planes.ndim), 0) | {
-        planes.ndim - 2 + n: around for n, sizes in enumerate(chunks) if len(sizes) > 1
-    }
+    depth = {planes.ndim - 2 + n: around for n, sizes in enumerate(chunks) if len(sizes) > 1}
+    arrays: Any = (planes, depth), (told, {})
+    return map_widened(_denoise_chunk, arrays, target, network=network, strength=power)
+
+
+def map_widened(
+    function: Callable[..., np.ndarray], arrays: Iterable[tuple[da.Array, dict[int, Any]]], target: Any, **settings: Any
+) -> da.Array:
+    """Chunks of dtype ``target`` by ``function(*chunks, target=target, **settings)``.
+
+    ``arrays`` are given with what each chunk takes of its neighbours, by axis; in the result that is left out again.
+    """
+    given, depths = zip(*arrays, strict=True)
+    nothing = dict.fromkeys(range(given[0].ndim), 0)
     return da.map_overlap(
-        _denoise_chunk,
-        planes,
-        told,
-        depth=[depth, dict.fromkeys(range(planes.ndim), 0)],
+        function,
+        *given,
+        depth=[nothing | depth for depth in depths],
         boundary="none",
         dtype=target,
-        meta=np.empty((0,) * planes.ndim, target),
-        network=network,
-        strength=power,
+        meta=np.empty((0,) * given[0].ndim, target),
         target=target,
+        **settings,
     )
 
 

@@ -9,7 +9,7 @@ from pkn.filters.arrays import all_finite, target_dtype
 from pkn.filters.engine.threads import one_thread
 from pkn.nets import Predictor
 from pkn.restoration.arguments import check_strength
-from pkn.restoration.dask_arrays import NOT_FINITE, aligned
+from pkn.restoration.dask_arrays import NOT_FINITE, aligned, map_widened
 from pkn.restoration.planes import filtering_net
 from pkn.restoration.sequences import Series
 from pkn.restoration.streams import ANEW, denoise_frames
@@ -36,25 +36,12 @@ def denoise_frame_chunks(planes: da.Array, net: Any, series: Series, strength: A
     before = -(-series.neighbours // ANEW) * ANEW
     frames = aligned(planes.chunks[-4], ANEW, max(1, before, around[1]))
     planes = planes.rechunk((*planes.chunks[:-4], frames, -1, -1, -1))
-    nothing = dict.fromkeys(range(planes.ndim), 0)
     along = {planes.ndim - 4: (before, around[1])} if len(frames) > 1 else {}
     numbers = da.arange(planes.shape[-4], chunks=(frames,))[:, None, None, None]
-    return da.map_overlap(
-        _denoise_chunk,
-        planes,
-        planes[..., :1, :, :, :],
-        numbers.reshape((1,) * (planes.ndim - 4) + numbers.shape),
-        depth=[nothing | along, nothing, nothing],
-        boundary="none",
-        dtype=target,
-        meta=np.empty((0,) * planes.ndim, target),
-        network=network,
-        strength=power,
-        noise=noise,
-        around=around,
-        before=before,
-        target=target,
-    )
+    numbers = numbers.reshape((1,) * (planes.ndim - 4) + numbers.shape)
+    arrays: Any = (planes, along), (planes[..., :1, :, :, :], {}), (numbers, {})
+    settings = {"strength": power, "noise": noise, "around": around, "before": before}
+    return map_widened(_denoise_chunk, arrays, target, network=network, **settings)
 
 
 def _denoise_chunk(
@@ -75,7 +62,7 @@ def _denoise_chunk(
     if not all_finite(chunk):
         raise ValueError(NOT_FINITE)
     out = np.zeros(chunk.shape, target)
-    skipped = min(before, int(numbers.flat[0])) if chunk.shape[-4] > numbers.size else 0
+    skipped = min(before, int(numbers.flat[0]))
     own, axis = slice(skipped, skipped + numbers.size), None if chunk.shape[-3] == 1 else 0
     with one_thread():
         for index in np.ndindex(chunk.shape[:-4]):

@@ -16,7 +16,7 @@ from pkn.filters.engine.threads import one_thread
 from pkn.nets import Predictor
 from pkn.nets.map_net.tiling import Told, alignment, halo
 from pkn.restoration.arguments import check_strength
-from pkn.restoration.dask_arrays import NOT_FINITE, aligned, told_of_images
+from pkn.restoration.dask_arrays import NOT_FINITE, aligned, map_widened, told_of_images
 from pkn.restoration.planes import black_of
 from pkn.restoration.sequences import Series
 from pkn.restoration.series import deep_net
@@ -46,24 +46,11 @@ def denoise_deep_chunks(planes: da.Array, net: Any, series: Series, strength: An
     rows, columns = (aligned(sizes, alignment(network), beside) for sizes in planes.chunks[-2:])
     planes = planes.rechunk((*planes.chunks[:-4], deep, -1, rows, columns))
     told = told_of_images(planes, network, noise)
-    nothing = dict.fromkeys(range(planes.ndim), 0)
     # A whole side needs nothing around it, and may be smaller.
     along = {planes.ndim - 4: (before, after)} if len(deep) > 1 else {}
     around = {planes.ndim + n: beside for n, sizes in ((-2, rows), (-1, columns)) if len(sizes) > 1}
-    return da.map_overlap(
-        _denoise_chunk,
-        planes,
-        told,
-        told[..., :1, :, :, :],
-        depth=[nothing | along | around, nothing | along, nothing],
-        boundary="none",
-        dtype=target,
-        meta=np.empty((0,) * planes.ndim, target),
-        network=network,
-        flt=flt,
-        strength=power,
-        target=target,
-    )
+    arrays: Any = (planes, along | around), (told, along), (told[..., :1, :, :, :], {})
+    return map_widened(_denoise_chunk, arrays, target, network=network, flt=flt, strength=power)
 
 
 def _denoise_chunk(

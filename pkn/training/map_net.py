@@ -153,7 +153,7 @@ def start_from(net: MapNet, other: Predictor) -> None:
     with torch.no_grad():
         for name, values in net.state_dict().items():
             theirs = weights[name if name in weights else name.removeprefix(SECOND)]
-            if theirs.ndim == 4 and "features" in name and theirs.shape[1] != values.shape[1]:
+            if "features" in name and theirs.shape != values.shape:
                 continue  # made of fewer planes
             part = tuple(map(slice, theirs.shape))
             values[part[:1]] = 0
