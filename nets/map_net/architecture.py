@@ -10,6 +10,7 @@ NOISES = ("white", "profile")
 SIGMA_FLOOR = 2 / 255  # image values; added to the noise level, so that the scale of the inputs has a lower bound
 SECOND = "second."  # precedes the names of the weights that are for the second pass
 FEATURE_SIDE = 5  # px; side of the kernels of the linear features that a guide consists of
+SECOND_SIDE = 3  # px; of those of a second pass for luma and chroma: larger ones are more than 20,000 weights
 LUMA_CHROMA_WIDTH, RGB_PYRAMID_WIDTH, WIDTH = 22, 20, 24  # chosen so that a network has fewer than 20,000 parameters
 
 
@@ -35,7 +36,8 @@ class Architecture:
     passes : {1, 2}
         With 2, the network has a second set of outputs and of a guide's features, for a second pass in which the guide
         is made of the first one's result, with less noise. A pyramid of planes has the second pass on each level: the
-        guide of a level is made of the first one's result there, whose windows have half the radius.
+        guide of a level is made of the first one's result there, whose windows have half the radius, and of the noisy
+        image.
 
     Raises
     ------
@@ -133,10 +135,18 @@ class Architecture:
         """Names of the maps of a pyramid level that are linear features of the image."""
         return [name for name in self.names[level] if is_guide(name)]
 
-    def guide_channels(self, name: str, second: bool) -> int:
-        """Planes of the image that a guide is made of: in a second pass only those that its own pyramid filters."""
-        own = [part.channels for part in self.parts if second and part.name and name.startswith(part.name)]
-        return len(range(self.channels)[own[0]]) if own else self.channels
+    def guide_size(self, name: str, second: bool) -> tuple[int, int]:
+        """Planes that a guide is made of, and the side of its kernels.
+
+        In a second pass of planes it is made of the first one's result and, beside it, of the noisy image; for chroma
+        beside it is the first result for luma, which has less noise and the same edges.
+        """
+        if not (second and self.chained):
+            return self.channels, FEATURE_SIDE
+        own = next(k for k, part in enumerate(self.parts) if name.startswith(part.name))
+        beside = max(own - 1, 0)
+        planes = sum(len(range(self.channels)[self.parts[k].channels]) for k in (own, beside))
+        return planes, FEATURE_SIDE if len(self.parts) == 1 else SECOND_SIDE
 
     def planes(self, level: int) -> list[int]:
         """Number of planes of each map that the level's head predicts."""
@@ -157,7 +167,7 @@ class Architecture:
         width = self.width
         shapes: dict[str, tuple[int, ...]] = {}
         for level in range(len(self.names)):
-            planes = sum(self.planes(level))
+            outputs = sum(self.planes(level))
             shapes |= {
                 f"stems.{level}.weight": (width, sum(self.folded), 3, 3),
                 f"stems.{level}.bias": (width,),
@@ -165,13 +175,13 @@ class Architecture:
             }
             for prefix in ("", SECOND)[: self.passes]:
                 shapes |= {
-                    f"{prefix}heads.{level}.weight": (planes, width, 1, 1),
-                    f"{prefix}heads.{level}.bias": (planes,),
+                    f"{prefix}heads.{level}.weight": (outputs, width, 1, 1),
+                    f"{prefix}heads.{level}.bias": (outputs,),
                 }
                 for name in self.guides(level):
                     features = math.prod(self.filter.plane_shape(name))
-                    kernels = features, self.guide_channels(name, prefix == SECOND), FEATURE_SIDE, FEATURE_SIDE
-                    shapes[f"{prefix}features.{name}.weight"] = kernels
+                    planes, side = self.guide_size(name, prefix == SECOND)
+                    shapes[f"{prefix}features.{name}.weight"] = features, planes, side, side
         for layer in range(1, 2 * self.depth - 1, 2):
             shapes |= {f"trunk.{layer}.weight": (width, width, 3, 3), f"trunk.{layer}.bias": (width,)}
         return shapes

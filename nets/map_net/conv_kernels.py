@@ -13,7 +13,7 @@ there is little to gain, rounding in groups of rows would only double what a par
 
 import numpy as np
 
-from pkn.filters.engine.compile import inlined, kernel, local, store
+from pkn.filters.engine.compile import kernel, local, spliced, store
 from pkn.filters.engine.math import exp2, fma
 
 BLOCK = 64
@@ -114,7 +114,7 @@ def fill(bias, tile):
         tile[o, :, :] = bias[o]
 
 
-@inlined
+@spliced
 def add_products(s0, s1, s2, u, v, w, a, b, c):
     """Add to each of three sums (BLOCK,) the products of nine weights with three columns of each of three rows."""
     u0, u1, u2, u3, u4, u5, u6, u7, u8 = u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8]
@@ -202,12 +202,14 @@ def convolve_rows(source, weight, bias, first, last, y0, x0, height, width, unro
                     s5[j] = fma(four, d1[j], fma(-five, d3[j], d5[j]))
             for t in range(seen.shape[0]):
                 for o in range(0, out.shape[0], GROUP):
-                    sums[:] = 0
+                    for j in range(BLOCK):
+                        a[j], b[j], c[j] = zero, zero, zero
                     for k in range(weight.shape[2]):
                         s0, s1, s2 = seen[t, 3 * k], seen[t, 3 * k + 1], seen[t, 3 * k + 2]
                         add_products(s0, s1, s2, weight[t, o, k], weight[t, o + 1, k], weight[t, o + 2, k], a, b, c)
-                    for g in range(GROUP):
-                        summed[t, o + g] = sums[g]
+                    all_a, all_b, all_c = summed[t, o], summed[t, o + 1], summed[t, o + 2]
+                    for j in range(BLOCK):
+                        all_a[j], all_b[j], all_c[j] = a[j], b[j], c[j]
             for o in range(out.shape[0]):
                 m0, m1, m2 = summed[0, o], summed[1, o], summed[2, o]
                 m3, m4, m5 = summed[3, o], summed[4, o], summed[5, o]
@@ -232,24 +234,32 @@ def convolve_rows(source, weight, bias, first, last, y0, x0, height, width, unro
 def combine(source, weight, bias, top, margin, unrolled, y0, y1, x0, out):
     """Fill rows ``y0`` to ``y1`` of ``out`` (planes, H, W) from column ``x0`` on: linear combinations of channels.
 
-    ``top`` is the tile's first row, ``margin`` the number of columns at its edges that are left out.
+    ``weight`` and ``bias`` are padded with zeros to a whole group of planes, which ``out`` doesn't have. ``top`` is the
+    tile's first row, ``margin`` the number of columns at its edges that are left out.
     """
-    sums = local(unrolled, source, 1, BLOCK)
-    acc = sums[0]
+    sums = local(unrolled, source, GROUP, BLOCK)
+    a, b, c = sums[0], sums[1], sums[2]
     columns = min(source.shape[2] - 2 * margin, out.shape[2] - x0)
-    for p in range(out.shape[0]):
+    for p in range(0, out.shape[0], GROUP):
+        u, v, w = weight[p], weight[p + 1], weight[p + 2]
         for r in range(y1 - y0):
             for x in range(0, columns, BLOCK):
                 count = min(BLOCK, columns - x)
-                acc[:] = bias[p]
+                for j in range(BLOCK):
+                    a[j], b[j], c[j] = bias[p], bias[p + 1], bias[p + 2]
                 for k in range(0, source.shape[0], GROUP):
                     s0 = source[k, top + r, margin + x : margin + x + count]
                     s1 = source[k + 1, top + r, margin + x : margin + x + count]
                     s2 = source[k + 2, top + r, margin + x : margin + x + count]
-                    w0, w1, w2 = weight[p, k], weight[p, k + 1], weight[p, k + 2]
+                    u0, u1, u2 = u[k], u[k + 1], u[k + 2]
+                    v0, v1, v2 = v[k], v[k + 1], v[k + 2]
+                    w0, w1, w2 = w[k], w[k + 1], w[k + 2]
                     for j in range(count):
-                        acc[j] = acc[j] + w0 * s0[j] + w1 * s1[j] + w2 * s2[j]
-                store(acc, count, out[p, y0 + r], x0 + x)
+                        a[j] = a[j] + u0 * s0[j] + u1 * s1[j] + u2 * s2[j]
+                        b[j] = b[j] + v0 * s0[j] + v1 * s1[j] + v2 * s2[j]
+                        c[j] = c[j] + w0 * s0[j] + w1 * s1[j] + w2 * s2[j]
+                for g in range(min(GROUP, out.shape[0] - p)):
+                    store(sums[g], count, out[p + g, y0 + r], x0 + x)
 
 
 @kernel

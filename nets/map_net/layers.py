@@ -48,10 +48,14 @@ class Layers:
         self._finest_trunk = [*zip(map(_sums_of_rows, trunk), biases, strict=True)]
         # Of outputs for a second pass that the same prediction makes, those of the first come first.
         passes = ("", SECOND) if architecture.chained else ("",)
+        self._outputs = [len(passes) * sum(architecture.planes(level)) for level in levels]
         self._heads = [
             (
-                in_groups(np.concatenate([weights[f"{each}heads.{level}.weight"][:, :, 0, 0] for each in passes]), 1),
-                np.concatenate([weights[f"{each}heads.{level}.bias"] for each in passes]),
+                in_groups(
+                    in_groups(np.concatenate([weights[f"{each}heads.{level}.weight"][:, :, 0, 0] for each in passes])),
+                    1,
+                ),
+                in_groups(np.concatenate([weights[f"{each}heads.{level}.bias"] for each in passes])),
             )
             for level in levels
         ]
@@ -69,7 +73,7 @@ class Layers:
         ``inputs`` are arguments of the kernel ``fold``, for each of the level's inputs; ``noise`` and ``coarser`` those
         of ``begin``; ``size`` is that of the folded image.
         """
-        raw = np.empty((len(self._heads[level][1]), *size), np.float32)
+        raw = np.empty((self._outputs[level], *size), np.float32)
         features = np.empty((self.width, *size) if level else (self.width, 0, 0), np.float32)
         above, beside, folded = self.above(level), self.architecture.depth, self.architecture.folded
         columns = _tile_columns(size[1], 2 * beside - 2) + 2

@@ -67,10 +67,12 @@ class MapNet(nn.Module):
         for head in self.heads:
             nn.init.zeros_(head.bias)  # type: ignore[arg-type]
         guides = [name for level in levels for name in self.architecture.guides(level)]
-        self.features = nn.ModuleDict({name: _Features(channels, *flt.plane_shape(name)) for name in guides})
+        self.features = nn.ModuleDict(
+            {name: _Features(channels, FEATURE_SIDE, *flt.plane_shape(name)) for name in guides}
+        )
         if self.architecture.passes == 2:
-            made_of = self.architecture.guide_channels
-            features = {name: _Features(made_of(name, True), *flt.plane_shape(name)) for name in guides}
+            made_of = self.architecture.guide_size
+            features = {name: _Features(*made_of(name, True), *flt.plane_shape(name)) for name in guides}
             self.second = nn.ModuleDict({"heads": deepcopy(self.heads), "features": nn.ModuleDict(features)})
 
     def forward(self, image: Tensor, noise: Any = None, first: Tensor | None = None) -> Any:
@@ -97,7 +99,7 @@ class MapNet(nn.Module):
         return self.filter.Maps(**maps, **self.guides(image if first is None else first, first is not None))
 
     def _chained(self, images: list[Tensor], scales: list[list[Tensor]]) -> Any:
-        """Maps of the second pass; on each level its guide is made of the first one's result."""
+        """Maps of the second pass; on each level its guide is made of the first one's results."""
         flt: Any = self.filter
         maps: dict[str, Tensor] = {}
         features: Tensor | None = None
@@ -106,13 +108,16 @@ class MapNet(nn.Module):
             features = self._embed(level, images, scales[level], features)
             own = self._maps(level, images, features, False)
             own |= {name: self.features[name](images[flt.level_of(name)]) for name in self.architecture.guides(level)}
+            beside: Tensor | None = None
             for k, part in enumerate(self.architecture.first_parts):
                 at = level + part.lag
                 named = {name: own[full] for name in part.pyramid.ranges if (full := part.full(name)) in own}
                 planes = images[at][:, part.channels].contiguous()
                 coarser[k] = first = pyramid_level(part.pyramid, at, planes, named, coarser[k], apply_filter)
                 guide = part.full(f"guide_{at}")
-                maps[guide] = self.second["features"][guide](first)  # type: ignore[index]
+                seen = torch.cat([first, planes if beside is None else _halved(beside)], 1)
+                maps[guide] = self.second["features"][guide](seen)  # type: ignore[index]
+                beside = first
             maps |= self._maps(level, images, features, True)
         return self.filter.Maps(**maps)
 
@@ -239,16 +244,16 @@ class _Differences(nn.Conv2d):
 class _Features(nn.Conv2d):
     """The guide, linear features of the image; initially about the pixel itself and the mean of 3 x 3 pixels."""
 
-    def __init__(self, channels: int, features: int) -> None:
-        super().__init__(channels, features, FEATURE_SIDE, bias=False)
-        middle, half = FEATURE_SIDE // 2, slice(FEATURE_SIDE // 2 - 1, FEATURE_SIDE // 2 + 2)
+    def __init__(self, channels: int, side: int, features: int) -> None:
+        super().__init__(channels, features, side, bias=False)
+        middle, half = side // 2, slice(side // 2 - 1, side // 2 + 2)
         with torch.no_grad():
             self.weight *= 0.2
             self.weight[0, :, middle, middle] += 0.7 / channels
             self.weight[min(1, features - 1), :, half, half] += 0.7 / (9 * channels)
 
     def forward(self, image: Tensor) -> Tensor:
-        reach = FEATURE_SIDE // 2
+        reach = self.weight.shape[-1] // 2
         return F.conv2d(F.pad(image, (reach, reach, reach, reach), mode="replicate"), self.weight).contiguous()
 
 

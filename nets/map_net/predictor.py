@@ -185,7 +185,7 @@ class Predictor:
             return maps, Coarser(features, [])
         results = self._first_results(level, images, maps, coarser.results)
         again = self._written(level, raw[sum(self.architecture.planes(level)) :], image.shape[1:], span.contrast)
-        return again | self._guides_again(level, results), Coarser(features, results)
+        return again | self._guides_again(level, images, results), Coarser(features, results)
 
     def _first_results(
         self, level: int, images: list[np.ndarray], maps: dict[str, np.ndarray], coarser: list[np.ndarray]
@@ -196,10 +196,14 @@ class Predictor:
             for k, part in enumerate(self.architecture.first_parts)
         ]
 
-    def _guides_again(self, level: int, results: list[np.ndarray]) -> dict[str, np.ndarray]:
-        """The guides of the second pass, of what the first one made of a level."""
-        names = [part.full(f"guide_{level + part.lag}") for part in self.architecture.parts]
-        return {name: self._guide(SECOND, name, result) for name, result in zip(names, results, strict=True)}
+    def _guides_again(self, level: int, images: list[np.ndarray], results: list[np.ndarray]) -> dict[str, np.ndarray]:
+        """The guides of the second pass; see :meth:`pkn.nets.Architecture.guide_size`."""
+        guides = {}
+        for k, part in enumerate(self.architecture.parts):
+            beside = halve(results[k - 1]) if k else images[part.lag][part.channels]
+            name = part.full(f"guide_{level + part.lag}")
+            guides[name] = self._guide(SECOND, name, np.concatenate([results[k], beside]))
+        return guides
 
     def _scales(self, level: int, image: np.ndarray, noise: Any, unit: float) -> np.ndarray:
         """Noise levels (inputs, 1, 1), or at each pixel (inputs, H, W) or each block of down x down (inputs, h, w)."""
@@ -302,9 +306,9 @@ def _stacked(maps: list[np.ndarray]) -> np.ndarray:
 
 def _correlated(padded: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return linear features (features, H, W) of a padded image (C, H + 4, W + 4)."""
-    side = weight.shape[-1] - 1
-    out = np.empty((len(weight), padded.shape[1] - side, padded.shape[2] - side), np.float32)
-    weight = in_groups(weight)
+    missing = FEATURE_SIDE - weight.shape[-1]
+    out = np.empty((len(weight), *(side - FEATURE_SIDE + 1 for side in padded.shape[1:])), np.float32)
+    weight = in_groups(np.pad(weight, [(0, 0), (0, 0), (missing // 2,) * 2, (missing // 2,) * 2]))
 
     def task(n: int, start: int, stop: int) -> None:
         correlate(padded, weight, start, stop, UNROLLED, out)

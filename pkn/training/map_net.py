@@ -153,8 +153,8 @@ def start_from(net: MapNet, other: Predictor) -> None:
     with torch.no_grad():
         for name, values in net.state_dict().items():
             theirs = weights[name if name in weights else name.removeprefix(SECOND)]
-            if "features" in name and theirs.shape != values.shape:
-                continue  # made of fewer planes
+            if any(np.greater(theirs.shape, values.shape)):
+                continue  # a second guide, whose kernels are smaller
             part = tuple(map(slice, theirs.shape))
             values[part[:1]] = 0
             values[part] = theirs

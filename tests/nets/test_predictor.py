@@ -2,17 +2,20 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numba
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import uniform_filter
+from scipy.ndimage import correlate, uniform_filter
 
 from pkn.filters import FILTERS, Bilateral, LumaChromaPyramid, Pyramid
+from pkn.filters.engine.pyramid_levels import halve
 from pkn.nets import Architecture, MapNet, NoiseCurve, NoiseMap, Predictor
 from pkn.nets.map_net.network import weights_of
 from pkn.nets.map_net.noise_level import _median
+from pkn.nets.map_net.predictor import planes_of
 
 
 def pair(flt, channels, **settings):
@@ -61,14 +64,35 @@ def test_agrees_with_torch_in_a_second_pass(flt, size):
     compare(*pair(flt, channels, passes=2), image, np.array([0.05], np.float32))
 
 
-def test_the_second_guide_is_made_of_the_first_result():
-    """On the only level of a pyramid: its features are those of the image that the first pass's maps make."""
-    net, predictor = pair(Pyramid(levels=1), 1, passes=2)
+def test_the_second_guide_is_made_of_the_first_result_and_the_image():
+    """On the only level of a pyramid, against the sums written out."""
+    _, predictor = pair(Pyramid(levels=1), 1, passes=2)
     image, noise = np.random.default_rng(0).random((1, 1, 40, 50), np.float32), np.array([0.1], np.float32)
     first = Pyramid(radius=3, levels=1).forward(image, predictor.first(image, noise), keep=False)[0]
-    with torch.inference_mode():
-        wanted = net.guides(torch.from_numpy(first), True)["guide_0"]
-    np.testing.assert_allclose(predictor(image, noise).guide_0, wanted, atol=1e-5)
+    weights = predictor.weights["second.features.guide_0.weight"].astype(np.float64)
+    wanted = [sum(map(correlated, (first[0, 0], image[0, 0]), kernels)) for kernels in weights]
+    np.testing.assert_allclose(predictor(image, noise).guide_0[0], wanted, atol=1e-5)
+
+
+def test_the_second_guide_of_chroma_is_made_of_both_first_results():
+    flt = LumaChromaPyramid(levels=1)
+    _, predictor = pair(flt, 3, passes=2)
+    image, noise = np.random.default_rng(0).random((1, 3, 40, 50), np.float32), np.array([0.1], np.float32)
+    parts = [replace(part.pyramid, radius=3) for part in flt.parts]
+    whole, maps = planes_of(flt, image[0])[None], predictor.first(image, noise)
+    images = [np.ascontiguousarray(whole[:, :1]), halve(np.ascontiguousarray(whole[0, 1:]))[None]]
+    results = []
+    for part, own, planes in zip(flt.parts, parts, images, strict=True):
+        named = {name: getattr(maps, part.full(name)) for name in own.ranges}
+        results.append(own.filter_level(part.lag, planes, named, None)[0][0])
+    seen = [*results[1], halve(results[0])[0]]
+    weights = predictor.weights["second.features.chroma_guide_1.weight"].astype(np.float64)
+    wanted = [sum(map(correlated, seen, kernels)) for kernels in weights]
+    np.testing.assert_allclose(predictor(image, noise).chroma_guide_1[0], wanted, atol=1e-5)
+
+
+def correlated(plane, kernel):
+    return correlate(plane.astype(np.float64), kernel, mode="nearest")
 
 
 @pytest.mark.parametrize("flt", [Bilateral(), Pyramid()], ids=str)
