@@ -30,6 +30,7 @@ SHOWN = 8  # folders, by name
 @click.option("--noise", default=55 / 255, show_default="55/255", help="Largest noise level.")
 @click.option("--start", default="", help="Start from a network of the same filter: bundled name or file.")
 @click.option("--rate", default=3e-3, show_default=True, help="Largest learning rate.")
+@click.option("--denoiser", default="", help="Network that takes noise before, for deblur and upsample.")
 @click.option("--passes", default=1, show_default=True, help="2 filters again with a guide made of the first result.")
 @click.option("--resume", is_flag=True, help="Go on from OUT.checkpoint.")
 @click.option("--device", default="cpu", show_default=True)
@@ -62,6 +63,7 @@ def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int 
         start=settings["start"],
         rate=settings["rate"],
         passes=settings["passes"],
+        denoiser=settings["denoiser"],
     )
     images = read_folder(data, channels)
     click.echo(_found(data), err=True)

@@ -13,6 +13,7 @@ from pkn.io.folders import to_float32
 from pkn.nets import MapNet, Predictor
 from pkn.nets.map_net.architecture import SECOND
 from pkn.pretrained import find_net
+from pkn.training.first_stage import AfterDenoising
 from pkn.training.map_net_run import MapNetRun
 
 
@@ -47,6 +48,9 @@ class TrainingPlan:
         A network of the same filter to start from (a bundled name or a file); by default from nothing.
     passes : {1, 2}
         Of the network; see :class:`pkn.nets.Architecture`.
+    denoiser : str
+        A network that takes noise before, for the tasks "upsample" and "deblur" (a bundled name or a file); by default
+        none does.
 
     Examples
     --------
@@ -69,6 +73,7 @@ class TrainingPlan:
     held_back: int = 12
     start: str = ""
     passes: int = 1
+    denoiser: str = ""
 
 
 def seconds_per_step(flt: Filter, channels: int) -> float:
@@ -99,7 +104,7 @@ def draw_batch(images: list[np.ndarray], plan: TrainingPlan, step: int) -> tuple
     return np.ascontiguousarray(clean.transpose(0, 3, 1, 2)), random
 
 
-def loss_of(task: Task, net: MapNet, clean: np.ndarray, random: np.random.Generator) -> Tensor:
+def loss_of(task: Task | AfterDenoising, net: MapNet, clean: np.ndarray, random: np.random.Generator) -> Tensor:
     """Mean squared error of the restored batch, over the baseline error of the task for the same settings."""
     device = next(net.parameters()).device
     settings = task.draw(random, len(clean))
@@ -109,7 +114,7 @@ def loss_of(task: Task, net: MapNet, clean: np.ndarray, random: np.random.Genera
     return (error / task.baseline_error(truth, given, **settings).to(device)).mean()
 
 
-def validate(task: Task, net: MapNet, images: list[np.ndarray]) -> dict[str, float]:
+def validate(task: Task | AfterDenoising, net: MapNet, images: list[np.ndarray]) -> dict[str, float]:
     """Mean PSNR, dB, at each of the checks of the task, with fixed noise."""
     device = next(net.parameters()).device
     means = {}
@@ -168,7 +173,9 @@ class Training(MapNetRun):
     """A run: ``Training(plan, images).run(out)``. It validates, keeps the best network, and can be resumed."""
 
     def __init__(self, plan: TrainingPlan, images: list[np.ndarray], device: str = "cpu") -> None:
-        self.task = make_task(plan.task, plan.noise)
+        self.task: Task | AfterDenoising = make_task(plan.task, plan.noise)
+        if plan.denoiser:
+            self.task = AfterDenoising(plan.task, find_net(plan.denoiser, plan.channels))
         order = np.random.default_rng(plan.seed).permutation(len(images))
         held = min(plan.held_back, max(1, len(images) // 10))
         self.held_back = [images[i] for i in order[:held]]
