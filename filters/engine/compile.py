@@ -150,8 +150,8 @@ def inlined(function: Callable[..., Any]) -> Any:
 def spliced(function: Callable[..., Any]) -> Any:
     """Write a helper into the kernels that call it before they are compiled.
 
-    For loops that add to arrays on the stack: inlined by LLVM, the arrays stay in memory, which takes twice as long with
-    AVX-512 (and the same time with AVX2).
+    For loops that add to arrays on the stack: inlined by LLVM, the arrays stay in memory, which takes twice as long
+    with AVX-512 (and the same time with AVX2).
     """
     return numba.njit(inline="always", **SEMANTICS)(function)
 

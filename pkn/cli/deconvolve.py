@@ -8,7 +8,7 @@ import click
 
 from pkn.cli._image_files import Report, read, restore_file
 from pkn.cli._many_files import image_files, say
-from pkn.cli._shared import DENOISER, MAPS, MAX_PIXELS, REPORT
+from pkn.cli._shared import DENOISER, MAPS, MAX_PIXELS, REPORT, level_in_words
 
 
 class _Blur(click.ParamType):  # type: ignore[type-arg]
@@ -59,8 +59,8 @@ def command(
     image = read(source, max_pixels)
     report = Report(page, {"profiled": False}) if page else None
     done = restore_file(image, source, target, partial(_deconvolve_page, **settings), maps_folder, report)
-    level = done.maps[0].provenance["sigma"] * 255
-    say(target, f"{done.megapixels:.2f} MP in {done.seconds:.2f} s, noise level {level:.1f}/255")
+    level = level_in_words(done.maps[0].provenance["sigma"], image.pages[0].dtype)
+    say(target, f"{done.megapixels:.2f} MP in {done.seconds:.2f} s, noise level {level} after denoising")
 
 
 def _deconvolve_page(pixels: Any, blur: Any, net: str, denoiser: str | None, **settings: Any) -> tuple[Any, Any]:

@@ -12,7 +12,17 @@ from pkn.cli._image_files import Report, open_if_large, read, restore_file
 from pkn.cli._many_files import image_files, say
 from pkn.cli._progress import chunk_bar, progress_bar
 from pkn.cli._series import denoise_series_file, series_of_options, series_options
-from pkn.cli._shared import IMAGE, MAPS, MAX_PIXELS, OUTPUT, REPORT, net_options, require_rawpy, require_zarr
+from pkn.cli._shared import (
+    IMAGE,
+    MAPS,
+    MAX_PIXELS,
+    OUTPUT,
+    REPORT,
+    level_in_words,
+    net_options,
+    require_rawpy,
+    require_zarr,
+)
 from pkn.cli._videos import denoise_video_file, is_video, video_options
 
 
@@ -56,7 +66,7 @@ def command(
     begin = time.perf_counter()
     receipt = extras["receipt"]
     shown = bool(extras["maps_folder"] or extras["page"])
-    megapixels, level, fractions = None, None, False
+    megapixels, level, dtype = None, None, None
     maps: Any = []
     kind, known = "image", noise
     if source.suffix.lower() in SUFFIXES:
@@ -70,14 +80,14 @@ def command(
 
         with progress_bar("parts") as callback:
             level = denoise_large(large, target, net, **settings, resume=extras["resume"], callback=callback)
-        megapixels, fractions = large.count * large.shape[0] * large.shape[1] / 1e6, large.dtype.kind == "u"
+        megapixels, dtype = large.count * large.shape[0] * large.shape[1] / 1e6, large.dtype
     else:
         image = read(source, extras["max_pixels"])
         restore = partial(_denoise_page, net=net, maps_too=shown or bool(receipt), **settings)
         report = _report(extras["page"], extras["uncertainty"], net, settings) if extras["page"] else None
         restored = restore_file(image, source, target, restore, extras["maps_folder"], report)
         megapixels, maps = restored.megapixels, restored.maps
-        level, fractions = maps[0] and maps[0].provenance["sigma"], image.pages[0].dtype.kind == "u"
+        level, dtype = maps[0] and maps[0].provenance["sigma"], image.pages[0].dtype
     if receipt:
         from pkn.evidence.receipts import write_receipt
 
@@ -85,7 +95,7 @@ def command(
         write_receipt(receipt, source, target, maps, kind=kind, options=options, profile=known, key=extras["key"])
     seconds = time.perf_counter() - begin
     what = "" if megapixels is None else f"{megapixels:.2f} MP in "
-    found = "" if level is None else f", noise level {_in_words(level, fractions, extras['black'], extras['white'])}"
+    found = "" if level is None else f", noise level {level_in_words(level, dtype, extras['black'], extras['white'])}"
     say(target, f"{what}{seconds:.2f} s{found}, network {net}")
 
 
@@ -111,13 +121,6 @@ def _report(path: Path, with_uncertainty: bool, net: str, settings: dict[str, An
 
         sure = partial(uncertainty, net=net, rng=0, **settings)
     return Report(path, {"profile": settings["noise"], "sure": sure})
-
-
-def _in_words(level: float, fractions: bool, black: float, white: float | None) -> str:
-    """A noise level of 255 where the full range is known, else in image values."""
-    if white is None and not fractions:
-        return f"{level:.4g}"
-    return f"{255 * level / (1 if white is None else white - black):.1f}/255"
 
 
 def _denoise_zarr(

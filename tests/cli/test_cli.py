@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import tifffile
 from skimage import data
 from sources import ROOT
 
@@ -178,3 +179,16 @@ def test_no_message_advises_another_project(run):
     """The index's `pkn` isn't this library."""
     for path in [*(ROOT / "pkn").rglob("*.py"), ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         assert not re.search(r"pip install ['\"]?pkn\b", path.read_text()), path
+
+
+@pytest.mark.parametrize(("dtype", "words"), [("uint8", "/255"), ("uint16", "/65535"), ("float32", "")])
+def test_the_noise_level_is_told_in_the_values_of_the_file(run, tmp_path, dtype, words):
+    """15 of them, whatever they are; as a fraction of 65535 it was 0.1 of 255. Sharpening tells what is left of it."""
+    noisy = np.random.default_rng(0).normal(np.linspace(60, 180, 128), 15, (96, 128))
+    tifffile.imwrite(tmp_path / "in.tif", noisy.round().astype(dtype))
+    for command in ("denoise", "deconvolve"):
+        result = run(command, tmp_path / "in.tif", tmp_path / f"{command}.tif", "--report", tmp_path / "report.html")
+        assert result.exit_code == 0, result.output
+        found = re.search(r"noise level ([\d.]+)(/\d+)?", result.output)
+        assert (found[2] or "") == words
+        assert (12 if command == "denoise" else 1) < float(found[1]) < 18
