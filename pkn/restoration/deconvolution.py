@@ -168,7 +168,7 @@ def _undone(
     planes, valid, strengths = _check(image, channel_axis, mask, strength)
     noise_level = _noise_level_of(sigma, planes, valid, image.dtype)
     filled = planes if valid.all() else fill_gaps(planes, valid).astype(planes.dtype)
-    out = planes + strengths * (undo(filled[0], kernel, noise_level, denoiser)[None] - planes)
+    out = planes + strengths * (undo(filled[0], valid[0], kernel, noise_level, denoiser)[None] - planes)
     return from_planes(out, channel_axis, dtype, image.dtype)
 
 

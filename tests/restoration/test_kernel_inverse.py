@@ -7,8 +7,9 @@ from skimage import data
 from skimage.restoration import richardson_lucy
 
 import pkn
+from pkn.restoration import kernel_inverse
 from pkn.restoration.blur_arguments import check_kernel
-from pkn.restoration.kernel_inverse import _filtered, _noise_after
+from pkn.restoration.kernel_inverse import _estimate, _filtered, _noise_after
 from pkn.restoration.reblur_design import Spectrum
 
 SHARP = data.camera()[100:260, 120:320] / 255
@@ -54,6 +55,48 @@ def test_motion_is_undone_under_noise(noise):
     assert ours > psnr(pkn.deconvolve(blurred, blur=MOTION, denoiser=None)) + 0.5
     assert ours > theirs + 1
     assert ours > psnr(blurred) + 2
+
+
+def test_the_estimate_is_that_of_all_equations_solved_at_once(monkeypatch):
+    """Of a small image with a gap, against the dense matrix of blur, mask and spectrum on the larger domain."""
+    monkeypatch.setattr(kernel_inverse, "SMALL_ENOUGH", 1e-7)
+    monkeypatch.setattr(kernel_inverse, "STEPS", 500)
+    random, noise, spectrum = np.random.default_rng(0), 0.01, Spectrum(0.02, 2.0)
+    kernel = random.random((3, 5))
+    kernel /= kernel.sum()
+    size, inside = (15, 20), np.s_[3:12, 5:15]  # 9 x 10 px, and the kernel's size around them
+    plane, valid = random.random((9, 10)), random.random((9, 10)) > 0.1
+    squares = np.fft.fftfreq(size[0])[:, None] ** 2 + np.fft.fftfreq(size[1]) ** 2
+    squares[0, 0] = 0.1 / squares.size
+    pixels = np.eye(squares.size).reshape(-1, *size)
+    blur = np.stack([convolve(pixel, kernel, mode="wrap").ravel() for pixel in pixels], axis=1)
+    prior = np.stack([np.fft.ifft2(np.fft.fft2(p) * noise / spectrum.at(squares)).real.ravel() for p in pixels], axis=1)
+    seen = np.zeros(size, bool)
+    seen[inside] = valid
+    mean = plane[valid].mean()
+    values = np.zeros(size)
+    values[inside] = np.where(valid, plane - mean, 0)
+    known = blur[seen.ravel()]
+    wanted = np.linalg.solve(known.T @ known + prior, known.T @ values[seen]).reshape(size)[inside] + mean
+    found = _estimate(plane, valid, kernel, spectrum, noise)
+    np.testing.assert_allclose(found, wanted, atol=2e-4)
+
+
+@pytest.mark.parametrize("noise", [1, 3])
+def test_photographs_do_not_ring_at_their_borders(noise):
+    """Not knowing what lies beyond them costs less than 1.5 dB beside a scene that is mirrored there."""
+    size = 17
+    kernel = np.zeros((size, size))
+    kernel[np.arange(size), np.rint(8 + 5 * np.sin(np.arange(size) / 4)).astype(int)] = 1 + np.arange(size) % 3
+    kernel /= kernel.sum()
+    scene = data.camera()[60:300, 80:360] / 255
+    blurred, inside = convolve(scene, kernel), np.s_[12:-12, 12:-12]
+    noisy = blurred + noise / 255 * np.random.default_rng(0).standard_normal(scene.shape)
+    sharp = scene[inside]
+    mirrored = degrade(kernel, noise / 255, sharp)
+    found, wanted = (pkn.deconvolve(image, blur=kernel) for image in (noisy[inside], mirrored))
+    assert psnr(found, sharp, 24) > psnr(wanted, sharp, 24) - 1.5
+    assert psnr(found, sharp, 24) > psnr(noisy[inside], sharp, 24) + 5
 
 
 @pytest.mark.parametrize("rgb", [False, True])
