@@ -59,6 +59,8 @@ def deconvolvers() -> dict[str, list[Method]]:
         "blurred": [Method("blurred", lambda given, truth: given)],
         "known": [Method("no network, known blur", lambda given, truth: _without_network(given, truth["blur"]))],
         "estimated": [Method("no network, blind", lambda given, truth: _without_network(given, "estimate"))],
+        "known, wiener": [Method("wiener, known blur", lambda given, truth: _by_wiener(given, truth["blur"]))],
+        "estimated, wiener": [Method("wiener, blind", lambda given, truth: _by_wiener(given, "estimate"))],
         "unsharp": [Method("unsharp_mask", partial(_unsharp, amount=a), setting=f"amount {a:g}") for a in amounts],
         "lucy": [Method("richardson_lucy", partial(_richardson_lucy, steps=n), setting=f"{n} steps") for n in steps],
         "wiener": [Method("unsupervised_wiener", _wiener)],
@@ -119,6 +121,10 @@ def _resized(given: np.ndarray, truth: GroundTruth, kind: int) -> np.ndarray:
 
 def _without_network(given: np.ndarray, blur: object) -> np.ndarray:
     return deconvolve(given, blur=blur, channel_axis=axis_of(given))
+
+
+def _by_wiener(given: np.ndarray, blur: object) -> np.ndarray:
+    return deconvolve(given, blur=blur, method="wiener", channel_axis=axis_of(given))
 
 
 def _unsharp(given: np.ndarray, truth: GroundTruth, amount: float) -> np.ndarray:

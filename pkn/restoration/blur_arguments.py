@@ -1,15 +1,19 @@
 """Checks of what the user says of a blur, and of how it is to be undone."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from pkn.filters import AnisotropicGaussian
 from pkn.filters.arrays import check_whole_number
+from pkn.filters.gaussian_parameters import inverse_widths_of
 
 ALPHA, BETA = 2.0, 3.0  # published with Polyblur
 LARGEST_COEFFICIENT = 100.0
 NARROWEST, WIDEST = 0.1, 8.0  # px; at 0.1 the weight of a neighbour is e^-50
 MAX_ITERATIONS = 3
+KERNEL_REACH = 4  # standard deviations
 
 
 class Plan(NamedTuple):
@@ -88,3 +92,10 @@ def check_kernel(blur: Any) -> np.ndarray | None:
     if not (np.isfinite(kernel).all() and total > 0):
         raise ValueError(f"blur is a kernel with the sum {total:g}; expected finite values with a sum above 0")
     return np.asarray(kernel, np.float64) / total
+
+
+def gaussian_kernel(covariance: np.ndarray) -> np.ndarray:
+    """The kernel, as large as it need be, of a Gaussian blur with a covariance (row, column; px^2)."""
+    radius = max(1, math.ceil(KERNEL_REACH * math.sqrt(np.linalg.eigvalsh(covariance)[1])))
+    nothing = np.zeros((2 * radius + 1,) * 2)
+    return AnisotropicGaussian(radius).kernel_at(nothing, inverse_widths_of(covariance), (radius, radius))

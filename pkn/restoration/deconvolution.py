@@ -18,8 +18,8 @@ from pkn.filters.arrays import (
 )
 from pkn.filters.gaussian_parameters import inverse_widths_of
 from pkn.restoration.arguments import check_sigma, check_strength, fill_gaps
-from pkn.restoration.blur_arguments import NARROWEST, Plan, check_blur, check_kernel, plan_of
-from pkn.restoration.blur_estimation import estimate_covariance
+from pkn.restoration.blur_arguments import NARROWEST, Plan, check_blur, check_kernel, gaussian_kernel, plan_of
+from pkn.restoration.blur_estimation import estimate_blur, estimate_covariance
 from pkn.restoration.compression import compression_error
 from pkn.restoration.denoising import DEFAULT_NET as DENOISER
 from pkn.restoration.denoising import predict_maps
@@ -48,6 +48,7 @@ def deconvolve(
     net: Any = DEFAULT_NET,
     *,
     blur: Any = None,
+    method: str | None = None,
     strength: Any = 1.0,
     sigma: Any = None,
     denoiser: Any = DENOISER,
@@ -83,8 +84,11 @@ def deconvolve(
     blur : number, array of shape (2, 2), "estimate" or kernel, optional
         Standard deviation of a Gaussian blur in pixels, 0 to 8; or its covariance in pixels squared, order (row,
         column); or what :func:`pkn.estimate_blur` finds. Or any kernel (K, L) with odd sides, such as a motion's, as
-        :func:`scipy.ndimage.convolve` takes it: that is undone by a Wiener filter, and the noise that it leaves by
-        ``denoiser``, which is told how strong it is at each scale. (There are no maps then.)
+        :func:`scipy.ndimage.convolve` takes it; what lies beyond the borders, and in gaps, is estimated too.
+    method : {"reblur", "wiener"}, optional
+        "reblur" is the filter with maps. "wiener" undoes ``blur`` by Wiener's estimate, and the noise that this leaves
+        by ``denoiser``, which is told how strong it is at each scale: on blurred photographs 0.3 dB better, and without
+        maps. An estimated blur is undone in full then, which oversharpens what was sharp. Kernels are undone so.
     strength : float or array of shape (H, W)
         0 is the identity and 1 is all of it, denoising too.
     sigma : float or array of shape (H, W), optional
@@ -133,9 +137,12 @@ def deconvolve(
     check_dtype(dtype)
     plan = plan_of(alpha, beta, iterations, halo_suppression, blur is None)
     options = {"strength": strength, "channel_axis": channel_axis, "mask": mask}
-    if (kernel := check_kernel(blur)) is not None:
-        if plan.published:
-            raise ValueError("alpha or beta is given with a kernel as blur; expected neither, or a Gaussian blur")
+    if (kernel := _kernel_of(image, blur, method, channel_axis, mask)) is not None:
+        if plan.published or plan.halo_suppression:
+            raise ValueError(
+                'alpha, beta or halo_suppression is given with a kernel as blur, or with method "wiener"; expected'
+                " none of them, or a Gaussian blur"
+            )
         return _undone(check_image(image, channel_axis), kernel, sigma, denoiser, dtype=dtype, **options)
     covariance, own = None if blur is None else check_blur(blur), target_dtype(dtype, as_array(image).dtype)
     given, level = prepared(image, blur, None if plan.published else denoiser, sigma=sigma, **options)
@@ -151,6 +158,23 @@ def deconvolve(
         result, _ = flt.forward(out, checked_maps, None if valid.all() else valid, keep=False)
         out = _suppress_halo(out[0], result[0])[None] if plan.halo_suppression else result
     return from_planes(out, channel_axis, own, own)
+
+
+def _kernel_of(image: Any, blur: Any, method: str | None, channel_axis: int | None, mask: Any) -> np.ndarray | None:
+    """The kernel that Wiener's estimate is to undo; None if the reblur filter is to undo the blur."""
+    if method not in (None, "reblur", "wiener"):
+        raise ValueError(f'method is {method!r}; expected "reblur" or "wiener"')
+    kernel = check_kernel(blur)
+    if kernel is not None and method == "reblur":
+        raise ValueError('method is "reblur", but blur is a kernel; expected "wiener", or a Gaussian blur')
+    if kernel is not None or method != "wiener":
+        return kernel
+    if blur is None:
+        raise ValueError('method is "wiener", but blur is None; expected a blur, or "estimate"')
+    covariance = check_blur(blur)
+    return gaussian_kernel(
+        estimate_blur(image, channel_axis=channel_axis, mask=mask) if covariance is None else covariance
+    )
 
 
 def _undone(

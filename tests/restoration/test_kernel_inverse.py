@@ -8,7 +8,7 @@ from skimage.restoration import richardson_lucy
 
 import pkn
 from pkn.restoration import kernel_inverse
-from pkn.restoration.blur_arguments import check_kernel
+from pkn.restoration.blur_arguments import check_kernel, gaussian_kernel
 from pkn.restoration.kernel_inverse import _estimate, _filtered, _noise_after
 from pkn.restoration.reblur_design import Spectrum
 
@@ -112,6 +112,24 @@ def test_the_denoiser_is_told_the_noise_that_is_left(rgb):
     assert profile.at(0.5, 2) > profile.at(0.5) / 4  # coarser levels have more than white noise would
 
 
+@pytest.mark.parametrize("blur", [1.5, [[4.0, 1.0], [1.0, 1.5]], "estimate"])
+def test_a_gaussian_blur_by_wiener_s_estimate(blur):
+    """The kernel is the one that AnisotropicGaussian has; better than the reblur filter, and than doing nothing."""
+    covariance = np.array([[2.25, 0], [0, 2.25]] if np.ndim(blur) == 0 else blur, float)
+    blurred = degrade(gaussian_kernel(covariance), 2 / 255)
+    found = pkn.deconvolve(blurred, blur=blur, method="wiener")
+    assert psnr(found) > psnr(pkn.deconvolve(blurred, blur=blur))
+    assert psnr(found) > psnr(blurred) + 1.5
+
+
+def test_kernels_of_gaussians_have_their_covariance():
+    covariance = np.array([[4.0, 1.0], [1.0, 1.5]])
+    kernel = gaussian_kernel(covariance)
+    places = np.indices(kernel.shape).reshape(2, -1) - kernel.shape[0] // 2
+    assert kernel.sum() == pytest.approx(1)
+    np.testing.assert_allclose((places * kernel.ravel()) @ places.T, covariance, rtol=0.01)
+
+
 def test_colours_strength_and_gaps():
     blurred = np.stack([degrade(MOTION, 0.01, SHARP * part) for part in (1, 0.8, 0.6)])
     restored = pkn.deconvolve(blurred, blur=MOTION, channel_axis=0)
@@ -133,7 +151,11 @@ def test_colours_strength_and_gaps():
     [
         ({"blur": np.zeros((3, 3))}, "blur is a kernel with the sum 0; expected finite values with a sum above 0"),
         ({"blur": np.full((3, 3), np.nan)}, "sum nan"),
-        ({"blur": MOTION, "alpha": 2}, "alpha or beta is given with a kernel"),
+        ({"blur": MOTION, "alpha": 2}, "alpha, beta or halo_suppression is given with a kernel"),
+        ({"blur": 1.5, "method": "wiener", "halo_suppression": True}, "alpha, beta or halo_suppression is given"),
+        ({"blur": MOTION, "method": "reblur"}, 'method is "reblur", but blur is a kernel'),
+        ({"method": "wiener"}, 'method is "wiener", but blur is None'),
+        ({"blur": 1.5, "method": "lucy"}, 'method is \'lucy\'; expected "reblur" or "wiener"'),
     ],
 )
 def test_bad_kernels(options, message):
