@@ -12,13 +12,15 @@ from pkn.cli._shared import DENOISER, MAPS, MAX_PIXELS, REPORT, level_in_words
 
 
 class _Blur(click.ParamType):  # type: ignore[type-arg]
-    """A number, ``estimate``, or a covariance as three numbers."""
+    """A number, ``estimate``, a covariance as three numbers, or a file with a kernel."""
 
     name = "PX"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if value == "estimate":
             return value
+        if Path(str(value)).is_file():
+            return _kernel_in(Path(value))
         try:
             numbers = [float(part) for part in str(value).split(",")]
         except ValueError:
@@ -27,7 +29,20 @@ class _Blur(click.ParamType):  # type: ignore[type-arg]
             return numbers[0]
         if len(numbers) == 3:
             return [[numbers[0], numbers[1]], [numbers[1], numbers[2]]]
-        self.fail(f"{value!r} is neither a number of pixels, nor 'estimate', nor ROWS,BOTH,COLUMNS in px^2", param, ctx)
+        expected = "a number of pixels, nor 'estimate', nor ROWS,BOTH,COLUMNS in px^2, nor a file"
+        self.fail(f"{value!r} is neither {expected}", param, ctx)
+
+
+def _kernel_in(path: Path) -> Any:
+    """The kernel in a grey picture, or in an array file of NumPy's."""
+    import numpy as np
+
+    if path.suffix == ".npy":
+        return np.load(path, allow_pickle=False)
+    kernel = read(path, None).pages[0]
+    if kernel.ndim != 2:
+        raise ValueError(f"'{path}' is a picture in colour; expected a grey one as a kernel")
+    return kernel.astype(np.float64)
 
 
 @click.command("deconvolve")
@@ -35,7 +50,11 @@ class _Blur(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--blur",
     type=_Blur(),
-    help="Known Gaussian blur, no network: sigma in px, or covariance ROWS,BOTH,COLUMNS in px^2; or 'estimate'.",
+    help="Known Gaussian blur, no network: sigma in px, or covariance ROWS,BOTH,COLUMNS in px^2; or 'estimate'; or a "
+    "picture (or .npy) of the kernel.",
+)
+@click.option(
+    "--method", type=click.Choice(["reblur", "wiener"]), help="reblur has maps; wiener undoes more of a --blur."
 )
 @click.option("--net", default="reblur", show_default=True, help="Without --blur: bundled name or .safetensors file.")
 @click.option("--strength", default=1.0, show_default=True, help="0 is the identity, 1 all of it.")
@@ -56,14 +75,31 @@ def command(
 
     Bit depth, alpha, colour profile and pages are kept where OUT's format can hold them.
     """
+    import numpy as np
+
     image = read(source, max_pixels)
+    if settings["method"] == "wiener" or np.shape(settings["blur"]) not in ((), (2, 2)):
+        if maps_folder or page:
+            raise ValueError("--maps or --report was given; expected neither where a kernel or --method wiener is")
+        done = restore_file(image, source, target, partial(_without_maps, **settings))
+        say(target, f"{done.megapixels:.2f} MP in {done.seconds:.2f} s")
+        return
     report = Report(page, {"profiled": False}) if page else None
     done = restore_file(image, source, target, partial(_deconvolve_page, **settings), maps_folder, report)
     level = level_in_words(done.maps[0].provenance["sigma"], image.pages[0].dtype)
     say(target, f"{done.megapixels:.2f} MP in {done.seconds:.2f} s, noise level {level} after denoising")
 
 
-def _deconvolve_page(pixels: Any, blur: Any, net: str, denoiser: str | None, **settings: Any) -> tuple[Any, Any]:
+def _without_maps(pixels: Any, **settings: Any) -> tuple[None, Any]:
+    """The result of Wiener's estimate, which no maps explain."""
+    from pkn.restoration.deconvolution import deconvolve
+
+    return None, deconvolve(pixels, **settings, dtype=pixels.dtype)
+
+
+def _deconvolve_page(
+    pixels: Any, blur: Any, net: str, denoiser: str | None, method: str | None, **settings: Any
+) -> tuple[Any, Any]:
     """Maps and result."""
     from pkn.restoration.deconvolution import prepared, reblur_maps
     from pkn.restoration.denoising import predict_maps

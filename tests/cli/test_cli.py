@@ -192,3 +192,20 @@ def test_the_noise_level_is_told_in_the_values_of_the_file(run, tmp_path, dtype,
         found = re.search(r"noise level ([\d.]+)(/\d+)?", result.output)
         assert (found[2] or "") == words
         assert (12 if command == "denoise" else 1) < float(found[1]) < 18
+
+
+def test_a_kernel_in_a_file_is_undone(run, tmp_path, colour):
+    kernel = np.eye(7, dtype=np.uint8) * 30
+    write_image(tmp_path / "kernel.png", ImageFile((kernel,)))
+    np.save(tmp_path / "kernel.npy", kernel / kernel.sum())
+    wanted = pkn.deconvolve(read_image(colour).pages[0], blur=kernel, channel_axis=-1, dtype="same")
+    for name in ("kernel.png", "kernel.npy"):
+        result = run("deconvolve", colour, tmp_path / "out.png", "--blur", tmp_path / name, "--overwrite")
+        assert result.exit_code == 0, result.output
+        np.testing.assert_array_equal(read_image(tmp_path / "out.png").pages[0], wanted)
+    result = run(
+        "deconvolve", colour, tmp_path / "out2.png", "--blur", 1, "--method", "wiener", "--maps", tmp_path / "m"
+    )
+    assert "--maps or --report was given; expected neither" in result.output
+    result = run("deconvolve", colour, tmp_path / "out2.png", "--blur", colour)
+    assert "is a picture in colour; expected a grey one as a kernel" in result.output
