@@ -115,7 +115,7 @@ class VolumeTraining(MapNetRun):
         shape = plan.planes, plan.side, plan.side
         self.volumes = [noisy_volume(np.random.default_rng((plan.seed, n)), shape) for n in range(plan.volumes)]
         self.first = np.empty((0, *shape), np.float32)  # results of the first pass
-        base = find_net(plan.start, 1)
+        base = find_net(plan.start, 1).first
         torch.manual_seed(plan.seed)
         settings: dict[str, Any] = {**base.architecture.settings, "passes": 2}
         net = MapNet(replace(base.filter, radius_z=plan.radius_z), 1, **settings)

@@ -163,7 +163,7 @@ def test_a_network_for_white_noise_becomes_one_that_is_told_a_profile():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_second_pass_begins_as_a_copy_and_all_of_it_is_trained(channels):
     """With the first one's outputs; and every weight of both has a gradient, through the guide of the second."""
-    one = find_net("any-noise", channels)
+    one = find_net("any-noise", channels).first
     two = MapNet(one.filter, channels, **{**one.architecture.settings, "passes": 2})
     start_from(two, one)
     image, sigma = np.random.default_rng(0).random((1, channels, 40, 50), np.float32), np.array([0.1], np.float32)
@@ -187,7 +187,8 @@ def test_two_passes_from_the_command_line(folder, tmp_path):
 def test_a_wider_network_begins_with_what_the_narrower_one_does():
     """And its new channels can be trained."""
     narrow = find_net("any-noise", 3)
-    wide = MapNet(LumaChromaPyramid(), 3, width=narrow.architecture.width + 2, noise="profile")
+    settings = {**narrow.architecture.settings, "width": narrow.architecture.width + 2}
+    wide = MapNet(LumaChromaPyramid(), 3, **settings)
     start_from(wide, narrow)
     image, sigma = np.random.default_rng(0).random((1, 3, 40, 50), np.float32), np.array([0.1], np.float32)
     for ours, theirs in zip(

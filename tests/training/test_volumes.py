@@ -23,7 +23,7 @@ def test_volumes_have_the_noise_of_photons():
 
 def test_a_network_begins_as_the_one_for_planes():
     training = VolumeTraining(PLAN)
-    base = find_net("any-noise", 1)
+    base = find_net("any-noise", 1).first
     weights = {name: values.numpy() for name, values in training.net.state_dict().items()}
     for name, values in base.weights.items():
         for prefix in ("", "second.") if name.startswith(("heads", "features")) else ("",):
