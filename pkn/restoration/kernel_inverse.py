@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from scipy import fft
+from scipy.signal import fftconvolve
 
 from pkn.degradations.measured_noise import level_deviations, with_coarser
 from pkn.nets import NoiseCurve
@@ -18,6 +19,9 @@ LEAST_NOISE = 1e-3  # of an image's standard deviation: a kernel's gain may be 0
 # spectrum fitted to the image is up to 0.4 dB behind (on one photograph 1.7 dB, where it falls off too fast). Without
 # one, less is better.
 CONTRAST, CAREFUL = 0.06, 0.01
+# Of the spectrum of what a first result lacks. Its undoing gains 0.6, 0.3 and 0.15 dB at noise of 1, 2.55 and 7.65/255;
+# 0.006 to 0.06 and falloffs of 1 and 2 differ by 0.1 dB.
+LACKING, LACKING_FALLOFF = 0.02, 1.0
 SAMPLE = 256  # px a side, of the noise whose levels are measured
 RATIOS = 1e-12, 1e6  # of noise over signal: of flat images, or without noise, either may be 0
 STEPS, SMALL_ENOUGH = 50, 1e-4  # of conjugate gradients, and the size of residuals after which no more are taken
@@ -30,7 +34,8 @@ def undo(planes: np.ndarray, valid: np.ndarray, kernel: np.ndarray, sigma: float
     noise at the frequencies that the kernel all but removes, by known factors: the denoiser is told the noise level
     that this leaves at each scale. (Dabov, Foi, Katkovnik, Egiazarian, "Image restoration by sparse 3D transform-domain
     collaborative filtering", 2008, do so with a regularized inverse and BM3D.) What lies beyond the image's borders,
-    and in its gaps, is estimated with it (see :func:`_estimate`).
+    and in its gaps, is estimated with it (see :func:`_estimate`). What the result lacks, blurred, to be what was seen,
+    is undone in the same way and added, and denoised again.
 
     Parameters
     ----------
@@ -48,16 +53,41 @@ def undo(planes: np.ndarray, valid: np.ndarray, kernel: np.ndarray, sigma: float
     array of shape (C, H, W)
     """
     variance = max(float(planes.var(dtype=np.float64)) - sigma**2, 0.0)
-    spectrum = Spectrum((CONTRAST if denoiser is not None else CAREFUL) * variance, DEFAULT_FALLOFF)
     power = max(sigma, LEAST_NOISE * float(planes.std())) ** 2
-    restored = np.stack([_estimate(plane, valid, kernel, spectrum, power) for plane in planes]).astype(planes.dtype)
     if denoiser is None or sigma == 0:
-        return restored
-    rgb = len(planes) == 3
-    profile = _noise_after(kernel, spectrum, power, sigma, rgb)
-    if rgb:
-        return np.asarray(denoise(restored, denoiser, noise=profile, channel_axis=0))
-    return np.stack([denoise(plane, denoiser, noise=profile) for plane in restored])
+        spectrum = Spectrum((CONTRAST if denoiser is not None else CAREFUL) * variance, DEFAULT_FALLOFF)
+        return _estimates(planes, valid, kernel, spectrum, power)
+
+    def denoised(images: np.ndarray, spectrum: Spectrum) -> np.ndarray:
+        profile = _noise_after(kernel, spectrum, power, sigma, len(images) == 3)
+        if len(images) == 3:
+            return np.asarray(denoise(images, denoiser, noise=profile, channel_axis=0))
+        return np.stack([denoise(image, denoiser, noise=profile) for image in images])
+
+    spectrum = Spectrum(CONTRAST * variance, DEFAULT_FALLOFF)
+    first = denoised(_estimates(planes, valid, kernel, spectrum, power), spectrum)
+    known = valid & _whole(planes.shape[1:], kernel)
+    if not known.any():
+        return first
+    lacking = planes - fftconvolve(first, kernel[None], mode="same", axes=(1, 2)).astype(planes.dtype)
+    spectrum = Spectrum(LACKING * variance, LACKING_FALLOFF)
+    return denoised(first + _estimates(lacking, known, kernel, spectrum, power), spectrum)
+
+
+def _whole(size: tuple[int, ...], kernel: np.ndarray) -> np.ndarray:
+    """Mask of the pixels of which nothing was blurred in from beyond the borders."""
+    whole = np.zeros(size, bool)
+    rows, columns = (
+        slice(side // 2, max(n - side // 2, side // 2)) for n, side in zip(size, kernel.shape, strict=True)
+    )
+    whole[rows, columns] = True
+    return whole
+
+
+def _estimates(
+    planes: np.ndarray, valid: np.ndarray, kernel: np.ndarray, spectrum: Spectrum, noise: float
+) -> np.ndarray:
+    return np.stack([_estimate(plane, valid, kernel, spectrum, noise) for plane in planes]).astype(planes.dtype)
 
 
 def _estimate(plane: np.ndarray, valid: np.ndarray, kernel: np.ndarray, spectrum: Spectrum, noise: float) -> np.ndarray:
