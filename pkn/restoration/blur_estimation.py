@@ -68,7 +68,7 @@ def estimate_blur(image: Any, *, channel_axis: int | None = None, mask: Any = No
     >>> disc = np.clip(25.5 - np.hypot(rows, columns), 0, 1)
     >>> covariance = pkn.estimate_blur(AnisotropicGaussian(12)(disc, kx=1 / 3, ky=1, rho=0))
     >>> np.sqrt(np.diag(covariance)).round(1).tolist()  # of 1 px and 3 px
-    [1.0, 2.9]
+    [1.0, 3.1]
     """
     planes = to_planes(check_image(image, channel_axis), channel_axis)
     checked_mask = check_mask(mask, *planes.shape[2:])
