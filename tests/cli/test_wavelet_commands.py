@@ -27,7 +27,7 @@ def small(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("mean", [False, True])
+@pytest.mark.parametrize("mean", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_super_resolution_is_the_library(run, folder, small, tmp_path, mean):
     out = tmp_path / "large.png"
     result = run(

@@ -22,7 +22,7 @@ def write_pairs(folder, channels, names=("a", "b")):
     return noisy, clean
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_networks_and_opponents_at_their_best(tmp_path, channels):
     noisy, clean = write_pairs(tmp_path, channels)
     rows = {row.method: row for row in evaluate_pairs(tmp_path, ("any-noise",), baselines=True, limit=1)}

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = "import numpy as np; from pkn.filters import IsotropicGaussian as G; print(G(1)(np.ones((4, 5)), 1).sum())"
 NOWHERE = "import pathlib\ndef home():\n    raise RuntimeError('no home')\npathlib.Path.home = home\n"
 FULL = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
@@ -21,6 +23,7 @@ def run(folder, first=""):
     return sorted(path for path in Path(folder).rglob("*.nb*")) if folder else []
 
 
+@pytest.mark.slow  # it compiles three times
 def test_cut_files_are_made_again(tmp_path):
     for suffix in (".nbi", ".nbc"):
         files = run(tmp_path)
