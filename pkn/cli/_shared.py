@@ -92,12 +92,12 @@ def _to_profile(context: Any, option: Any, path: Path | None) -> Any:
 
 def level_in_words(level: float, dtype: Any, black: float = 0.0, white: float | None = None) -> str:
     """A noise level as `denoise` knows it: in the values of a file of the dtype, or of 255 where white is told."""
+    from pkn.filters.arrays import FULL_RANGE, native
+
     if white is not None:
         return f"{255 * level / (white - black):.1f}/255"
-    if dtype.kind != "u":
-        return f"{level:.4g}"
-    most = 2 ** (8 * dtype.itemsize) - 1
-    return f"{most * level:.1f}/{most}"
+    most = FULL_RANGE.get(native(dtype))
+    return f"{level:.4g}" if most is None else f"{most * level:.1f}/{most}"
 
 
 def require_torch(purpose: str) -> None:

@@ -75,10 +75,10 @@ def command(
 
     Bit depth, alpha, colour profile and pages are kept where OUT's format can hold them.
     """
-    import numpy as np
+    from pkn.restoration.blur_arguments import check_kernel
 
     image = read(source, max_pixels)
-    if settings["method"] == "wiener" or np.shape(settings["blur"]) not in ((), (2, 2)):
+    if settings["method"] == "wiener" or check_kernel(settings["blur"]) is not None:
         if maps_folder or page:
             raise ValueError("--maps or --report was given; expected neither where a kernel or --method wiener is")
         done = restore_file(image, source, target, partial(_without_maps, **settings))

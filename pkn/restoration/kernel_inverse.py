@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from scipy import fft
-from scipy.signal import fftconvolve
 
 from pkn.degradations.measured_noise import level_deviations, with_coarser
 from pkn.nets import NoiseCurve
@@ -54,9 +53,10 @@ def undo(planes: np.ndarray, valid: np.ndarray, kernel: np.ndarray, sigma: float
     """
     variance = max(float(planes.var(dtype=np.float64)) - sigma**2, 0.0)
     power = max(sigma, LEAST_NOISE * float(planes.std())) ** 2
+    spectrum = Spectrum((CONTRAST if denoiser is not None else CAREFUL) * variance, DEFAULT_FALLOFF)
+    first = _estimates(planes, valid, kernel, spectrum, power)
     if denoiser is None or sigma == 0:
-        spectrum = Spectrum((CONTRAST if denoiser is not None else CAREFUL) * variance, DEFAULT_FALLOFF)
-        return _estimates(planes, valid, kernel, spectrum, power)
+        return first
 
     def denoised(images: np.ndarray, spectrum: Spectrum) -> np.ndarray:
         profile = _noise_after(kernel, spectrum, power, sigma, len(images) == 3)
@@ -64,12 +64,12 @@ def undo(planes: np.ndarray, valid: np.ndarray, kernel: np.ndarray, sigma: float
             return np.asarray(denoise(images, denoiser, noise=profile, channel_axis=0))
         return np.stack([denoise(image, denoiser, noise=profile) for image in images])
 
-    spectrum = Spectrum(CONTRAST * variance, DEFAULT_FALLOFF)
-    first = denoised(_estimates(planes, valid, kernel, spectrum, power), spectrum)
+    first = denoised(first, spectrum)
     known = valid & _whole(planes.shape[1:], kernel)
     if not known.any():
         return first
-    lacking = planes - fftconvolve(first, kernel[None], mode="same", axes=(1, 2)).astype(planes.dtype)
+    size = planes.shape[1:]
+    lacking = planes - fft.irfft2(_transfer(size, kernel) * fft.rfft2(first), s=size)  # wraps around where it's unknown
     spectrum = Spectrum(LACKING * variance, LACKING_FALLOFF)
     return denoised(first + _estimates(lacking, known, kernel, spectrum, power), spectrum)
 
@@ -101,7 +101,7 @@ def _estimate(plane: np.ndarray, valid: np.ndarray, kernel: np.ndarray, spectrum
     inside = tuple(slice(side, side + n) for n, side in zip(plane.shape, kernel.shape, strict=True))
     seen = np.zeros(size, np.float32)
     seen[inside] = valid
-    h, signal = _spectra(size, kernel, spectrum)
+    h, signal = _transfer(size, kernel), _power(size, spectrum)
     ratio = np.clip(noise / np.maximum(signal, 1e-200), *RATIOS).astype(np.float32)
     wiener, adjoint = (1 / (np.abs(h) ** 2 + ratio)).astype(np.float32), h.conj()
     mean = np.mean(plane, where=valid, dtype=np.float64)
@@ -144,18 +144,23 @@ def _solved(
     return x
 
 
-def _spectra(size: Any, kernel: np.ndarray, spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray]:
-    """Of a kernel and of an image's power, at the frequencies of ``rfft2``."""
+def _transfer(size: Any, kernel: np.ndarray) -> np.ndarray:
+    """What a kernel, no larger than ``size``, makes of the frequencies of ``rfft2``."""
     placed = np.zeros(size, np.float32)
     placed[: kernel.shape[0], : kernel.shape[1]] = kernel
+    return np.asarray(fft.rfft2(np.roll(placed, [-(side // 2) for side in kernel.shape], (0, 1))))
+
+
+def _power(size: Any, spectrum: Spectrum) -> np.ndarray:
+    """The spectrum at those frequencies; of the mean, which is kept, so much that all but nothing is lost."""
     squares = np.fft.fftfreq(size[0])[:, None] ** 2 + np.fft.rfftfreq(size[1]) ** 2
-    squares[0, 0] = 0.1 / placed.size  # the mean is kept, all but
-    return fft.rfft2(np.roll(placed, [-(side // 2) for side in kernel.shape], (0, 1))), spectrum.at(squares)
+    squares[0, 0] = 0.1 / np.prod(size)
+    return spectrum.at(squares)
 
 
 def _filtered(plane: np.ndarray, kernel: np.ndarray, spectrum: Spectrum, noise: float) -> np.ndarray:
     """A plane through the Wiener filter, as if it repeated itself."""
-    h, signal = _spectra(plane.shape, kernel, spectrum)
+    h, signal = _transfer(plane.shape, kernel), _power(plane.shape, spectrum)
     gains = np.conj(h) * signal / np.maximum(np.abs(h) ** 2 * signal + noise, np.finfo(float).tiny)
     gains[0, 0] = 1
     return np.asarray(fft.irfft2(fft.rfft2(plane) * gains, s=plane.shape))

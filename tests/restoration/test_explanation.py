@@ -31,22 +31,27 @@ def test_result_and_weights(net, image, axis, position):
 
 
 @pytest.mark.parametrize(
-    ("image", "axis", "changed"),
+    ("image", "axis", "place", "changed"),
     [
-        (NOISY, None, [("sigma_range_0", 1), ("sigma_range_1", 2)]),
-        (RGB, -1, [("luma_sigma_range_1", 2), ("chroma_sigma_range_1", 2)]),
+        (NOISY, None, (60, 71), [("sigma_range_0", 1), ("sigma_range_1", 2)]),
+        (
+            RGB,
+            -1,
+            (12, 12),
+            [("luma_sigma_range_1", 2), ("chroma_sigma_range_3", 8)],
+        ),  # where coarse chroma has a share
     ],
 )
-def test_changes_are_those_of_changed_maps(image, axis, changed):
+def test_changes_are_those_of_changed_maps(image, axis, place, changed):
     """Of fine and of coarse levels, of luma and of chroma; and the decisive one changes most."""
     maps = pkn.predict_maps(image, sigma=0.1, channel_axis=axis)
-    why = maps.explain(image, (60, 71))
+    why = maps.explain(image, place)
     for name, scale in changed:
         limits, results = maps.ranges[name], []
         for sign in (-1, 1):
             values = maps[name].copy()
-            values[60 // scale, 71 // scale] *= (limits.high / limits.low) ** (0.25 * sign)
-            results.append(np.atleast_1d(maps.replace(**{name: values}).apply(image)[60, 71]))
+            values[place[0] // scale, place[1] // scale] *= (limits.high / limits.low) ** (0.25 * sign)
+            results.append(np.atleast_1d(maps.replace(**{name: values}).apply(image)[place]))
         np.testing.assert_allclose(why.changes[name], results, atol=1e-6)
         assert not np.allclose(*results)
     size = {name: np.linalg.norm(np.stack(change) - why.after, axis=1).max() for name, change in why.changes.items()}

@@ -48,7 +48,8 @@ def test_range_maps_scale_and_others_stay(image, axis):
     for name in maps:
         factor = 50 if maps.ranges[name].unit == "image value" or "sigma_range" in name else 1
         if "guide" not in name:  # guides are moved by the offset too
-            np.testing.assert_allclose(scaled[name], factor * maps[name], rtol=2e-4, atol=5e-6, err_msg=name)
+            atol = 5e-6 if "rho" in name else 1e-6  # correlations pass through 0, where the network's rounding stays
+            np.testing.assert_allclose(scaled[name], factor * maps[name], rtol=2e-4, atol=atol, err_msg=name)
 
 
 def test_counts_with_an_offset_are_denoised_as_fractions_are():
