@@ -1,6 +1,6 @@
 """Gain, read noise and correlation that are estimated from photographs with simulated noise.
 
-Usage: python -m benchmarks.noise_estimates FOLDER
+Usage: python -m benchmarks.noise_estimates FOLDER [--rgb]
 """
 
 import sys
@@ -24,15 +24,16 @@ SENSORS = (  # gain, read noise, width of the correlation in pixels
 )
 
 
-def main(folder: Path) -> None:
-    photos = [to_float32(photo)[..., 0] for photo in read_folder(folder, 1)]
+def main(folder: Path, channels: int) -> None:
+    photos = [to_float32(photo).transpose(2, 0, 1) for photo in read_folder(folder, channels)]
     for gain, read_noise, width in SENSORS:
         found = []
         for index, clean in enumerate(photos):
             deviation = np.sqrt(gain * clean + read_noise**2)
             noise = deviation * np.random.default_rng(index).standard_normal(clean.shape, np.float32)
-            noise = correlate_noise(noise[None, None], width)[0, 0] if width else noise
-            profile = pkn.estimate_noise(clean + noise)
+            noise = correlate_noise(noise[None], width)[0] if width else noise
+            noisy = clean + noise
+            profile = pkn.estimate_noise(noisy, channel_axis=0) if channels == 3 else pkn.estimate_noise(noisy[0])
             found.append((profile.gain / gain, profile.read_noise / read_noise, profile.correlation - width))
         middle = np.median(found, 0)
         low, high = np.quantile(found, (0.25, 0.75), axis=0)
@@ -42,4 +43,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), 3 if "--rgb" in sys.argv else 1)

@@ -32,6 +32,7 @@ SHOWN = 8  # folders, by name
 @click.option("--rate", default=3e-3, show_default=True, help="Largest learning rate.")
 @click.option("--denoiser", default="", help="Network that takes noise before, for deblur and upsample.")
 @click.option("--passes", default=1, show_default=True, help="2 filters again with a guide made of the first result.")
+@click.option("--white-share", default=0.7, show_default=True, help="Share of white noise, for any-noise.")
 @click.option("--resume", is_flag=True, help="Go on from OUT.checkpoint.")
 @click.option("--device", default="cpu", show_default=True)
 def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int | None, **settings: Any) -> None:
@@ -64,6 +65,7 @@ def command(filter_name: str, data: Path, out: Path, minutes: float, steps: int 
         rate=settings["rate"],
         passes=settings["passes"],
         denoiser=settings["denoiser"],
+        white_share=settings["white_share"],
     )
     images = read_folder(data, channels)
     click.echo(_found(data), err=True)

@@ -15,7 +15,7 @@ from pkn.degradations.sample import Sample
 from pkn.nets import NoiseCurve
 
 KINDS = ("white", "camera", "counts")
-SHARES = (0.7, 0.2, 0.1)
+WHITE_SHARE = 0.7  # of the images; of the others two thirds are a camera's
 NOISE_FREE = 0.05  # of white noise levels
 REGULARIZATION = 1 / 255  # of noise levels, so that no baseline error is 0
 ERROR_POWER = 1.4  # a network's squared error for white noise of a noise level sigma is about sigma^1.4
@@ -32,6 +32,13 @@ class AnyNoise:
     ----------
     largest : float
         Largest level of white noise in image values.
+    white_share : float
+        Of images with white noise, 0 to 1; of the others two thirds have a camera's noise.
+
+    Raises
+    ------
+    ValueError
+        If ``white_share`` is out of its range.
     """
 
     checks: ClassVar[dict[str, dict[str, Any]]] = {
@@ -40,12 +47,15 @@ class AnyNoise:
         "counts of 20": {"kind": "counts", "level": 0.05, "scale": 1.0},
     }
 
-    def __init__(self, largest: float) -> None:
+    def __init__(self, largest: float, white_share: float = WHITE_SHARE) -> None:
+        if not 0 <= white_share <= 1:
+            raise ValueError(f"white_share is {white_share}; expected 0 to 1")
         self.largest = largest
+        self.shares = white_share, 2 / 3 * (1 - white_share), (1 - white_share) / 3
 
     def draw(self, random: np.random.Generator, number: int) -> dict[str, np.ndarray]:
         """Kinds, noise levels or gains (NaN: a camera's own), and factors of the contrast."""
-        kind = random.choice(KINDS, number, p=SHARES)
+        kind = random.choice(KINDS, number, p=self.shares)
         white = np.maximum(random.uniform(-NOISE_FREE * self.largest, self.largest, number), 0)
         counts = np.exp(random.uniform(np.log(1e-3), np.log(0.3), number))
         level = np.select([kind == "white", kind == "counts"], [white, counts], np.nan)

@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from pkn.degradations.operations import correlate_noise
+
 SMOOTHING = 5  # pixels; maps of noise levels are computed from the mean intensity of 5 x 5 pixels
 NO_GAIN = 1e-12  # below it there is no Poisson noise
+GAINS = 3e-4, 0.05  # of sensors, in images of 0 to 1: 3,000 to 20 electrons in white
+WIDEST_CORRELATION = 1.5  # px
 
 
 def add_camera_noise(image: np.ndarray, gain: Any, read_noise: Any, random: np.random.Generator) -> np.ndarray:
@@ -43,24 +47,16 @@ def add_camera_noise(image: np.ndarray, gain: Any, read_noise: Any, random: np.r
     return np.asarray(shot + read_noise * random.standard_normal(image.shape), image.dtype)
 
 
-def draw_camera_noise(random: np.random.Generator, number: int, largest: float) -> tuple[np.ndarray, np.ndarray]:
-    """Draw gains and read noises of plausible cameras.
+def draw_sensor(random: np.random.Generator) -> tuple[float, float, float]:
+    """Draw a sensor's gain and read noise, and the width in pixels of what correlates its noise (0 for a quarter)."""
+    gain = float(np.exp(random.uniform(*np.log(GAINS))))
+    read_noise = np.sqrt(gain) * random.uniform(0, 0.6) if random.random() < 0.7 else random.uniform(0, 0.1)
+    return gain, float(read_noise), max(float(random.uniform(-WIDEST_CORRELATION / 3, WIDEST_CORRELATION)), 0.0)
 
-    The standard deviation at mid-grey is uniform between 0 and ``largest``, and the Poisson noise's share of that
-    variance is uniform between 0 (dark current and quantisation dominate) and 1 (photon noise dominates).
 
-    Parameters
-    ----------
-    random : numpy.random.Generator
-    number : int
-        Of cameras.
-    largest : float
-        Standard deviation in image values.
-
-    Returns
-    -------
-    (array of shape (number,), array of shape (number,)), float32
-        Gains and read noises, as :func:`add_camera_noise` takes them.
-    """
-    sigma, shot = random.uniform(0, largest, number), random.random(number)
-    return (2 * shot * sigma**2).astype(np.float32), (np.sqrt(1 - shot) * sigma).astype(np.float32)
+def sensor_noise(
+    clean: np.ndarray, gain: float, read_noise: float, width: float, random: np.random.Generator
+) -> np.ndarray:
+    """Noise of a sensor on a clean image (C, H, W) of float32, as :func:`draw_sensor` has it."""
+    noise = add_camera_noise(clean, gain, read_noise, random) - clean
+    return np.asarray(correlate_noise(noise[None], width)[0])

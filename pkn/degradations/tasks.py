@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pkn.degradations.any_noise import ERROR_POWER, AnyNoise
+from pkn.degradations.any_noise import ERROR_POWER, WHITE_SHARE, AnyNoise
 from pkn.degradations.operations import NARROWEST, add_white_noise, gaussian_blur, halve, to_column
 from pkn.degradations.sample import Sample
 
@@ -98,7 +98,7 @@ Task = Denoise | AnyNoise | Deblur | Upsample
 TASKS = ("denoise", "any-noise", "deblur", "upsample")
 
 
-def make_task(name: str, largest_noise: float) -> Task:
+def make_task(name: str, largest_noise: float, white_share: float = WHITE_SHARE) -> Task:
     """The training task of a name.
 
     Parameters
@@ -106,6 +106,8 @@ def make_task(name: str, largest_noise: float) -> Task:
     name : {"denoise", "any-noise", "deblur", "upsample"}
     largest_noise : float
         Largest noise level in image values, of white noise, for "denoise" and "any-noise".
+    white_share : float
+        Of images with white noise, for "any-noise"; see :class:`pkn.degradations.any_noise.AnyNoise`.
 
     Returns
     -------
@@ -114,10 +116,10 @@ def make_task(name: str, largest_noise: float) -> Task:
     Raises
     ------
     ValueError
-        If there is no such task.
+        If there is no such task, or the share is out of its range.
     """
     if name not in TASKS:
         raise ValueError(f"task is {name!r}; expected one of {', '.join(TASKS)}")
     if name in ("denoise", "any-noise"):
-        return (Denoise if name == "denoise" else AnyNoise)(largest_noise)
+        return Denoise(largest_noise) if name == "denoise" else AnyNoise(largest_noise, white_share)
     return Deblur() if name == "deblur" else Upsample()

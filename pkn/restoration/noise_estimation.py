@@ -19,7 +19,7 @@ from pkn.filters.luma_chroma_pyramid import to_opponent
 from pkn.nets import estimate_sigma
 from pkn.nets.weights import read_tensors
 from pkn.pretrained import COLOURS, weights_folder
-from pkn.restoration.noise_profile import NoiseProfile
+from pkn.restoration.noise_profile import NoiseProfile, of_channels
 from pkn.restoration.noise_statistics import (
     BINS,
     DETAIL,
@@ -27,7 +27,6 @@ from pkn.restoration.noise_statistics import (
     MIN_BLOCKS,
     QUANTILE,
     QUANTILES,
-    Blocks,
     Statistics,
     increasing,
     intensity_bins,
@@ -37,9 +36,10 @@ from pkn.restoration.noise_statistics import (
 
 QUANTILE_OF_MEAN = 0.627  # of blocks of white noise, that quantile over their mean, measured on 65,000 blocks
 ROUNDS = 12  # of reweighted least squares
-WIDEST = 1.5  # px, width of a correlation
+WIDE, WIDEST = 0.7, 1.5  # px, width of a correlation: from where on half the resolution shows more, and at most
 TEXTURE = 1.6  # factor of white noise's variance at half the resolution; photographs reach it by texture alone
 NARROWEST = 0.3  # px; below it noise counts as white
+TAPS = 8  # px, radius of the filter that is taken to have correlated the noise
 UNSURE = 16  # blocks, with fewer of which a noise level is a guess
 FLAT = 8  # px, of the Gaussian that a flat field's shading is smoother than
 # How far noise levels may be from white, or from independence of intensity, to count as that, and from where on they
@@ -102,21 +102,26 @@ def profile_of_planes(planes: Any, mask: np.ndarray | None = None) -> NoiseProfi
 
 def profile_of_statistics(found: Statistics, channels: int) -> NoiseProfile:
     """The profile that the regression reads from statistics of an image of so many channels."""
-    levels = found.reference * np.exp(_levels_of_smoothest(found) if found.scattered else _regression(channels, found))
-    # What is as small as the smallest noise level of the examples is no noise.
-    smallest = found.smallest / 2 ** np.arange(LEVELS)
-    levels = np.sqrt(np.maximum(levels**2 - (1.5 * smallest) ** 2, 0))
-    if found.blocks.means.size == 0:
-        levels = np.zeros_like(levels)
     intensity, shape, measured = found.shape
-    levels, shape = _white_if_alike(levels), _flat_if_alike(shape)
+    levels, shape = _white_if_alike(_levels(found, channels, "noise")), _flat_if_alike(shape)
     ratios = np.array([with_coarser(part) for part in levels])  # (parts, levels)
     sigma = ratios.T[:, :, None] * shape
-    gain, read_noise, black = _sensor_line(found.blocks, levels[0, 0])
     width = _correlation_of_blocks(found)
+    typical = float(np.sqrt(of_channels(np.square(_levels(found, channels, "sensor")[:, 0]))))
+    gain, read_noise, black = _sensor_line(found, width, typical)
     number = max(found.blocks.means.size, 1)
     uncertainty = min(1.0, EXPECTED_ERROR * max(1.0, np.sqrt(UNSURE * 4 / number)))
     return NoiseProfile(intensity, sigma, gain, read_noise, black, width, float(uncertainty), measured)
+
+
+def _levels(found: Statistics, channels: int, estimator: str) -> np.ndarray:
+    """Noise levels (parts, LEVELS) in image values, by one of the two regressions of :func:`_weights`."""
+    if found.blocks.means.size == 0:
+        return np.zeros((len(found.shape.factor), LEVELS))
+    relative = _levels_of_smoothest(found) if found.scattered else _regression(_weights(channels, estimator), found)
+    # What is as small as the smallest noise level of the examples is no noise.
+    smallest = found.smallest / 2 ** np.arange(LEVELS)
+    return np.asarray(np.sqrt(np.maximum((found.reference * np.exp(relative)) ** 2 - (1.5 * smallest) ** 2, 0)))
 
 
 def white_level(found: Statistics, sample: np.ndarray, mask: np.ndarray | None = None) -> float:
@@ -211,7 +216,8 @@ def measure_noise(frames: Any, *, channel_axis: int | None = None, flat: bool = 
     rms = np.sqrt(np.stack([powers[:, indices].mean(1) for indices in members], axis=1))
     intensity, rms = increasing(intensity, rms)
     ratios = np.array([with_coarser(part / max(part[0], 1e-30)) for part in levels])
-    slope, at_dark = np.polyfit(intensity, rms[0] ** 2, 1) if intensity.size > 1 else (0.0, float(rms[0, 0] ** 2))
+    variances = of_channels(rms**2)
+    slope, at_dark = np.polyfit(intensity, variances, 1) if intensity.size > 1 else (0.0, float(variances[0]))
     slope, read, black = _sensor(float(slope), float(intensity[0]), float(at_dark + slope * intensity[0]))
     width = _correlation(levels[0])
     error = float(np.sqrt(0.5 * BINS / powers.shape[1]))
@@ -220,13 +226,14 @@ def measure_noise(frames: Any, *, channel_axis: int | None = None, flat: bool = 
 
 
 @cache
-def _weights(channels: int) -> dict[str, np.ndarray]:
-    return read_tensors(weights_folder() / "estimators" / f"noise-{COLOURS[channels]}.safetensors")
+def _weights(channels: int, estimator: str) -> dict[str, np.ndarray]:
+    """Of the regression "noise", which denoisers are told and which leans to more noise, or "sensor", the median."""
+    return read_tensors(weights_folder() / "estimators" / f"{estimator}-{COLOURS[channels]}.safetensors")
 
 
-def _regression(channels: int, found: Statistics) -> np.ndarray:
+def _regression(weights: dict[str, np.ndarray], found: Statistics) -> np.ndarray:
     """Logarithms of noise levels over the reference, (parts, LEVELS): three linear layers with ReLU between."""
-    weights, values = _weights(channels), found.features
+    values = found.features
     for layer in (0, 2, 4):
         values = weights[f"{layer}.weight"] @ (np.maximum(values, 0) if layer else values) + weights[f"{layer}.bias"]
     return np.asarray(values, np.float64).reshape(-1, LEVELS)
@@ -240,12 +247,17 @@ def _levels_of_smoothest(found: Statistics) -> np.ndarray:
     return np.asarray(smoothest - np.log(2) * np.arange(LEVELS))
 
 
-def _sensor_line(blocks: Blocks, typical: float) -> tuple[float, float, float]:
-    """Gain, read noise and black: a line through the noise of blocks of each intensity, whose mean is ``typical``."""
+def _sensor_line(found: Statistics, width: float, typical: float) -> tuple[float, float, float]:
+    """Gain, read noise and black: a line through the noise of blocks of each intensity, whose mean is ``typical``.
+
+    Noise correlated by a Gaussian filter of a ``width`` that leaves little of it in second differences is looked at at
+    half the resolution.
+    """
+    blocks = found.halved if width > WIDE and found.halved.means.size > 3 * MIN_BLOCKS else found.blocks
     means = blocks.means
     if means.size == 0:
         return 0.0, 0.0, 0.0
-    variances = blocks.variances[0]
+    variances = of_channels(blocks.variances)
     members = intensity_bins(means)
     x = np.array([means[indices].mean() for indices in members])
     black, bright = float(means.min()), float(means.max())
@@ -296,14 +308,22 @@ def _sensor(gain: float, darkest: float, variance: float) -> tuple[float, float,
 
 
 def _correlation_of_blocks(found: Statistics) -> float:
-    """Width of the correlation, from the smoothest blocks' second differences at full and half the resolution."""
+    """Width of the correlation, from the smoothest blocks' second differences at full, half and quarter resolution.
+
+    A wide correlation leaves so little of them at full resolution that there texture makes most.
+    """
     if found.blocks.means.size < MIN_BLOCKS:
         return 0.0
-    finest, coarser = (found.features[level * len(QUANTILES) + QUANTILES.index(QUANTILE)] for level in (0, 1))
-    ratio = 4 * np.exp(2 * (coarser - finest))
-    widths = np.linspace(0, WIDEST, 121)[1:]
-    ratios = np.array([4 * half / full for full, half in map(mask_gains, widths)])
-    return float(np.interp(ratio, ratios, widths)) if ratio > TEXTURE else 0.0
+    smoothest = [found.features[level * len(QUANTILES) + QUANTILES.index(QUANTILE)] for level in range(3)]
+    ratios = 4 * np.exp(2 * np.diff(smoothest))
+    if ratios[0] <= TEXTURE:
+        return 0.0
+    widths, gains = _mask_gains()
+    fine, coarse = (
+        float(np.interp(ratio, 4 * half / full, widths))
+        for ratio, full, half in zip(ratios, gains[:2], gains[1:], strict=True)
+    )
+    return max(fine, coarse) if fine > WIDE else fine
 
 
 def _correlation(levels: np.ndarray) -> float:
@@ -317,16 +337,26 @@ def _correlation(levels: np.ndarray) -> float:
 
 
 def half_resolution(width: float) -> float:
-    """Variance of the means of 2 x 2 pixels of noise of variance 1, correlated by a Gaussian of this width."""
-    along = (1 + np.exp(-1 / (4 * width**2))) / 2
-    return float(along**2)
+    """Variance of the means of 2 x 2 pixels of noise of variance 1, correlated by a Gaussian filter of this width."""
+    return float(((1 + autocorrelation(width, 2)[1]) / 2) ** 2)
 
 
-def mask_gains(width: float) -> tuple[float, float]:
-    """Factors by which Immerkaer's mask multiplies the variance of correlated noise, at full and half resolution."""
-    if width <= 0:
-        return 1.0, 0.25
-    position = np.arange(6)
-    autocorrelation = np.exp(-np.square(position[:, None] - position) / (4 * width**2))
-    half = np.repeat(DETAIL, 2) / 2
-    return float((DETAIL @ autocorrelation[:3, :3] @ DETAIL) ** 2), float((half @ autocorrelation @ half) ** 2)
+@cache
+def _mask_gains() -> tuple[np.ndarray, np.ndarray]:
+    """Widths, and :func:`mask_gain` of each at full, half and quarter resolution (3, widths)."""
+    widths = np.linspace(0, WIDEST, 121)[1:]
+    return widths, np.array([[mask_gain(width, level) for width in widths] for level in range(3)])
+
+
+def mask_gain(width: float, level: int) -> float:
+    """Factor by which Immerkaer's mask, at 1 / 2^level of the resolution, multiplies the variance of such noise."""
+    mask = np.repeat(DETAIL, 2**level) / 2**level
+    correlations = autocorrelation(width, mask.size)[np.abs(np.arange(mask.size)[:, None] - np.arange(mask.size))]
+    return float((mask @ correlations @ mask) ** 2)
+
+
+def autocorrelation(width: float, number: int) -> np.ndarray:
+    """Of white noise after a Gaussian filter of this width, at distances of 0, 1, ... pixels along an axis."""
+    taps = np.exp(-np.square(np.arange(-TAPS, TAPS + 1)) / (2 * max(width, 1e-3) ** 2))
+    full = np.correlate(taps, taps, "full")[2 * TAPS :]
+    return np.asarray(full[:number] / full[0])

@@ -17,6 +17,14 @@ FORMAT = 1
 KNOTS = 33  # of a known line; more of them where the noise changes most
 
 
+def of_channels(variances: np.ndarray) -> np.ndarray:
+    """Variances of a channel, the mean of R, G and B, from those of luma and of a plane of chroma (parts, ...).
+
+    Of a grey image's one part, they are its own.
+    """
+    return np.asarray(variances[0] + 2 * variances[1] if len(variances) > 1 else variances[0])
+
+
 @dataclass(frozen=True, eq=False)
 class NoiseProfile:
     """Standard deviations of noise over intensity, at each scale, and the Poisson-Gaussian model of a sensor.
@@ -33,9 +41,10 @@ class NoiseProfile:
         part), or of luma and chroma (two; see :class:`pkn.filters.LumaChromaPyramid`). White noise halves from level to
         level.
     gain : float
-        Variance per intensity. Below 0 if noise decreases with intensity, as after a camera's tone curve.
+        Variance per intensity: of the image, or of each channel of an RGB image. Below 0 if noise decreases with
+        intensity, as after a camera's tone curve.
     read_noise : float
-        Standard deviation at ``black``.
+        Standard deviation at ``black``, likewise.
     black : float
         Intensity without light, the offset of counts: 0 if the noise is consistent with that, else the darkest
         intensity.
@@ -111,8 +120,7 @@ class NoiseProfile:
     @property
     def level(self) -> float:
         """Typical standard deviation: of the image, or of each channel of an RGB image."""
-        power = np.square(self.sigma[0]).mean(1)
-        return float(np.sqrt(power[0] + 2 * power[1] if self.rgb else power[0]))
+        return float(np.sqrt(of_channels(np.square(self.sigma[0]).mean(1))))
 
     @property
     def curve(self) -> NoiseCurve:

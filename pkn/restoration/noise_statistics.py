@@ -85,8 +85,8 @@ class Statistics(NamedTuple):
         Logarithms of block variances' quantiles, relative to ``reference``; of contrast; of the number of blocks.
     reference : float
         A noise level of the finest luma, in image values.
-    blocks : Blocks
-        Of the finest level.
+    blocks, halved : Blocks
+        Of the finest level, and of half the resolution.
     black, contrast : float
         Where the image's luma begins, and what it spans, in image values.
     shape : Shape
@@ -100,6 +100,7 @@ class Statistics(NamedTuple):
     features: np.ndarray
     reference: float
     blocks: Blocks
+    halved: Blocks
     black: float
     contrast: float
     shape: Shape
@@ -159,7 +160,7 @@ def statistics_of(sample: np.ndarray, mask: np.ndarray | None = None) -> Statist
     contrast = contrast if contrast > ROUNDING * largest else max(largest, 1e-30)
     smallest = SMALLEST * contrast
     shape = _shape_of(levels[0], luma, smallest)
-    finest, levels = levels[0], [shape.flattened(blocks) for blocks in levels]
+    (finest, halved), levels = levels[:2], [shape.flattened(blocks) for blocks in levels]
     logs = []
     for level, blocks in enumerate(levels):
         if blocks.means.size >= FEWEST:
@@ -172,7 +173,8 @@ def statistics_of(sample: np.ndarray, mask: np.ndarray | None = None) -> Statist
     numbers = [np.log2(blocks.means.size + 1) / 10 - 1 for blocks in levels[::2]]
     relative = np.stack(logs, axis=1) - np.log(reference)
     features = np.concatenate([relative.ravel(), *agreements, [np.log(contrast / reference) - 3, *numbers]])
-    return Statistics(np.clip(features, -10, 10), reference, finest, float(low), contrast, shape, whole, scattered)
+    features = np.clip(features, -10, 10)
+    return Statistics(features, reference, finest, halved, float(low), contrast, shape, whole, scattered)
 
 
 def _check_magnitude(sample: np.ndarray, mask: np.ndarray | None) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pkn.degradations.any_noise import WHITE_SHARE
 from pkn.degradations.tasks import Task, make_task
 from pkn.filters import FILTERS, Filter, LumaChromaPyramid, NonLocalMeans, Pyramid
 from pkn.io.folders import to_float32
@@ -51,6 +52,8 @@ class TrainingPlan:
     denoiser : str
         A network that takes noise before, for the tasks "upsample" and "deblur" (a bundled name or a file); by default
         none does.
+    white_share : float
+        Of the images that have white noise, for the task "any-noise".
 
     Examples
     --------
@@ -74,6 +77,7 @@ class TrainingPlan:
     start: str = ""
     passes: int = 1
     denoiser: str = ""
+    white_share: float = WHITE_SHARE
 
 
 def seconds_per_step(flt: Filter, channels: int) -> float:
@@ -173,7 +177,7 @@ class Training(MapNetRun):
     """A run: ``Training(plan, images).run(out)``. It validates, keeps the best network, and can be resumed."""
 
     def __init__(self, plan: TrainingPlan, images: list[np.ndarray], device: str = "cpu") -> None:
-        self.task: Task | AfterDenoising = make_task(plan.task, plan.noise)
+        self.task: Task | AfterDenoising = make_task(plan.task, plan.noise, plan.white_share)
         if plan.denoiser:
             self.task = AfterDenoising(plan.task, find_net(plan.denoiser, plan.channels))
         order = np.random.default_rng(plan.seed).permutation(len(images))

@@ -1,4 +1,9 @@
-"""Training of the small regression that tells an image's noise from its texture, on simulated noise of all kinds."""
+"""Training of the small regressions that tell an image's noise from its texture, on simulated noise.
+
+What a denoiser is told ("noise") is learned from noise of all kinds, and leans to more of it. Gain and read noise
+("sensor") are those of a line, which a tone curve would bend: they are learned from what a sensor measures, and
+don't lean.
+"""
 
 from pathlib import Path
 
@@ -7,6 +12,7 @@ import torch
 from torch import nn
 
 from pkn.degradations.any_noise import AnyNoise, noisy_pair
+from pkn.degradations.camera_noise import draw_sensor, sensor_noise
 from pkn.degradations.measured_noise import level_deviations
 from pkn.filters.luma_chroma_pyramid import to_opponent
 from pkn.io.atomic import atomic_path
@@ -21,15 +27,20 @@ SIDES = (48, 481)  # px, of the crops
 HIDDEN = 48
 HELD_BACK = 0.1  # of the examples
 STEPS, BATCH, RATE = 6000, 256, 2e-3
-# Of what the noise may be: where noise and fine texture look alike, rather noise. Colour images are cameras', whose
-# noise looks like texture more than that of grey images; white noise is unmistakable (its estimate moves by 1 %).
+# Of what the noise may be, for denoisers: where noise and fine texture look alike, rather noise. Colour images are
+# cameras', whose noise looks like texture more than that of grey images; white noise is unmistakable (its estimate
+# moves by 1 %).
 TARGET_QUANTILE = {1: 0.65, 3: 0.87}
-# Standard deviation of noise on the normalised features: what real cameras do lies beside what is simulated.
-FEATURE_NOISE = 0.3
+MEDIAN = 0.5
+# Standard deviation of noise on the normalised features: what real cameras do lies beside what is simulated. A sensor's
+# noise is simpler: with as much, gains would be 7 % too low where noise is correlated by 0.5 px.
+FEATURE_NOISE, SENSOR_FEATURE_NOISE = 0.3, 0.1
 QUANTISED = 0.5  # of the images that no camera made
 
 
-def draw_example(images: list[np.ndarray], random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def draw_example(
+    images: list[np.ndarray], random: np.random.Generator, sensor: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Features of a noisy crop, and its noise levels by part and level: their logarithms, relative to the reference."""
     image = to_float32(images[random.integers(len(images))]).transpose(2, 0, 1)
     low, high = SIDES
@@ -38,9 +49,13 @@ def draw_example(images: list[np.ndarray], random: np.random.Generator) -> tuple
         int(random.integers(side - part + 1)) for side, part in zip(image.shape[1:], (height, width), strict=True)
     )
     clean = np.ascontiguousarray(image[:, top : top + height, left : left + width])
-    drawn = AnyNoise(LARGEST_NOISE).draw(random, 1)
-    kind = str(drawn["kind"][0])
-    given, truth = noisy_pair(clean, random, kind, float(drawn["level"][0]))
+    if sensor:
+        kind, truth = "sensor", clean
+        given = clean + sensor_noise(clean, *draw_sensor(random), random)
+    else:
+        drawn = AnyNoise(LARGEST_NOISE).draw(random, 1)
+        kind = str(drawn["kind"][0])
+        given, truth = noisy_pair(clean, random, kind, float(drawn["level"][0]))
     if kind != "camera" and random.random() < QUANTISED:
         given = np.rint(255 * given).clip(0, 255) / 255
     noise = (given - truth).astype(np.float64)[None]
@@ -52,19 +67,27 @@ def draw_example(images: list[np.ndarray], random: np.random.Generator) -> tuple
 
 
 def train_noise_estimator(
-    images: list[np.ndarray], out: Path, examples: int = 10_000, seed: int = 0, callback: Callback = silent
+    images: list[np.ndarray],
+    out: Path,
+    examples: int = 10_000,
+    seed: int = 0,
+    callback: Callback = silent,
+    sensor: bool = False,
 ) -> float:
     """Train on ``examples`` simulated images and write the weights; returns the error of examples held back.
+
+    With ``sensor`` it is for gain and read noise, otherwise for denoisers.
 
     The error is the median over examples of the mean absolute error of the logarithm of noise levels: 0.1 is 10 %.
     ``callback(done, total, {})`` is called after each example.
     """
     drawn = []
     for number in range(examples):
-        drawn.append(draw_example(images, np.random.default_rng((seed, number))))
+        drawn.append(draw_example(images, np.random.default_rng((seed, number)), sensor))
         callback(number + 1, examples, {})
     features, targets = (np.stack(values).astype(np.float32) for values in zip(*drawn, strict=True))
-    weights, error = fit(features, targets, TARGET_QUANTILE[images[0].shape[2]], seed)
+    quantile = MEDIAN if sensor else TARGET_QUANTILE[images[0].shape[2]]
+    weights, error = fit(features, targets, quantile, seed, SENSOR_FEATURE_NOISE if sensor else FEATURE_NOISE)
     about = {"pkn": __version__, "examples": examples, "seed": seed, "error": round(error, 4)}
     config = {"network": "NoiseEstimator", "channels": int(images[0].shape[2])}
     with atomic_path(out) as temporary:
@@ -72,7 +95,9 @@ def train_noise_estimator(
     return error
 
 
-def fit(features: np.ndarray, targets: np.ndarray, quantile: float, seed: int) -> tuple[dict[str, np.ndarray], float]:
+def fit(
+    features: np.ndarray, targets: np.ndarray, quantile: float, seed: int, feature_noise: float
+) -> tuple[dict[str, np.ndarray], float]:
     """Fit the regression; its weights, and the error of the examples held back."""
     x, y = torch.from_numpy(features), torch.from_numpy(targets)
     held = max(1, round(HELD_BACK * len(x)))
@@ -91,7 +116,7 @@ def fit(features: np.ndarray, targets: np.ndarray, quantile: float, seed: int) -
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
     for _ in range(STEPS):
         chosen = torch.randint(held, len(x), (BATCH,))
-        shaken = inputs[chosen] + FEATURE_NOISE * torch.randn(BATCH, x.shape[1])
+        shaken = inputs[chosen] + feature_noise * torch.randn(BATCH, x.shape[1])
         missing = y[chosen] - net(shaken)
         loss = torch.where(missing > 0, quantile * missing, (quantile - 1) * missing).mean()
         optimiser.zero_grad()

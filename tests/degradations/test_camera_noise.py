@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pkn.degradations.camera_noise import add_camera_noise, draw_camera_noise
+from pkn.degradations.camera_noise import GAINS, WIDEST_CORRELATION, add_camera_noise, draw_sensor, sensor_noise
 
 
 def smooth(height=400, width=500):
@@ -21,9 +21,18 @@ def test_moments_of_camera_noise():
     np.testing.assert_array_equal(add_camera_noise(smooth(), 0.0, 0.0, random), smooth())
 
 
-def test_drawn_cameras_stay_within_the_largest_level():
-    gain, read = draw_camera_noise(np.random.default_rng(0), 10_000, 0.2)
-    sigma = np.sqrt(gain / 2 + read**2)
-    assert sigma.max() <= 0.2 + 1e-6
-    assert np.mean(sigma) == pytest.approx(0.1, abs=0.005)
-    assert np.mean(gain / 2 / sigma**2) == pytest.approx(0.5, abs=0.02)
+def test_drawn_sensors():
+    gain, read, width = np.array([draw_sensor(np.random.default_rng(seed)) for seed in range(4000)]).T
+    assert (gain.min(), gain.max()) == pytest.approx(GAINS, rel=0.01)
+    assert np.mean(width == 0) == pytest.approx(0.25, abs=0.03)
+    assert width.max() == pytest.approx(WIDEST_CORRELATION, rel=0.01)
+    assert read.min() >= 0
+
+
+def test_a_sensors_noise_has_its_variance_and_correlation():
+    clean = np.full((1, 600, 600), 0.5, np.float32)
+    noise = sensor_noise(clean, 0.02, 0.03, 0.8, np.random.default_rng(0))[0]
+    assert noise.var() == pytest.approx(0.02 * 0.5 + 0.03**2, rel=0.03)
+    taps = np.exp(-np.square(np.arange(-4, 5)) / (2 * 0.8**2))
+    expected = (taps[1:] * taps[:-1]).sum() / np.square(taps).sum()
+    assert np.mean(noise[1:] * noise[:-1]) / noise.var() == pytest.approx(expected, abs=0.02)

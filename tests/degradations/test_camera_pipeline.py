@@ -103,3 +103,10 @@ def test_what_is_told_is_wrong_by_random_factors():
     told = np.array([curve.sigma[0, 0].mean() for curve in sample.told])
     assert 0.01 < np.std(np.log(told)) < 0.2
     np.testing.assert_allclose(np.mean(told), 0.1, rtol=0.1)
+
+
+def test_the_share_of_white_noise_is_kept():
+    kinds = AnyNoise(0.2, white_share=0.85).draw(np.random.default_rng(0), 20_000)["kind"]
+    assert [np.mean(kinds == kind) for kind in KINDS] == pytest.approx([0.85, 0.1, 0.05], abs=0.01)
+    with pytest.raises(ValueError, match=r"white_share is 1\.5; expected 0 to 1"):
+        AnyNoise(0.2, white_share=1.5)
