@@ -5,6 +5,7 @@ import pytest
 from skimage import data
 
 import pkn
+from pkn.evidence.risk import STEP
 from pkn.filters import IsotropicGaussian
 
 CAMERA = data.camera()[100:228, 150:310].astype(np.float32) / 255
@@ -45,6 +46,14 @@ def test_a_linear_filter_has_the_divergence_that_theory_says(monkeypatch):
     centre = gaussian(np.pad([[1.0]], 12), sigma=1.2)[12, 12]
     wanted = np.mean((gaussian(noisy, sigma=1.2) - noisy) ** 2) - 0.01 + 0.02 * centre
     assert pkn.sure(noisy, sigma=0.1, probes=60, rng=0).mse == pytest.approx(wanted, abs=1e-4)
+
+
+def test_smaller_steps_give_the_same_derivative(monkeypatch):
+    """In strong noise, where filters are least linear: a tenth of the noise would be 4 % off."""
+    noisy = CAMERA + np.float32(0.2) * np.random.default_rng(0).standard_normal(CAMERA.shape).astype(np.float32)
+    one = pkn.sure(noisy, sigma=0.2, rng=0, probes=2).mse
+    monkeypatch.setattr("pkn.evidence.risk.STEP", STEP / 4)
+    assert one == pytest.approx(pkn.sure(noisy, sigma=0.2, rng=0, probes=2).mse, rel=0.005)
 
 
 def test_the_map_is_the_error_around_each_pixel():
