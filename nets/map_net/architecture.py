@@ -35,9 +35,9 @@ class Architecture:
         (luma and chroma), as a :class:`pkn.NoiseProfile` has it.
     passes : {1, 2}
         With 2, the network has a second set of outputs and of a guide's features, for a second pass in which the guide
-        is made of the first one's result, with less noise. A pyramid of planes has the second pass on each level: the
-        guide of a level is made of the first one's result there, whose windows have half the radius, and of the noisy
-        image.
+        is made of the first one's result, with less noise, and of the noisy image. A pyramid of planes has the second
+        pass on each level: the guide of a level is made of the first one's result there, whose windows have half the
+        radius.
 
     Raises
     ------
@@ -138,11 +138,13 @@ class Architecture:
     def guide_size(self, name: str, second: bool) -> tuple[int, int]:
         """Planes that a guide is made of, and the side of its kernels.
 
-        In a second pass of planes it is made of the first one's result and, beside it, of the noisy image; for chroma
-        beside it is the first result for luma, which has less noise and the same edges.
+        In a second pass it is made of the first one's result and, beside it, of the noisy image; for chroma beside it
+        is the first result for luma, which has less noise and the same edges.
         """
-        if not (second and self.chained):
+        if not second:
             return self.channels, FEATURE_SIDE
+        if not self.chained:  # of volumes, whose first results are images
+            return 2 * self.channels, FEATURE_SIDE
         own = next(k for k, part in enumerate(self.parts) if name.startswith(part.name))
         beside = max(own - 1, 0)
         planes = sum(len(range(self.channels)[self.parts[k].channels]) for k in (own, beside))

@@ -80,8 +80,8 @@ class MapNet(nn.Module):
 
         ``noise`` is the noise level in image values, (N,) or at each pixel (N, 1, H, W); estimated if None. A network
         that is told a profile also takes a list of :class:`pkn.nets.NoiseCurve`, one for each image. ``first`` is for
-        the second pass of volumes: the first one's result, of which guides are made then. (Of planes the first pass is
-        part of the prediction.)
+        the second pass of volumes: the first one's result, of which, and of the image, guides are made then. (Of planes
+        the first pass is part of the prediction.)
         """
         noise = _estimated(image) if noise is None else noise
         levels = range(len(self.architecture.names))
@@ -96,7 +96,8 @@ class MapNet(nn.Module):
         for level in reversed(levels):
             features = self._embed(level, images, scales[level], features)
             maps |= self._maps(level, images, features, first is not None)
-        return self.filter.Maps(**maps, **self.guides(image if first is None else first, first is not None))
+        seen = image if first is None else torch.cat([first, image], 1)
+        return self.filter.Maps(**maps, **self.guides(seen, first is not None))
 
     def _chained(self, images: list[Tensor], scales: list[list[Tensor]]) -> Any:
         """Maps of the second pass; on each level its guide is made of the first one's results."""
@@ -122,7 +123,7 @@ class MapNet(nn.Module):
         return self.filter.Maps(**maps)
 
     def guides(self, image: Tensor, second: bool = False) -> dict[str, Tensor]:
-        """The guides that are made of an image (N, C, H, W), by name."""
+        """The guides that are made of an image (N, C, H, W), by name; the second ones of first result and image."""
         found: dict[str, Tensor] = {}
         features: Any = self.second["features"] if second else self.features
         images = [_planes(self.filter, image)]

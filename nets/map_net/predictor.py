@@ -107,7 +107,7 @@ class Predictor:
         span : Span
             The image's black and contrast, which were 0 and 1 in training. Maps in image values scale with it.
         first : float32 array of shape (N, C, H, W), optional
-            For the second pass of volumes: the first one's result, of which guides are made then.
+            For the second pass of volumes: the first one's result, of which, and of the image, guides are made then.
 
         Returns
         -------
@@ -139,10 +139,10 @@ class Predictor:
         for level in reversed(range(len(images))):
             here, coarser = self.predict_level(level, images[level], noises[level], coarser, span)
             maps |= here
-        return maps if first is None else maps | self._guides_of(first)
+        return maps if first is None else maps | self._guides_of(np.concatenate([first, image]))
 
     def _guides_of(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """The guides of image (C, H, W) on all levels."""
+        """The guides of image (C, H, W), or of a first result and the image (2 C, H, W), on all levels."""
         images = [planes_of(self.filter, image)]
         while len(images) < len(self.architecture.names) + max(lag for _, lag, _ in self.architecture.folds):
             images.append(halve(images[-1]))

@@ -12,7 +12,7 @@ from pkn.cli._shared import OUTPUT, require_torch
 @click.option("--out", type=OUTPUT, required=True, help="Weights file to write, .safetensors.")
 @click.option("--steps", default=3000, show_default=True, help="Length of the run; a step takes about a second.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--start", default="any-noise", show_default=True, help="Network of planes to start from.")
+@click.option("--start", default="any-noise", show_default=True, help="Network of volumes or planes to start from.")
 @click.option("--resume", is_flag=True, help="Go on from OUT.checkpoint.")
 def command(out: Path, steps: int, seed: int, start: str, resume: bool) -> None:
     """Train the network for volumes on simulated ones: spheres, membranes, filaments, few photons."""

@@ -35,7 +35,7 @@ class VolumePlan:
     steps : int
     seed : int
     start : str
-        A network of a filter of planes to start from: a bundled name or a file.
+        A network of volumes or planes to start from: a bundled name or a file.
     radius_z : int
         Planes of a window on either side.
     volumes, held_back : int
@@ -93,19 +93,23 @@ def noisy_volume(random: np.random.Generator, shape: tuple[int, int, int]) -> Vo
 
 
 def start_deep(net: MapNet, other: Predictor) -> None:
-    """Give both passes the weights of a network of a filter of planes; maps across planes begin in between."""
+    """Give ``net`` the weights of another network for volumes, or both passes those of one for planes.
+
+    Of the latter, maps across planes begin in between. Where a second guide sees more than theirs, it begins without.
+    """
     weights = {name: torch.from_numpy(values.copy()) for name, values in other.weights.items()}
     with torch.no_grad():
         for name, values in net.state_dict().items():
-            kind, level, *_ = (name := name.removeprefix(SECOND)).split(".")
-            if kind != "heads":
-                values.copy_(weights[name])
-                continue
+            theirs = weights[name if name in weights else name.removeprefix(SECOND)]
             values.zero_()
-            theirs = other.architecture.written(int(level))
-            for row, written in enumerate(net.architecture.written(int(level))):
-                if written in theirs:
-                    values[row] = weights[name][theirs.index(written)]
+            kind, level, *_ = name.removeprefix(SECOND).split(".")
+            if kind != "heads" or other.filter.radius_z:
+                values[tuple(map(slice, theirs.shape))] = theirs
+                continue
+            written = other.architecture.written(int(level))
+            for row, own in enumerate(net.architecture.written(int(level))):
+                if own in written:
+                    values[row] = theirs[written.index(own)]
 
 
 class VolumeTraining(MapNetRun):
@@ -115,7 +119,8 @@ class VolumeTraining(MapNetRun):
         shape = plan.planes, plan.side, plan.side
         self.volumes = [noisy_volume(np.random.default_rng((plan.seed, n)), shape) for n in range(plan.volumes)]
         self.first = np.empty((0, *shape), np.float32)  # results of the first pass
-        base = find_net(plan.start, 1).first
+        base = find_net(plan.start, 1)
+        base = base if base.filter.radius_z else base.first
         torch.manual_seed(plan.seed)
         settings: dict[str, Any] = {**base.architecture.settings, "passes": 2}
         net = MapNet(replace(base.filter, radius_z=plan.radius_z), 1, **settings)
@@ -150,7 +155,7 @@ class VolumeTraining(MapNetRun):
         flt = replace(self.net.filter, spacing=(float(apart), 1.0, 1.0))
         slots = np.arange(number * planes).reshape(number, planes)
         errors = []
-        for guided, given in ((noisy, None), (first, first[:, reach])):
+        for guided, given in ((noisy, None), (torch.cat([first, noisy], 2), first[:, reach])):
             maps = self.net(centre, told, given)._asdict()
             maps |= self.net.guides(guided.flatten(0, 1), given is not None)
             result = apply_filter(flt, noisy.flatten(0, 1), flt.Maps(**maps), slots)

@@ -1,5 +1,7 @@
 """Training on simulated volumes: what a step sees, what comes out, and that a run can be resumed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -21,15 +23,29 @@ def test_volumes_have_the_noise_of_photons():
     assert error[bright].var() / error[dim].var() == pytest.approx(clean[bright].mean() / clean[dim].mean(), rel=0.1)
 
 
+def weights_at_the_start(plan):
+    return {name: values.numpy() for name, values in VolumeTraining(plan).net.state_dict().items()}
+
+
 def test_a_network_begins_as_the_one_for_planes():
-    training = VolumeTraining(PLAN)
-    base = find_net("any-noise", 1).first
-    weights = {name: values.numpy() for name, values in training.net.state_dict().items()}
-    for name, values in base.weights.items():
+    weights = weights_at_the_start(PLAN)
+    for name, values in find_net("any-noise", 1).first.weights.items():
         for prefix in ("", "second.") if name.startswith(("heads", "features")) else ("",):
-            own = weights[prefix + name]
+            own, result = weights[prefix + name], len(values[0]) if values.ndim > 1 else None
+            if prefix and name.startswith("features"):
+                assert own.shape[1] == 2 * result
+                assert not own[:, result:].any()  # the noisy planes
+                own = np.ascontiguousarray(own[:, :result])
             assert own.shape[1:] == values.shape[1:]
             assert {row.tobytes() for row in values} <= {row.tobytes() for row in own}
+
+
+def test_a_network_of_volumes_goes_on_as_it_was():
+    weights = weights_at_the_start(replace(PLAN, start="volume"))
+    bundled = find_net("volume", 1).weights
+    assert weights.keys() == bundled.keys()
+    for name, values in bundled.items():
+        np.testing.assert_array_equal(weights[name], values)
 
 
 def test_a_run_that_is_interrupted_goes_on_as_if_it_had_not_been(tmp_path):
