@@ -1,6 +1,7 @@
 """What `make bench` runs: all pairs of the table by size, colour and threads, then start-up.
 
 Writes benchmarks/results.json and the table between the marks in docs/benchmarks.md; `--quick` leaves 12 MP out.
+`--only pkn.denoise` prints that function's rows and writes nothing.
 """
 
 import json
@@ -21,6 +22,7 @@ MARKS = "<!-- make bench -->", "<!-- end of make bench -->"
 
 
 def main() -> None:
+    only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
     sizes = [size for size in SIZES if size <= (1 if "--quick" in sys.argv else 12)]
     threads = sorted({1, min(2, numba.config.NUMBA_NUM_THREADS)})
     peaks = {count: multiply_add_peak(count) for count in threads}
@@ -29,10 +31,12 @@ def main() -> None:
         for channels in (1, 3):
             image = photograph(*SIZES[megapixels], channels)
             for pair in PAIRS:
-                if channels in pair.channels:
+                if channels in pair.channels and pair.name.startswith(only):
                     for count in threads:
                         rows.append(measure_pair(pair, image, megapixels, count, peaks[count]))
                         print(rows[-1], flush=True)
+    if only:
+        return
     results = {"machine": machine(), "multiply_add_peak": peaks, "startup": startup(), "rows": rows}
     (ROOT / "benchmarks" / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     print(results["startup"])
