@@ -13,7 +13,7 @@ from pkn.degradations.operations import correlate_noise
 SMOOTHING = 5  # pixels; maps of noise levels are computed from the mean intensity of 5 x 5 pixels
 NO_GAIN = 1e-12  # below it there is no Poisson noise
 GAINS = 3e-4, 0.05  # of sensors, in images of 0 to 1: 3,000 to 20 electrons in white
-WIDEST_CORRELATION = 1.5  # px
+WIDTHS = -0.5, 1.5  # px, of the Gaussian that correlates a sensor's noise; below 0 none does
 
 
 def add_camera_noise(image: np.ndarray, gain: Any, read_noise: Any, random: np.random.Generator) -> np.ndarray:
@@ -51,7 +51,7 @@ def draw_sensor(random: np.random.Generator) -> tuple[float, float, float]:
     """Draw a sensor's gain and read noise, and the width in pixels of what correlates its noise (0 for a quarter)."""
     gain = float(np.exp(random.uniform(*np.log(GAINS))))
     read_noise = np.sqrt(gain) * random.uniform(0, 0.6) if random.random() < 0.7 else random.uniform(0, 0.1)
-    return gain, float(read_noise), max(float(random.uniform(-WIDEST_CORRELATION / 3, WIDEST_CORRELATION)), 0.0)
+    return gain, float(read_noise), max(float(random.uniform(*WIDTHS)), 0.0)
 
 
 def sensor_noise(

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from pkn.filters.luma_chroma_pyramid import to_rgb
-from pkn.restoration.noise_profile import NoiseProfile
+from pkn.restoration.noise_profile import NoiseProfile, of_channels
 
 Draw = Callable[[np.random.Generator], np.ndarray]
 
@@ -68,8 +68,7 @@ def variance(clean: np.ndarray, noise: Any) -> np.ndarray:
     if not isinstance(noise, NoiseProfile):
         return np.broadcast_to(np.square(np.asarray(noise, clean.dtype)), clean.shape)
     luma = clean.mean(0)
-    parts = [np.interp(luma, noise.intensity, part) ** 2 for part in noise.sigma[0]]
-    power = parts[0] + 2 * parts[1] if noise.rgb else parts[0]  # each of R, G, B is luma and its share of chroma
+    power = of_channels(np.stack([np.interp(luma, noise.intensity, part) ** 2 for part in noise.sigma[0]]))
     return np.broadcast_to(power.astype(clean.dtype), clean.shape)
 
 

@@ -20,9 +20,8 @@ from pkn.restoration.denoising import DEFAULT_NET
 from pkn.restoration.noise_profile import NoiseProfile
 
 PROBES = 4
-STEP = (
-    0.02  # of the noise; in steps of 0.1 the derivative is less than linear: 0.04 dB at noise of 10/255, 0.2 at 50/255
-)
+# Of the noise. Over steps of 0.1 filters are less than linear: 0.04 dB at noise of 10/255, 0.2 at 50/255.
+STEP = 0.02
 SMOOTH = 8.0  # px, of the map
 BLOCK = 8  # px, for the standard error
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pkn.degradations.camera_noise import GAINS, WIDEST_CORRELATION, add_camera_noise, draw_sensor, sensor_noise
+from pkn.degradations.camera_noise import GAINS, WIDTHS, add_camera_noise, draw_sensor, sensor_noise
 
 
 def smooth(height=400, width=500):
@@ -25,7 +25,7 @@ def test_drawn_sensors():
     gain, read, width = np.array([draw_sensor(np.random.default_rng(seed)) for seed in range(4000)]).T
     assert (gain.min(), gain.max()) == pytest.approx(GAINS, rel=0.01)
     assert np.mean(width == 0) == pytest.approx(0.25, abs=0.03)
-    assert width.max() == pytest.approx(WIDEST_CORRELATION, rel=0.01)
+    assert width.max() == pytest.approx(WIDTHS[1], rel=0.01)
     assert read.min() >= 0
 
 

@@ -29,6 +29,7 @@ def test_a_quantile_of_what_may_be_is_fitted(monkeypatch):
     random = np.random.default_rng(0)
     targets = random.random((2000, 1)).astype(np.float32)
     features = np.zeros((2000, 3), np.float32)
+    assert FEATURE_NOISE > 0
     weights, _ = fit(features, targets, 0.8, seed=0, feature_noise=FEATURE_NOISE)
     values = np.zeros(3, np.float32)
     for layer in (0, 2, 4):
