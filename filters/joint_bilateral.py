@@ -118,9 +118,9 @@ class JointBilateral(Filter):
         keep: bool = True,
         slots: np.ndarray | None = None,
     ) -> Any:
-        count, _, *size = image.shape
-        guided = np.concatenate([image, np.broadcast_to(maps.guide, (count, self.features, *size))], axis=1)
-        return window.forward(guided, self._own(maps[:-1]), self.window, valid, keep, self.features, slots)
+        guide = np.broadcast_to(maps.guide, (*maps.guide.shape[:2], *image.shape[2:]))
+        own = self._own(maps[:-1])
+        return window.forward(image, own, self.window, valid, keep, np.ascontiguousarray(guide), slots)
 
     def _own(self, maps: Any) -> Any:
         """All maps but the guide, in the type that the core knows."""

@@ -121,7 +121,7 @@ class LumaChromaPyramid(Filter):
             out, kept = part.pyramid.forward(own, _maps_of(part, maps), valid, keep, slots)
             outs.append(out)
             residuals.append(kept)
-        return to_rgb(np.concatenate(outs, axis=1)), residuals
+        return to_rgb(*outs), residuals
 
     def vjp(self, residuals: Any, v_out: np.ndarray, image_too: bool = True) -> tuple[np.ndarray | None, Any]:
         v_planes = mix(TO_RGB.T, v_out)
@@ -132,7 +132,7 @@ class LumaChromaPyramid(Filter):
         v_maps = self.Maps(*(values for _, v_part in cotangents for values in v_part))
         if not image_too:
             return None, v_maps
-        return mix(TO_OPPONENT.T, np.concatenate([v_part for v_part, _ in cotangents], axis=1)), v_maps
+        return mix(TO_OPPONENT.T, *(v_part for v_part, _ in cotangents)), v_maps
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
         """As for :class:`Pyramid`; ``maps`` may be those of some levels, and a tuple is for (luma, chroma)."""
@@ -160,9 +160,9 @@ def to_opponent(rgb: np.ndarray) -> np.ndarray:
     return mix(TO_OPPONENT, rgb)
 
 
-def to_rgb(opponent: np.ndarray) -> np.ndarray:
-    """The inverse of :func:`to_opponent`."""
-    return mix(TO_RGB, opponent)
+def to_rgb(*opponent: np.ndarray) -> np.ndarray:
+    """The inverse of :func:`to_opponent`, of planes (N, 3, H, W) or of luma (N, 1, H, W) and chroma (N, 2, H, W)."""
+    return mix(TO_RGB, *opponent)
 
 
 def _maps_of(part: Part, maps: Any) -> Any:

@@ -26,18 +26,18 @@ def border_index(size: int, radius: int, mode: str) -> np.ndarray:
 
 
 @kernel
-def pad_rows(image, n, rows, columns, window):
+def pad_rows(image, n, rows, columns, first, window):
     """Copy padded rows of image ``n`` to ``window`` (rows, C, >= len(columns)); return whether all values are finite.
 
     ``rows`` and ``columns`` are the indices that the padded positions read. The columns of the image itself are copied
-    as one run, and columns beyond the padded width are set to 0.
+    as one run, and columns beyond the padded width are set to 0. Channels of ``window`` are filled from ``first`` on.
     """
     width = image.shape[3]
     left = (columns.size - width) // 2
     good = True
     for y in range(rows.size):
         for c in range(image.shape[1]):
-            target = window[y, c]
+            target = window[y, first + c]
             if rows[y] == OUTSIDE:
                 target[:] = 0
                 continue

@@ -23,6 +23,7 @@ except ImportError:  # Windows
 LONGEST_WAIT = 120.0  # seconds, for another process that compiles a kernel
 STACK_ROWS = 16  # rows of a block that fit: 3 * 4 channels + 1, and some to spare
 STACK_SIZE = STACK_ROWS * 128
+ALIGNMENT = 64  # bytes, a cache line: vectors that straddle two cost two accesses
 # 'contract' permits FMA. 'reassoc' and 'arcp' are left out because results would depend on the vector width and on the
 # kernel (so do sums of two products: see `fma` in math.py), and 'nnan' because it deletes NaN checks.
 SEMANTICS = {"fastmath": {"contract", "nsz"}, "error_model": "numpy"}
@@ -159,7 +160,9 @@ def spliced(function: Callable[..., Any]) -> Any:
 @intrinsic
 def _stack(context, like):
     def codegen(context, builder, signature, args):
-        return cgutils.alloca_once(builder, context.get_data_type(signature.args[0].dtype), size=STACK_SIZE)
+        stack = cgutils.alloca_once(builder, context.get_data_type(signature.args[0].dtype), size=STACK_SIZE)
+        stack.align = ALIGNMENT
+        return stack
 
     return types.CPointer(like.dtype)(like), codegen
 

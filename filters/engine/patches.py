@@ -183,4 +183,4 @@ def forward(
         average_patches(windows, *which, mask_channel, maps, n, start, search, (0,) * (2 * patch + 1), out, mass)
 
     run_strips(task, batch, height, ROWS)
-    return out, Residuals(image, valid, maps, out, mass, slots)
+    return out, Residuals(image, None, valid, maps, out, mass, slots)

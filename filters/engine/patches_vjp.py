@@ -105,7 +105,7 @@ def grad_patches(centre, window, mask_channel, maps, search, patch, out, mass, v
 
 def vjp(residuals: Residuals, v_out: np.ndarray, patch: int, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
     """Return the cotangents of the image and of the maps (N, 2, H, W); maps must be in full size."""
-    image, valid, maps, out, mass, slots = residuals
+    image, _, valid, maps, out, mass, slots = residuals
     count, channels, height, width = image.shape
     batch, search = len(slots), shape.radius
     radius = search + patch

@@ -8,6 +8,7 @@ import numpy as np
 
 from pkn.filters.engine.compile import inlined, kernel
 from pkn.filters.engine.math import fma
+from pkn.filters.engine.memory import empty
 from pkn.filters.engine.threads import run_strips
 
 ROWS = 64  # in a strip
@@ -24,7 +25,7 @@ def halve(image: np.ndarray, gaps: bool = False) -> np.ndarray:
         return _halve_with_gaps(image)
     height, width = image.shape[-2:]
     planes = np.ascontiguousarray(image).reshape(-1, height, width)
-    out = np.empty((len(planes), -(-height // 2), -(-width // 2)), image.dtype)
+    out = empty((len(planes), -(-height // 2), -(-width // 2)), image.dtype)
     run_strips(lambda n, start, stop: _halve_rows(planes, start, stop, out), 1, out.shape[1], ROWS)
     return out.reshape(*image.shape[:-2], *out.shape[1:])
 
@@ -99,7 +100,7 @@ def _double_rows(planes, start, stop, out):
 def double(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Interpolate (..., H, W) bilinearly to twice the size, cropped to ``size``; constants are exact."""
     planes = np.ascontiguousarray(image).reshape(-1, *image.shape[-2:])
-    out = np.empty((len(planes), *size), image.dtype)
+    out = empty((len(planes), *size), image.dtype)
     run_strips(lambda n, start, stop: _double_rows(planes, start, stop, out), 1, size[0], ROWS)
     return out.reshape(*image.shape[:-2], *size)
 
@@ -132,7 +133,7 @@ def blend(
 
     The second result is the difference of the two images, empty unless ``keep``; the third is the share.
     """
-    out = np.empty_like(fine)
+    out = empty(fine.shape, fine.dtype)
     step = np.empty(fine.shape if keep else (0, 0, 0, 0), fine.dtype)
     fine, coarser, share = (np.ascontiguousarray(each) for each in (fine, coarser, share))
     run_strips(lambda n, start, stop: _blend_rows(fine, coarser, share, start, stop, out, step), 1, fine.shape[2], ROWS)

@@ -23,6 +23,7 @@ from pkn.filters.engine.borders import OUTSIDE, border_index, mark_rows, pad_row
 from pkn.filters.engine.compile import STACK_ROWS, inlined, kernel, local, store
 from pkn.filters.engine.dispatch import coefficients, load, masked, signed, weight
 from pkn.filters.engine.math import fma
+from pkn.filters.engine.memory import empty
 from pkn.filters.engine.threads import run_strips, scratch
 
 BLOCK = 128
@@ -163,9 +164,10 @@ def average(windows, mask_channel, maps, factors, n, y0, shape, steps, planes, r
 
 
 class Residuals(NamedTuple):
-    """What the forward pass keeps for the vjp; with a guide, ``image`` has more channels than ``out``."""
+    """What the forward pass keeps for the vjp."""
 
     image: np.ndarray
+    guide: np.ndarray | None
     valid: np.ndarray | None
     maps: Any
     out: np.ndarray
@@ -183,12 +185,14 @@ class Strips:
         radius: int,
         border: str,
         longest_run: int,
-        guides: int = 0,
+        guide: np.ndarray | None = None,
         planes: int = 1,
     ) -> None:
         self.image, self.valid, self.radius = image, valid, radius
-        _, total, height, width = image.shape
-        channels = total - guides
+        self._sources = (image,) if guide is None else (image, guide)
+        _, channels, height, width = image.shape
+        guides = 0 if guide is None else guide.shape[1]
+        self.total = total = channels + guides
         self.rows = border_index(height, radius, border)
         self.columns = border_index(width, radius, border)
         unrolled = channels <= UNROLLED_CHANNELS and 2 * channels + total < STACK_ROWS
@@ -211,12 +215,10 @@ class Strips:
         self, images: np.ndarray, start: int, stop: int, name: str, mark: bool = False
     ) -> tuple[np.ndarray, Any]:
         """As :meth:`window` for several images of the batch, (planes, rows, C, columns)."""
-        rows, channels = self.rows[start:stop], self.image.shape[1]
+        rows, channels = self.rows[start:stop], self.total
         wide = blocks(self.columns.size) + SPAN
         windows = scratch(name, (images.size, rows.size, channels, wide), self.image.dtype)
-        finite = [
-            pad_rows(self.image, n, rows, self.columns, window) for n, window in zip(images, windows, strict=True)
-        ]
+        finite = [self._pad(n, rows, window) for n, window in zip(images, windows, strict=True)]
         if all(finite) and self.valid is None and not mark:
             return windows, None
         marked = scratch(name + " marked", (images.size, rows.size, channels + 1, wide), self.image.dtype)
@@ -225,6 +227,14 @@ class Strips:
         for n, window in zip(images, marked, strict=True):
             mark_rows(window, valid, n, rows, self.columns)
         return marked, (0,)
+
+    def _pad(self, n: int, rows: np.ndarray, window: np.ndarray) -> bool:
+        """Fill ``window`` (rows, C, columns) with padded rows of the image ``n`` and its guide; if all are finite."""
+        first, finite = 0, True
+        for source in self._sources:
+            finite &= pad_rows(source, min(n, len(source) - 1), rows, self.columns, first, window)
+            first += source.shape[1]
+        return finite
 
 
 def blocks(width: int) -> int:
@@ -243,20 +253,20 @@ def forward(
     shape: Shape,
     valid: np.ndarray | None = None,
     keep: bool = True,
-    guides: int = 0,
+    guide: np.ndarray | None = None,
     slots: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Residuals]:
     """Average every window of ``image`` (N, C, H, W).
 
     ``maps`` is a NamedTuple of arrays (N or 1, planes, H or 1, W or 1) of the image's dtype; ``valid`` is a bool mask
-    (N or 1, H, W). ``keep=False`` leaves the residuals' ``mass`` empty. The last ``guides`` channels are the guide.
+    (N or 1, H, W). ``keep=False`` leaves the residuals' ``mass`` empty. ``guide`` is (N or 1, features, H, W).
     ``slots`` is that of the module's docstring, by default that of one stack; there are as many outputs as it has rows.
     """
-    _, total, height, width = image.shape
+    _, channels, height, width = image.shape
     slots = shape.slots(len(image)) if slots is None else slots
     batch, radius = len(slots), shape.radius
-    strips = Strips(image, valid, radius, shape.border, LONGEST_RUN, guides, shape.planes)
-    out = np.empty((batch, total - guides, height, width), image.dtype)
+    strips = Strips(image, valid, radius, shape.border, LONGEST_RUN, guide, shape.planes)
+    out = empty((batch, channels, height, width), image.dtype)
     mass = np.empty((batch, height, width) if keep else (0, 0, 0), image.dtype)
     steps = shape.steps(image.dtype)
 
@@ -268,7 +278,7 @@ def forward(
         average(windows, mask_channel, maps, planes(maps), n, start, sizes, steps, there, *taps, out, mass)
 
     run_strips(task, batch, height, strips.height)
-    return out, Residuals(image, valid, maps, out, mass, slots)
+    return out, Residuals(image, guide, valid, maps, out, mass, slots)
 
 
 @kernel

@@ -223,13 +223,13 @@ def grad_neighbours(
 def vjp(
     residuals: Residuals, v_out: np.ndarray, shape: Shape, image_too: bool = True
 ) -> tuple[np.ndarray | None, np.ndarray]:
-    """Return the cotangents of the image (None unless ``image_too``) and of the maps, stacked (N, K, H, W)."""
-    image, valid, maps, out, mass, slots = residuals
-    batch, (_, total, height, width) = len(slots), image.shape
+    """Return the cotangents of the image and its guide (None unless ``image_too``), and of the maps, (N, K, H, W)."""
+    image, guide, valid, maps, out, mass, slots = residuals
+    batch, (height, width) = len(slots), image.shape[2:]
     radius = shape.radius
-    strips = Strips(image, valid, radius, shape.border, LONGEST_RUN, total - out.shape[1], shape.planes)
+    strips = Strips(image, valid, radius, shape.border, LONGEST_RUN, guide, shape.planes)
     v_maps = np.empty((batch, planes(maps), height, width), image.dtype)
-    v_centre = np.empty((batch, total, height, width), image.dtype)
+    v_centre = np.empty((batch, strips.total, height, width), image.dtype)
     steps = shape.steps(image.dtype)
 
     def task(n: int, start: int, stop: int) -> None:
@@ -256,8 +256,8 @@ def _marked(image: np.ndarray) -> bool:
 
 
 def _gather(residuals: Residuals, v_out: np.ndarray, strips: Strips, shape: Shape) -> np.ndarray:
-    image, _, maps, out, mass, slots = residuals
-    count, total, height, width = image.shape
+    image, _, _, maps, out, mass, slots = residuals
+    (count, _, height, width), total = image.shape, strips.total
     radius, sizes, steps = shape.radius, (shape.radius_z, shape.radius), shape.steps(image.dtype)
     centres, factors = slots[:, shape.radius_z], planes(maps)
     v_padded = np.empty((count, total, height + 2 * radius, width + 2 * radius), image.dtype)

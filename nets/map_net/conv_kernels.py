@@ -17,6 +17,7 @@ from pkn.filters.engine.compile import kernel, local, spliced, store
 from pkn.filters.engine.math import exp2, fma
 
 BLOCK = 64
+WIDE = 512  # columns at once where the weights fill few registers
 GROUP = 3  # output channels summed at once: 27 weights and 3 sums fill the registers
 ROWS = 4  # of a result, that Winograd's convolution makes together
 FROM_WEIGHTS = np.array(  # (sums, 3): points 0, 1, -1, 2, -2 and infinity
@@ -26,37 +27,55 @@ column = np.uintp  # signed columns make Numba emit a wraparound test, which tur
 
 
 @kernel
-def fold(image, black, scale, side, down, y0, x0, tile):
+def fold(image, black, scale, side, blocks, y0, x0, inverse, tile):
     """Fill ``tile`` (C down^2, rows, columns) from (``image`` - black) / (4 scale); pixels outside repeat the edge.
 
-    ``y0`` and ``x0`` are the position of the tile's first row and column, in blocks of ``down`` x ``down`` pixels.
-    ``scale`` is (1, 1), or has a value for each block of ``side`` x ``side`` pixels.
+    ``y0`` and ``x0`` are the position of the tile's first row and column, in blocks of ``down`` x ``down`` pixels;
+    ``down`` is the length of the tuple ``blocks``, as the compiler must know it. ``scale`` is (1, 1), or has a value
+    for each block of ``side`` x ``side`` pixels, ``side`` being 1 or ``down``. ``inverse`` (down, columns) is for
+    scratch.
     """
     channels, height, width = image.shape
+    down = len(blocks)
     rows, columns = -(-height // down), -(-width // down)
     quarter, dark = tile.dtype.type(0.25), tile.dtype.type(black)
-    left = max(0, -x0)
+    left = min(max(0, -x0), tile.shape[2])
     right = max(left, min(tile.shape[2], width // down - x0))  # from here on, clamped
-    for c in range(channels):
+    outside = tile.shape[2] - right + left
+    for r in range(tile.shape[1]):
+        row = min(max(y0 + r, 0), rows - 1)
         for dy in range(down):
-            for r in range(tile.shape[1]):
-                y = min(min(max(y0 + r, 0), rows - 1) * down + dy, height - 1)
-                source, unit = image[c, y], scale[min(y // side, scale.shape[0] - 1)]
+            y = min(row * down + dy, height - 1)
+            unit = scale[min(y // side, scale.shape[0] - 1)]
+            for dx in range(down):
+                target = inverse[dx]
+                if unit.size == 1:
+                    target[:] = quarter / unit[0]
+                    continue
+                within = target[left:right]
+                inner = unit[(x0 + left) * (down // side) :] if left < right else unit
+                if side == 1:
+                    for j in range(within.size):
+                        within[j] = quarter / inner[column(j) * column(down) + column(dx)]
+                else:
+                    for j in range(within.size):
+                        within[j] = quarter / inner[j]
+                for n in range(outside):
+                    j = n if n < left else right + n - left
+                    x = min(min(max(x0 + j, 0), columns - 1) * down + dx, width - 1)
+                    target[j] = quarter / unit[x // side]
+            for c in range(channels):
+                source = image[c, y]
+                inner = source[(x0 + left) * down :] if left < right else source
                 for dx in range(down):
-                    target = tile[(c * down + dy) * down + dx, r]
-                    if unit.size == 1:
-                        inverse = quarter / unit[0]
-                        inner = source[(x0 + left) * down + dx :: down] if left < right else source
-                        for j in range(right - left):
-                            target[left + j] = (inner[j] - dark) * inverse
-                        for j in range(left):
-                            target[j] = (source[min(dx, width - 1)] - dark) * inverse
-                        for j in range(right, tile.shape[2]):
-                            target[j] = (source[min(min(x0 + j, columns - 1) * down + dx, width - 1)] - dark) * inverse
-                    else:
-                        for j in range(tile.shape[2]):
-                            x = min(min(max(x0 + j, 0), columns - 1) * down + dx, width - 1)
-                            target[j] = (source[x] - dark) * (quarter / unit[x // side])
+                    target, factor = tile[(c * down + dy) * down + dx, r], inverse[dx]
+                    within, part = target[left:right], factor[left:right]
+                    for j in range(within.size):
+                        within[j] = (inner[column(j) * column(down) + column(dx)] - dark) * part[j]
+                    for n in range(outside):
+                        j = n if n < left else right + n - left
+                        x = min(min(max(x0 + j, 0), columns - 1) * down + dx, width - 1)
+                        target[j] = (source[x] - dark) * factor[j]
 
 
 @kernel
@@ -76,9 +95,12 @@ def begin(bias, slope, noise, coarser, y0, x0, tile):
     levels = np.empty((noise.shape[0], columns), noise.dtype)
     for r in range(rows):
         for k in range(noise.shape[0]):
-            here = noise[k, min(max(y0 + r, 0), noise.shape[1] - 1)]
-            for j in range(columns):
-                levels[k, j] = here[min(max(x0 + j, 0), here.size - 1)]
+            here, level = noise[k, min(max(y0 + r, 0), noise.shape[1] - 1)], levels[k]
+            first, last = min(max(-x0, 0), columns), max(min(columns, here.size - x0), 0)
+            level[:first] = here[0]
+            level[last:] = here[here.size - 1]
+            if first < last:
+                level[first:last] = here[x0 + first : x0 + last]
         y, x = (y0 + r) >> 1, (x0 >> 1) - 1
         for o in range(channels):
             if height:
@@ -98,13 +120,11 @@ def begin(bias, slope, noise, coarser, y0, x0, tile):
                     wide[2 * i + 1] = middle + quarter * (line[i + 2] - middle)
             target = tile[o, r]
             for j in range(columns):
-                target[j] = bias[o]
+                target[j] = bias[o] + enlarged[j]
             for k in range(noise.shape[0]):
                 factor, level = slope[o, k], levels[k]
                 for j in range(columns):
                     target[j] += factor * level[j]
-            for j in range(columns):
-                target[j] += enlarged[j]
 
 
 @kernel
@@ -263,20 +283,20 @@ def combine(source, weight, bias, top, margin, unrolled, y0, y1, x0, out):
 
 
 @kernel
-def expand(raw, down, low, high, logarithmic, start, stop, out):
+def expand(raw, blocks, low, high, logarithmic, start, stop, out):
     """Fill rows of ``out`` (planes, H, W) with ``raw``, enlarged ``down`` times (bilinear) and mapped to a range.
 
-    Half-pixel centres; the edge is repeated. A sigmoid maps to ``low`` ... ``high``, evenly in the logarithm if
-    ``logarithmic``.
+    ``down`` is the length of the tuple ``blocks``. Half-pixel centres; the edge is repeated. A sigmoid maps to ``low``
+    ... ``high``, evenly in the logarithm if ``logarithmic``.
     """
-    cast = out.dtype.type
+    cast, down = out.dtype.type, len(blocks)
     planes, rows, columns = raw.shape
     line = np.empty(columns + 2, raw.dtype)
-    wide = np.empty(columns * down, raw.dtype)
+    phases = np.empty((down, columns), raw.dtype)
     span = np.log2(high / low) if logarithmic else high - low
     low, span, log2e, most = cast(low), cast(span), cast(np.log2(np.e)), cast(60)
     for p in range(planes):
-        for y in range(start, stop):
+        for y in range(start, min(stop, out.shape[1])):
             at = (y % down + 0.5) / down - 0.5
             above = y // down + int(np.floor(at))
             below, share = min(above + 1, rows - 1), cast(at - np.floor(at))
@@ -288,46 +308,69 @@ def expand(raw, down, low, high, logarithmic, start, stop, out):
             for dx in range(down):
                 at = (dx + 0.5) / down - 0.5
                 skip, part = 1 + int(np.floor(at)), cast(at - np.floor(at))
-                before, after, target = line[skip : skip + columns], line[skip + 1 : skip + 1 + columns], wide[dx::down]
+                before, after, phase = line[skip : skip + columns], line[skip + 1 : skip + 1 + columns], phases[dx]
                 for x in range(columns):
-                    target[x] = before[x] + part * (after[x] - before[x])
+                    value = before[x] + part * (after[x] - before[x])
+                    value = min(max(value, -most), most)
+                    value = cast(1) / (cast(1) + exp2(-value * log2e))
+                    phase[x] = low * exp2(span * value) if logarithmic else low + span * value
             target = out[p, y]
-            for x in range(target.size):
-                value = min(max(wide[x], -most), most)
-                value = cast(1) / (cast(1) + exp2(-value * log2e))
-                target[x] = low * exp2(span * value) if logarithmic else low + span * value
+            if down == 2:  # in one loop stores to all phases are contiguous
+                first, second = phases[0], phases[1]
+                for x in range(target.size // 2):
+                    target[column(2) * column(x)] = first[x]
+                    target[column(2) * column(x) + column(1)] = second[x]
+                if target.size % 2:
+                    target[target.size - 1] = first[target.size // 2]
+            else:
+                for dx in range(down):
+                    phase = phases[dx]
+                    for x in range((target.size - dx + down - 1) // down):
+                        target[column(x) * column(down) + column(dx)] = phase[x]
 
 
 @kernel
-def correlate(padded, weight, start, stop, unrolled, out):
-    """Fill rows of ``out`` (features, H, W) with ``weight`` (GROUP n, C, 5, 5) on ``padded`` (C, H + 4, W + 4).
+def correlate(windows, weight, side, more, start, unrolled, out):
+    """Fill rows of ``out`` (features, H, W) from ``start`` on with linear features of windows; add them if ``more``.
 
-    ``weight`` is padded with zeros to a whole group of features, which ``out`` doesn't have.
+    ``windows`` (rows + side - 1, C, columns) are padded rows, ``weight`` is (GROUP n, C, side, side), padded with zeros
+    to a whole group of features, which ``out`` doesn't have. ``side`` is a tuple of 3 or 5 elements.
     """
-    sums = local(unrolled, padded, GROUP, BLOCK)
+    sums = local(unrolled, windows, GROUP, WIDE)
     a, b, c = sums[0], sums[1], sums[2]
     features, _, width = out.shape
-    for o in range(0, features, GROUP):
-        for y in range(start, stop):
-            for x in range(0, width, BLOCK):
-                count = min(BLOCK, width - x)
+    for y in range(windows.shape[0] - len(side) + 1):
+        for x in range(0, width, WIDE):
+            count = min(WIDE, width - x)
+            for o in range(0, features, GROUP):
                 sums[:] = 0
-                for k in range(padded.shape[0]):
-                    for r in range(5):
+                for g in range(min(GROUP, features - o) if more else 0):
+                    before, target = out[o + g, start + y, x : x + count], sums[g]
+                    for i in range(count):
+                        target[i] = before[i]
+                for r in range(len(side)):
+                    for k in range(windows.shape[1]):
                         u, v, w = weight[o, k, r], weight[o + 1, k, r], weight[o + 2, k, r]
-                        u0, u1, u2, u3, u4 = u[0], u[1], u[2], u[3], u[4]
-                        v0, v1, v2, v3, v4 = v[0], v[1], v[2], v[3], v[4]
-                        w0, w1, w2, w3, w4 = w[0], w[1], w[2], w[3], w[4]
-                        s = padded[k, y + r, x : x + count + 4]
-                        for i in range(count):
-                            j = column(i)
-                            p0, p1, p2 = s[j], s[j + column(1)], s[j + column(2)]
-                            p3, p4 = s[j + column(3)], s[j + column(4)]
-                            a[j] = a[j] + u0 * p0 + u1 * p1 + u2 * p2 + u3 * p3 + u4 * p4
-                            b[j] = b[j] + v0 * p0 + v1 * p1 + v2 * p2 + v3 * p3 + v4 * p4
-                            c[j] = c[j] + w0 * p0 + w1 * p1 + w2 * p2 + w3 * p3 + w4 * p4
+                        u0, u1, u2, v0, v1, v2, w0, w1, w2 = u[0], u[1], u[2], v[0], v[1], v[2], w[0], w[1], w[2]
+                        s = windows[y + r, k, x : x + count + len(side) - 1]
+                        if len(side) == 3:
+                            for i in range(count):
+                                j = column(i)
+                                p0, p1, p2 = s[j], s[j + column(1)], s[j + column(2)]
+                                a[j] = a[j] + u0 * p0 + u1 * p1 + u2 * p2
+                                b[j] = b[j] + v0 * p0 + v1 * p1 + v2 * p2
+                                c[j] = c[j] + w0 * p0 + w1 * p1 + w2 * p2
+                        else:
+                            u3, u4, v3, v4, w3, w4 = u[3], u[4], v[3], v[4], w[3], w[4]
+                            for i in range(count):
+                                j = column(i)
+                                p0, p1, p2 = s[j], s[j + column(1)], s[j + column(2)]
+                                p3, p4 = s[j + column(3)], s[j + column(4)]
+                                a[j] = a[j] + u0 * p0 + u1 * p1 + u2 * p2 + u3 * p3 + u4 * p4
+                                b[j] = b[j] + v0 * p0 + v1 * p1 + v2 * p2 + v3 * p3 + v4 * p4
+                                c[j] = c[j] + w0 * p0 + w1 * p1 + w2 * p2 + w3 * p3 + w4 * p4
                 for g in range(min(GROUP, features - o)):
-                    store(sums[g], count, out[o + g, y], x)
+                    store(sums[g], count, out[o + g, start + y], x)
 
 
 @kernel
@@ -338,12 +381,15 @@ def look_up(means, knots, values, start, stop, out):
     """
     height, width = means.shape
     last = knots.size - 2
+    lines = np.empty(width + 2, means.dtype)  # sums of three rows, the edge repeated
     for y in range(start, stop):
         above, here, below = means[max(y - 1, 0)], means[y], means[min(y + 1, height - 1)]
+        inner = lines[1 : 1 + width]
         for x in range(width):
-            left, right = max(x - 1, 0), min(x + 1, width - 1)
-            total = above[left] + above[x] + above[right] + here[left] + here[x] + here[right]
-            mean = (total + below[left] + below[x] + below[right]) / 9
+            inner[x] = above[x] + here[x] + below[x]
+        lines[0], lines[width + 1] = inner[0], inner[width - 1]
+        for x in range(width):
+            mean = (lines[x] + lines[x + 1] + lines[x + 2]) / 9
             k = 0
             while k < last and mean > knots[k + 1]:
                 k += 1

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from pkn.filters.engine.memory import empty
 from pkn.filters.engine.threads import run_strips, scratch
 from pkn.nets.map_net.architecture import SECOND, Architecture
 from pkn.nets.map_net.conv_kernels import (
@@ -19,7 +20,7 @@ from pkn.nets.map_net.conv_kernels import (
     fold,
 )
 
-TILE = (64, 4 * BLOCK)  # rows, and columns with margins at most: the layers of a tile fit the caches
+TILE = (64, 16 * BLOCK)  # rows, and columns with margins at most: fewer rows cost more for their margins
 UNROLLED = (0,)  # see conv_kernels.convolve
 
 
@@ -73,8 +74,8 @@ class Layers:
         ``inputs`` are arguments of the kernel ``fold``, for each of the level's inputs; ``noise`` and ``coarser`` those
         of ``begin``; ``size`` is that of the folded image.
         """
-        raw = np.empty((self._outputs[level], *size), np.float32)
-        features = np.empty((self.width, *size) if level else (self.width, 0, 0), np.float32)
+        raw = empty((self._outputs[level], *size), np.float32)
+        features = empty((self.width, *size) if level else (self.width, 0, 0), np.float32)
         above, beside, folded = self.above(level), self.architecture.depth, self.architecture.folded
         columns = _tile_columns(size[1], 2 * beside - 2) + 2
 
@@ -83,11 +84,12 @@ class Layers:
             rows = ROWS * (last - first) + 2 * above
             whole = scratch("folded", (sum(folded), rows, columns), raw.dtype)
             parts = np.split(whole, np.cumsum(folded)[:-1])
+            inverse = scratch("inverse", (self.architecture.down, columns), raw.dtype)
             tiles = [scratch(name, (self.width, rows, columns), raw.dtype) for name in ("layer", "next layer")]
             for x in range(0, size[1], columns - 2 * beside):
                 place = (start - above, x - beside)
                 for own, part in zip(inputs, parts, strict=True):
-                    fold(*own, *place, part)
+                    fold(*own, *place, inverse, part)
                 begin(*self._starts[level], noise, coarser, *place, tiles[0])
                 convolve(whole, self._stems[level], 1, rows - 1, *place, *size, UNROLLED, tiles[0])
                 last_tile = self._through_trunk(level, tiles, (*place, *size))

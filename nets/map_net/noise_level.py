@@ -7,6 +7,7 @@ import numpy as np
 
 from pkn.filters import Filter, LumaChromaPyramid
 from pkn.filters.arrays import to_floats
+from pkn.filters.engine.memory import empty
 from pkn.filters.engine.pyramid_levels import halve
 from pkn.filters.engine.threads import run_strips
 from pkn.filters.pyramid import MOST_LEVELS
@@ -54,7 +55,7 @@ class NoiseCurve(NamedTuple):
         if self.intensity.size == 1:
             return np.array(sigma, np.float32)[..., None]
         means = block_means(luma, architecture.down)
-        out = np.empty((len(sigma), *means.shape), np.float32)
+        out = empty((len(sigma), *means.shape), np.float32)
         table = np.ascontiguousarray(self.intensity, np.float64), np.array(sigma, np.float64)
         run_strips(lambda n, start, stop: look_up(means, *table, start, stop, out), 1, len(means), ROWS)
         return out

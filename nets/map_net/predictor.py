@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pkn.filters import Filter, LumaChromaPyramid, MapRange
+from pkn.filters import Filter, LumaChromaPyramid
+from pkn.filters.engine.borders import border_index, pad_rows
+from pkn.filters.engine.memory import contiguous, empty
 from pkn.filters.engine.pyramid_levels import halve, level_size
-from pkn.filters.engine.threads import run_strips
+from pkn.filters.engine.threads import run_strips, scratch
 from pkn.filters.luma_chroma_pyramid import to_opponent, to_rgb
 from pkn.filters.pyramid import Part
 from pkn.nets.map_net.architecture import FEATURE_SIDE, SECOND, SIGMA_FLOOR, Architecture
@@ -202,7 +204,7 @@ class Predictor:
         for k, part in enumerate(self.architecture.parts):
             beside = halve(results[k - 1]) if k else images[part.lag][part.channels]
             name = part.full(f"guide_{level + part.lag}")
-            guides[name] = self._guide(SECOND, name, np.concatenate([results[k], beside]))
+            guides[name] = self._guide(SECOND, name, results[k], beside)
         return guides
 
     def _scales(self, level: int, image: np.ndarray, noise: Any, unit: float) -> np.ndarray:
@@ -227,32 +229,31 @@ class Predictor:
         means = np.stack([block_means(each, down) if each_pixel else each for each in scale])
         noise = np.log2(means / np.float32(0.1 * span.contrast))
         inputs = [
-            (np.ascontiguousarray(images[lag][planes]), black, each, 1 if each_pixel else side, side)
+            (np.ascontiguousarray(images[lag][planes]), black, each, 1 if each_pixel else side, (0,) * side)
             for (planes, lag, side), each, black in zip(self.architecture.folds, scale, (span.black, 0.0), strict=False)
         ]
         return self._layers.run(level, inputs, noise, coarser, size)
 
     def _written(self, level: int, raw: np.ndarray, size: tuple[int, int], unit: float) -> dict[str, np.ndarray]:
-        maps, first = {}, 0
+        maps: dict[str, np.ndarray] = {}
+        parts: list[tuple[Any, ...]] = []
+        first = 0
         for name, planes in zip(self.architecture.written(level), self.architecture.planes(level), strict=True):
-            part, factor = raw[first : first + planes], self.architecture.enlargement(level, name)
+            factor, limits = self.architecture.enlargement(level, name), self.filter.ranges[name]
             here = level_size(size, int(math.log2(self.architecture.down // factor)))
-            limits = self.filter.ranges[name]
-            if limits.unit in IN_IMAGE_VALUES:
-                limits = limits._replace(low=limits.low * unit, high=limits.high * unit)
-            maps[name] = self._expanded(part, factor, limits, here)
+            scale = unit if limits.unit in IN_IMAGE_VALUES else 1.0
+            maps[name] = empty((planes, *here), np.float32)
+            squash = limits.low * scale, limits.high * scale, limits.logarithmic
+            parts.append((raw[first : first + planes], (0,) * factor, *squash, maps[name]))
             first += planes
-        return maps
-
-    def _expanded(self, raw: np.ndarray, factor: int, limits: MapRange, size: tuple[int, int]) -> np.ndarray:
-        out = np.empty((len(raw), *size), np.float32)
-        squash = factor, limits.low, limits.high, limits.logarithmic
 
         def task(n: int, start: int, stop: int) -> None:
-            expand(raw, *squash, start, stop, out)
+            for own, blocks, *squash, out in parts:
+                rows = (len(blocks) * each for each in (start, stop))
+                expand(own, blocks, *squash, *rows, out)
 
-        run_strips(task, 1, size[0], TILE[0])
-        return out
+        run_strips(task, 1, raw.shape[1], TILE[0] // 2)
+        return maps
 
     def _guides(self, level: int, images: list[np.ndarray]) -> dict[str, np.ndarray]:
         guides = {}
@@ -261,21 +262,34 @@ class Predictor:
             guides[name] = self._guide("", name, images[int(math.log2(finer))])
         return guides
 
-    def _guide(self, prefix: str, name: str, image: np.ndarray) -> np.ndarray:
-        around = FEATURE_SIDE // 2
-        padded = np.pad(image, [(0, 0), (around, around), (around, around)], mode="edge")
-        return _correlated(padded, self.weights[f"{prefix}features.{name}.weight"])
+    def _guide(self, prefix: str, name: str, *images: np.ndarray) -> np.ndarray:
+        """Linear features (features, H, W) of the planes of all ``images`` (C, H, W)."""
+        weight = in_groups(self.weights[f"{prefix}features.{name}.weight"])
+        side, (_, height, width) = weight.shape[-1], images[0].shape
+        out = empty((math.prod(self.filter.plane_shape(name)), height, width), np.float32)
+        rows, columns = (border_index(length, side // 2, "nearest") for length in (height, width))
+
+        def task(n: int, start: int, stop: int) -> None:
+            here, first = rows[start : stop + side - 1], 0
+            for image in images:
+                own = np.ascontiguousarray(weight[:, first : first + len(image)])
+                window = scratch("window", (here.size, len(image), columns.size), image.dtype)
+                pad_rows(image[None], 0, here, columns, 0, window)
+                correlate(window, own, (0,) * side, first > 0, start, UNROLLED, out)
+                first += len(image)
+
+        run_strips(task, 1, height, TILE[0])
+        return out
 
 
 def planes_of(flt: Filter, image: np.ndarray) -> np.ndarray:
     """The planes (C, H, W) of an image that the pyramids of ``flt`` take: luma and chroma, or the image itself."""
-    return to_opponent(image[None])[0] if isinstance(flt, LumaChromaPyramid) else image
+    return to_opponent(image[None])[0] if isinstance(flt, LumaChromaPyramid) else contiguous(image)
 
 
 def image_of(flt: Filter, planes: list[np.ndarray]) -> np.ndarray:
     """The image (C, H, W) of the results of the pyramids of ``flt``; the inverse of :func:`planes_of`."""
-    whole = planes[0] if len(planes) == 1 else np.concatenate(planes)
-    return to_rgb(whole[None])[0] if isinstance(flt, LumaChromaPyramid) else whole
+    return to_rgb(*(each[None] for each in planes))[0] if isinstance(flt, LumaChromaPyramid) else planes[0]
 
 
 def filtered_part(
@@ -302,19 +316,6 @@ def filtered_part(
 
 def _stacked(maps: list[np.ndarray]) -> np.ndarray:
     return maps[0][None] if len(maps) == 1 else np.stack(maps)
-
-
-def _correlated(padded: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return linear features (features, H, W) of a padded image (C, H + 4, W + 4)."""
-    missing = FEATURE_SIDE - weight.shape[-1]
-    out = np.empty((len(weight), *(side - FEATURE_SIDE + 1 for side in padded.shape[1:])), np.float32)
-    weight = in_groups(np.pad(weight, [(0, 0), (0, 0), (missing // 2,) * 2, (missing // 2,) * 2]))
-
-    def task(n: int, start: int, stop: int) -> None:
-        correlate(padded, weight, start, stop, UNROLLED, out)
-
-    run_strips(task, 1, out.shape[1], TILE[0])
-    return out
 
 
 def load_predictor(path: str | Path) -> Predictor:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pkn.filters import Filter
+from pkn.filters.engine.memory import contiguous, empty, reusing
 from pkn.filters.engine.pyramid_levels import halve, level_size
 from pkn.nets.map_net.architecture import FEATURE_SIDE
 from pkn.nets.map_net.conv_kernels import ROWS
@@ -68,6 +69,13 @@ def filter_by_tiles(
     write : callable
         ``write((rows, columns), part)`` takes a part of the result.
     """
+    with reusing():
+        _filter_levels(predictor, read, size, noise, strength, write)
+
+
+def _filter_levels(
+    predictor: Predictor, read: Read, size: tuple[int, int], noise: Told, strength: Any, write: Write
+) -> None:
     levels = len(predictor.architecture.names)
     sizes = [level_size(size, level) for level in range(levels)]
     readers: list[Read] = [lambda tile: planes_of(predictor.filter, read(tile))]
@@ -87,7 +95,7 @@ def filter_by_tiles(
 def _empty_results(predictor: Predictor, size: tuple[int, int]) -> list[np.ndarray]:
     """Arrays for the results of a level: one for each input, as often halved as its pyramid lags behind."""
     inputs = [(len(range(predictor.channels)[planes]), lag) for planes, lag, _ in predictor.architecture.folds]
-    return [np.empty((channels, *level_size(size, lag)), np.float32) for channels, lag in inputs]
+    return [empty((channels, *level_size(size, lag)), np.float32) for channels, lag in inputs]
 
 
 def _filter_level(
@@ -106,7 +114,7 @@ def _filter_level(
     step = step if level else max(step, ROWS * down)
     margin = _rounded_up(_own_halo(predictor, level), step)
     folded = tuple(-(-side // down) for side in size)
-    kept = np.empty((predictor.width, *folded) if level else (predictor.width, 0, 0), np.float32)
+    kept = empty((predictor.width, *folded) if level else (predictor.width, 0, 0), np.float32)
     first = _empty_results(predictor, size) if level and predictor.architecture.chained else []
     for part in tiles(size, TILE, step):
         wide = widened(part, margin, size)
@@ -216,7 +224,7 @@ def widened(part: Tile, margin: int, size: tuple[int, int]) -> Tile:
 
 def _scaled_part(planes: np.ndarray, part: Tile, factor: int) -> np.ndarray:
     """Crop planes whose resolution is 1 / factor of the part's."""
-    return np.ascontiguousarray(planes[:, *_scaled(part, factor)])
+    return contiguous(planes[:, *_scaled(part, factor)])
 
 
 def _scaled(part: Tile, factor: int) -> Tile:
@@ -225,7 +233,7 @@ def _scaled(part: Tile, factor: int) -> Tile:
 
 
 def _halved(read: Read, size: tuple[int, int], half: tuple[int, int], channels: int) -> np.ndarray:
-    out = np.empty((channels, *half), np.float32)
+    out = empty((channels, *half), np.float32)
     for part in tiles(size, TILE, 2):
         rows, columns = (slice(each.start // 2, -(-each.stop // 2)) for each in part)
         out[:, rows, columns] = halve(read(part))
@@ -233,7 +241,7 @@ def _halved(read: Read, size: tuple[int, int], half: tuple[int, int], channels: 
 
 
 def _part_of(planes: np.ndarray) -> Read:
-    return lambda part: np.ascontiguousarray(planes[:, *part])
+    return lambda part: contiguous(planes[:, *part])
 
 
 def _into(results: list[np.ndarray], lags: list[int]) -> Callable[[Tile, list[np.ndarray]], None]:

@@ -9,16 +9,15 @@ import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.ndimage import correlate1d, uniform_filter
 
 from pkn.filters.arrays import to_floats
 from pkn.filters.engine.pyramid_levels import halve
 from pkn.filters.engine.threads import one_thread, run_strips
 from pkn.filters.luma_chroma_pyramid import to_opponent
+from pkn.restoration.noise_blocks import Grid, block_sums, varied
 
 LEVELS = 4
 BLOCK = 8  # px of a level
-STEP = 4  # px from block to block
 QUANTILES = (0.01, 0.03, 0.1, 0.25, 0.5)
 DETAIL = np.array([1, -2, 1]) / np.sqrt(6)  # keeps the variance of white noise; along both axes it is Immerkaer's mask
 CLIPPED = 0.001  # if more than this fraction of pixels has the smallest or largest value, it is taken for clipped
@@ -270,19 +269,18 @@ def _tile_blocks(planes: np.ndarray, mask: np.ndarray | None) -> tuple[list[Bloc
     usable &= ~_constant(values)
     if len(values) == 3:
         values = to_opponent(values[None])[0]
-    luma = values[0][valid] + centre
+    luma = (values[0].ravel() if valid.all() else values[0][valid]) + centre
     whole = float(_whole_blocks(usable).mean())
     if whole < LEAST_WHOLE * usable.mean():
         blocks = _scattered_blocks(values, usable)
         none = Blocks(*(array[..., :0] for array in blocks))
         return [blocks._replace(means=blocks.means + centre), *[none] * (LEVELS - 1)], luma, whole, True
     levels, finer = [], None
-    weight = usable.astype(np.float32)
     for level in range(LEVELS):
-        blocks, finer = _blocks(values, weight == 1, finer)
+        blocks, finer = _blocks(values, usable, finer)
         levels.append(blocks._replace(means=blocks.means + centre))
         if level < LEVELS - 1:
-            values, weight = halve(values), halve(weight)
+            values, usable = halve(values), halve(usable.astype(np.float32)) == 1
     return levels, luma, whole, False
 
 
@@ -290,12 +288,18 @@ def _whole_blocks(usable: np.ndarray) -> np.ndarray:
     """Mask of the pixels around which a block, and a margin of 1 pixel, is usable."""
     if usable.all():  # as nearly always; what follows would take a third of the statistics' time
         return usable
-    return np.asarray(uniform_filter(usable.astype(np.float32), min(BLOCK, *usable.shape) + 2, mode="nearest") > 0.999)
+    return _means_around(usable, min(BLOCK, *usable.shape) + 2, "nearest") > 0.999
+
+
+def _means_around(mask: np.ndarray, side: int, mode: str = "reflect") -> np.ndarray:
+    from scipy.ndimage import uniform_filter  # not at the top: it takes long to import, and is rarely needed
+
+    return np.asarray(uniform_filter(mask.astype(np.float32), side, mode=mode))
 
 
 def _clipped(plane: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """Mask of the pixels that have the smallest or largest value, if suspiciously many do."""
-    values, clipped = plane[valid], np.zeros(plane.shape, bool)
+    values, clipped = plane if valid.all() else plane[valid], np.zeros(plane.shape, bool)
     if values.size and values.min() < values.max():
         for extreme in (values.min(), values.max()):
             if np.mean(values == extreme) > CLIPPED:
@@ -305,23 +309,18 @@ def _clipped(plane: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 def _constant(planes: np.ndarray) -> np.ndarray:
     """Mask of pixels around which all is constant: borders and masks of an image, or a drawing."""
-    differences = np.abs(correlate1d(planes, DETAIL, axis=1)) + np.abs(correlate1d(planes, DETAIL, axis=2))
-    varied = differences.sum(0) > 0
-    return np.asarray(uniform_filter(varied.astype(np.float32), BLOCK) < 1e-3) if not varied.all() else ~varied
+    bent = np.empty(planes.shape[1:], bool)
+    varied(planes, bent)
+    return ~bent if bent.all() else _means_around(bent, BLOCK) < 1e-3
 
 
 def _blocks(planes: np.ndarray, usable: np.ndarray, finer: np.ndarray | None) -> tuple[Blocks, np.ndarray]:
-    """The blocks of a level whose pixels are all usable; and variances around every pixel, for the next level."""
-    side = min(BLOCK, *usable.shape)
-    detail = correlate1d(correlate1d(planes, DETAIL, axis=1, mode="mirror"), DETAIL, axis=2, mode="mirror")
-    power = np.square(detail)
-    parts = [power[:1].mean(0), power[1:].mean(0)] if len(planes) == 3 else [power.mean(0)]
-    around = np.stack([uniform_filter(part, side, mode="nearest") for part in parts])
-    rows, columns = (slice(side // 2, max(side // 2 + 1, length - side // 2 + 1), STEP) for length in usable.shape)
-    whole = _whole_blocks(usable)[rows, columns]
-    means = uniform_filter(planes[0], side, mode="nearest")[rows, columns][whole]
-    same = np.full((len(parts), means.size), np.nan) if finer is None else _halved(finer)[:, rows, columns][:, whole]
-    return Blocks(means, around[:, rows, columns][:, whole], same), around
+    """The blocks of a level whose pixels are all usable; and the variances of all, for the next level."""
+    grid = Grid.of(usable.shape, BLOCK)
+    means, variances = block_sums(planes, grid)
+    whole = _whole_blocks(usable)[np.ix_(grid.rows, grid.columns)]
+    same = np.full(variances.shape, np.nan) if finer is None else _halved(finer, variances.shape)
+    return Blocks(means[whole], variances[:, whole], same[:, whole]), variances
 
 
 def _scattered_blocks(planes: np.ndarray, usable: np.ndarray) -> Blocks:
@@ -330,6 +329,8 @@ def _scattered_blocks(planes: np.ndarray, usable: np.ndarray) -> Blocks:
     Their variances are those of each pixel's difference from what its usable neighbours in the row, and in the column,
     let expect: the line between them.
     """
+    from scipy.ndimage import uniform_filter
+
     share = max(float(usable.mean()), 1 / usable.size)
     side = min(round(BLOCK / np.sqrt(share)), *usable.shape)
     along_rows, columns = _line_powers(planes, usable), _line_powers(planes.swapaxes(1, 2), usable.T).swapaxes(1, 2)
@@ -363,9 +364,12 @@ def _line_powers(planes: np.ndarray, usable: np.ndarray) -> np.ndarray:
     return powers
 
 
-def _halved(variances: np.ndarray) -> np.ndarray:
-    """Every second of a finer level's pixels, as many as the coarser level has."""
-    return variances[:, ::2, ::2]
+def _halved(variances: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Of a finer level's variances those at the places of a coarser level's blocks, of (parts, rows, columns)."""
+    rows, columns = (
+        np.minimum(2 * np.arange(n) + 1, m - 1) for n, m in zip(shape[1:], variances.shape[1:], strict=True)
+    )
+    return variances[:, rows[:, None], columns]
 
 
 def _agreement(blocks: Blocks) -> np.ndarray:

@@ -79,7 +79,7 @@ def filter_planes(
 
     def read(tile: Tile) -> np.ndarray:
         part = planes[:, *tile]
-        return _convert(part, np.empty(part.shape, np.float32), to_floats)
+        return part if part.dtype == np.float32 else _convert(part, np.empty(part.shape, np.float32), to_floats)
 
     def write(tile: Tile, values: np.ndarray) -> None:
         inside = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(tile, (rows, columns), strict=True)]
