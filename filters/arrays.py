@@ -196,11 +196,16 @@ def rounded(values: np.ndarray, target: np.dtype[Any]) -> np.ndarray:
 
 
 def all_finite(image: np.ndarray) -> bool:
-    """Whether no value is NaN or infinite. Parts are tested one by one, so that large images cost no memory."""
+    """Whether no value is NaN or infinite. Strips are tested one by one, so that large images cost no memory."""
     if image.dtype.kind != "f":
         return True
-    rows = max(1, STRIP * len(image) // image.size)
-    return all(np.isfinite(image[start : start + rows]).all() for start in range(0, len(image), rows))
+    good = []
+
+    def task(_: int, start: int, stop: int) -> None:
+        good.append(np.isfinite(image[start:stop]).all())
+
+    run_strips(task, 1, len(image), max(1, STRIP * len(image) // image.size))
+    return all(good)
 
 
 def extremes(values: np.ndarray) -> tuple[float, float]:

@@ -5,7 +5,7 @@ that average over patches), range distances are far less noisy than those of sin
 a learned patch metric, at a bilateral filter's cost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -117,10 +117,12 @@ class JointBilateral(Filter):
         valid: np.ndarray | None = None,
         keep: bool = True,
         slots: np.ndarray | None = None,
+        finish: Callable[[np.ndarray, int, int, int], None] | None = None,
     ) -> Any:
+        """As for all filters; ``finish`` as in :func:`pkn.filters.engine.window.forward`."""
         guide = np.broadcast_to(maps.guide, (*maps.guide.shape[:2], *image.shape[2:]))
         own = self._own(maps[:-1])
-        return window.forward(image, own, self.window, valid, keep, np.ascontiguousarray(guide), slots)
+        return window.forward(image, own, self.window, valid, keep, np.ascontiguousarray(guide), slots, finish)
 
     def _own(self, maps: Any) -> Any:
         """All maps but the guide, in the type that the core knows."""

@@ -132,7 +132,7 @@ class LumaChromaPyramid(Filter):
         v_maps = self.Maps(*(values for _, v_part in cotangents for values in v_part))
         if not image_too:
             return None, v_maps
-        return mix(TO_OPPONENT.T, *(v_part for v_part, _ in cotangents)), v_maps
+        return mix(TO_OPPONENT.T, *(v_part for v_part, _ in cotangents if v_part is not None)), v_maps
 
     def strengthen(self, maps: Mapping[str, np.ndarray], strength: Any) -> dict[str, np.ndarray]:
         """As for :class:`Pyramid`; ``maps`` may be those of some levels, and a tuple is for (luma, chroma)."""

@@ -213,11 +213,13 @@ class Pyramid(Filter):
         Returns the result, the filter's residuals, and what the blend's vjp needs.
         """
         fine, residuals = image if slots is None else image[self._centres(len(image), slots)], None
+        at_once = level >= self.first and coarser is not None and not keep and not gaps
         if level >= self.first:
             single = self.single
             own = single.Maps(*(maps[f"{name}_{level}"] for name in self._names))
-            fine, residuals = single.forward(image, own, None, keep, slots)
-        if coarser is None:
+            finish = pyramid_levels.blending(coarser, maps[f"blend_{level}"]) if at_once else None
+            fine, residuals = single.forward(image, own, None, keep, slots, finish)
+        if coarser is None or at_once:
             return fine, residuals
         blend = pyramid_levels.blend_with_gaps if gaps else pyramid_levels.blend
         out, *step = blend(fine, coarser, maps[f"blend_{level}"], keep)

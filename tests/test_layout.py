@@ -28,7 +28,7 @@ FLOORS = [
 ]
 ENGINE = [  # floors inside filters; what is not named stands above them
     {"engine.compile"},
-    {"engine.math", "engine.threads"},
+    {"engine.math", "engine.threads", "engine.memory", "engine.quantiles"},
     {"engine.borders", "engine.dispatch", "engine.pyramid_levels", "engine.output_grid", "arrays"},
     {"engine.window", "engine.patches", "engine.resampling"},
     {"engine.window_vjp", "engine.patches_vjp", "engine.resampling_vjp"},

@@ -7,27 +7,28 @@ from pkn.filters.engine.math import fma
 from pkn.filters.engine.memory import empty
 from pkn.filters.engine.threads import run_strips
 
-ROWS = 64  # in a strip
+ROWS = 256  # in a strip
 
 
 @kernel
-def _mix_rows(matrix, first, second, third, start, stop, out):
-    m, width = matrix, out.shape[2]
+def _mix_rows(rows, first, second, third, start, stop, out):
+    u0, v0, w0, u1, v1, w1, u2, v2, w2 = rows
     for y in range(start, stop):
-        a, b, c = first[y], second[y], third[y]
-        for k in range(3):
-            u, v, w, target = m[k, 0], m[k, 1], m[k, 2], out[k, y]
-            for x in range(width):
-                target[x] = fma(u, a[x], fma(v, b[x], w * c[x]))
+        a, b, c, r, s, t = first[y], second[y], third[y], out[0, y], out[1, y], out[2, y]
+        for x in range(out.shape[2]):
+            p, q, z = a[x], b[x], c[x]
+            r[x] = fma(u0, p, fma(v0, q, w0 * z))
+            s[x] = fma(u1, p, fma(v1, q, w1 * z))
+            t[x] = fma(u2, p, fma(v2, q, w2 * z))
 
 
 def mix(matrix: np.ndarray, *planes: np.ndarray) -> np.ndarray:
     """Mix the three channels (N, 3, H, W) of all ``planes`` together by a 3 x 3 matrix."""
     (count, _, *size), dtype = planes[0].shape, planes[0].dtype
-    matrix, out = matrix.astype(dtype), empty((count, 3, *size), dtype)
+    rows, out = tuple(matrix.astype(dtype).ravel()), empty((count, 3, *size), dtype)
 
     def task(n: int, start: int, stop: int) -> None:
-        _mix_rows(matrix, *(plane for each in planes for plane in each[n]), start, stop, out[n])
+        _mix_rows(rows, *(plane for each in planes for plane in each[n]), start, stop, out[n])
 
     run_strips(task, count, size[0], ROWS)
     return out

@@ -1,13 +1,12 @@
-"""Memory of large arrays, kept while an image is filtered: new pages cost as much as what fills them.
+"""Memory of large arrays, kept for the next ones: new pages cost as much as what fills them.
 
 Of a tile of an image some forty planes are made, one after the other, each for a short time. The system would take each
-one's memory back and give it out again page by page, filled with zeros, which took 5 % of the time.
+one's memory back and give it out again page by page, filled with zeros, which took 5 to 10 % of the time.
 """
 
 import math
+import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,21 @@ import numpy as np
 from pkn.filters.engine.threads import run_strips
 
 LEAST = 1 << 18  # bytes; the allocator keeps smaller memory itself
-LARGEST_SPARE = 1.5  # memory is used for arrays that fill two thirds of it
-MOST = 48 << 20  # bytes kept: more gained nothing, as little fits
+SPARE = 1.5  # memory is used for arrays that fill two thirds of it
+MOST = 128 << 20  # bytes kept
 COPIED = 256  # rows, in a strip
 
-_lock = threading.RLock()
+_lock = threading.RLock()  # memory may come back while the same thread looks for some
 _kept: list[np.ndarray] = []
-_users = [0]
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _Lent:
@@ -33,36 +40,21 @@ class _Lent:
 
     def __del__(self) -> None:
         with _lock:
-            if _users[0]:
-                _kept.append(self._memory)
+            _kept.append(self._memory)
             while sum(memory.nbytes for memory in _kept) > MOST:
-                _kept.pop(0)
-
-
-@contextmanager
-def reusing() -> Iterator[None]:
-    """Keep the memory of arrays from :func:`empty` for the next ones, until the last of all who want that is done."""
-    with _lock:
-        _users[0] += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _users[0] -= 1
-            if not _users[0]:
-                _kept.clear()
+                del _kept[0]
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """As :func:`numpy.empty`; where large, in memory that is kept (see :func:`reusing`)."""
+    """As :func:`numpy.empty`; where large, in memory of arrays that are gone."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size < LEAST or not _users[0]:
+    if not LEAST <= size <= MOST:
         return np.empty(shape, dtype)
     with _lock:
-        fitting = [k for k, memory in enumerate(_kept) if size <= memory.nbytes <= LARGEST_SPARE * size]
-        memory = _kept.pop(fitting[-1]) if fitting else None
-    lent = np.asarray(_Lent(np.empty(size, np.uint8) if memory is None else memory))
-    return lent[:size].view(dtype).reshape(shape)
+        fitting = [memory for memory in _kept if size <= memory.nbytes <= SPARE * size]
+        memory = min(fitting, key=len) if fitting else np.empty(size, np.uint8)
+        _kept[:] = [each for each in _kept if each is not memory]
+    return np.asarray(_Lent(memory))[:size].view(dtype).reshape(shape)
 
 
 def contiguous(planes: np.ndarray) -> np.ndarray:

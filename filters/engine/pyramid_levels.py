@@ -4,6 +4,8 @@ The pair of both doesn't shift the image. Along a side of odd length the last pi
 result of doubling is cropped.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pkn.filters.engine.compile import inlined, kernel
@@ -11,7 +13,8 @@ from pkn.filters.engine.math import fma
 from pkn.filters.engine.memory import empty
 from pkn.filters.engine.threads import run_strips
 
-ROWS = 64  # in a strip
+ROWS = 256  # in a strip
+column = np.uintp  # signed columns make Numba emit a wraparound test
 
 
 def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
@@ -38,7 +41,9 @@ def _halve_rows(planes, start, stop, out):
         for y in range(start, stop):
             above, below, target = planes[p, 2 * y], planes[p, min(2 * y + 1, height - 1)], out[p, y]
             for x in range(width // 2):
-                target[x] = (above[2 * x] + above[2 * x + 1] + (below[2 * x] + below[2 * x + 1])) * quarter
+                at = column(2) * column(x)
+                beside = at + column(1)
+                target[x] = (above[at] + above[beside] + (below[at] + below[beside])) * quarter
             if width % 2:
                 last = width - 1
                 target[last // 2] = (above[last] + above[last] + (below[last] + below[last])) * quarter
@@ -78,12 +83,11 @@ def _double_row(plane, y, line, out):
     near, far = plane[at], plane[min(max(at + 2 * (y % 2) - 1, 0), plane.shape[0] - 1)]
     for x in range(line.size):
         line[x] = near[x] + quarter * (far[x] - near[x])
-    left, right = line[:-1], line[1:]
-    even, odd = out[2::2], out[1::2]
-    for x in range(min(even.size, right.size)):
-        even[x] = right[x] + quarter * (left[x] - right[x])
-    for x in range(min(odd.size, left.size)):
-        odd[x] = left[x] + quarter * (right[x] - left[x])
+    left, right, inner = line[:-1], line[1:], out[1:]
+    for x in range(inner.size // 2):  # in one loop stores to odd and even columns are contiguous
+        at = column(2) * column(x)
+        inner[at] = left[x] + quarter * (right[x] - left[x])
+        inner[at + column(1)] = right[x] + quarter * (left[x] - right[x])
     out[0] = line[0]
     if out.size == 2 * line.size:
         out[out.size - 1] = line[line.size - 1]
@@ -138,6 +142,18 @@ def blend(
     fine, coarser, share = (np.ascontiguousarray(each) for each in (fine, coarser, share))
     run_strips(lambda n, start, stop: _blend_rows(fine, coarser, share, start, stop, out, step), 1, fine.shape[2], ROWS)
     return out, step, share
+
+
+def blending(coarser: np.ndarray, share: np.ndarray) -> Callable[[np.ndarray, int, int, int], None]:
+    """A function that does as :func:`blend`, in place, with rows ``start`` to ``stop`` of image ``n`` of ``fine``."""
+    coarser, share = np.ascontiguousarray(coarser), np.ascontiguousarray(share)
+    step = np.empty((0, 0, 0, 0), coarser.dtype)
+
+    def blend_rows(fine: np.ndarray, n: int, start: int, stop: int) -> None:
+        here, own = fine[n : n + 1], share[min(n, len(share) - 1) :]
+        _blend_rows(here, coarser[n : n + 1], own, start, stop, here, step)
+
+    return blend_rows
 
 
 def blend_with_gaps(

@@ -39,14 +39,14 @@ def thread_count() -> int:
 
 
 def run_strips(task: Callable[[int, int, int], None], batch: int, rows: int, strip: int) -> None:
-    """Call ``task(n, start, stop)`` for every strip of at most ``strip`` rows of every image.
+    """Call ``task(n, start, stop)`` for every strip of about ``strip`` rows of every image.
 
     Strips run on :func:`thread_count` threads, at least four for each thread unless they would become too small, and as
-    many for each if they are equally long.
+    many for each: they may have an eighth more rows for that.
     """
     count = thread_count()
-    strip = min(strip, max(8, batch * rows // (4 * count)))
-    number = -(-rows // strip)
+    strip = min(strip, max(8, batch * rows // (2 * count)))
+    number = -(-rows // (strip + strip // 8))
     strip = -(-rows // (number + -number % count)) if number > count else strip
     strips = [(n, y, min(y + strip, rows)) for n in range(batch) for y in range(0, rows, strip)]
     rest = iter(strips)  # shared by all threads: taking the next strip is atomic under the GIL

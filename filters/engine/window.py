@@ -15,6 +15,7 @@ So the ends of a stack, causal windows, batches of stacks and frames that were m
 kernels. The loop over planes is outside of the loop over rows, which is as for one plane.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ LONGEST_RUN = 4
 SPAN = BLOCK + LONGEST_RUN - 1  # pixels that a run of taps reads for a block
 UNROLLED_CHANNELS = 4
 column = np.uintp  # signed columns make Numba emit a wraparound test, which turns vector loads into gathers
-STRIP_FLOATS = 1 << 17  # half a megabyte, so that a strip's window stays in the second-level cache
+STRIP_FLOATS = 1 << 18  # a megabyte: the rows of a window, that are read again and again, are a part of it
 NONE = OUTSIDE
 
 
@@ -255,12 +256,14 @@ def forward(
     keep: bool = True,
     guide: np.ndarray | None = None,
     slots: np.ndarray | None = None,
+    finish: Callable[[np.ndarray, int, int, int], None] | None = None,
 ) -> tuple[np.ndarray, Residuals]:
     """Average every window of ``image`` (N, C, H, W).
 
     ``maps`` is a NamedTuple of arrays (N or 1, planes, H or 1, W or 1) of the image's dtype; ``valid`` is a bool mask
     (N or 1, H, W). ``keep=False`` leaves the residuals' ``mass`` empty. ``guide`` is (N or 1, features, H, W).
     ``slots`` is that of the module's docstring, by default that of one stack; there are as many outputs as it has rows.
+    ``finish(out, n, start, stop)`` is called for each strip that is done, while a cache still has it.
     """
     _, channels, height, width = image.shape
     slots = shape.slots(len(image)) if slots is None else slots
@@ -276,6 +279,8 @@ def forward(
         taps = (strips.run, strips.rest, strips.unrolled, strips.guides)
         sizes = (shape.radius_z, radius, shape.centre(there))
         average(windows, mask_channel, maps, planes(maps), n, start, sizes, steps, there, *taps, out, mass)
+        if finish:
+            finish(out, n, start, stop)
 
     run_strips(task, batch, height, strips.height)
     return out, Residuals(image, guide, valid, maps, out, mass, slots)

@@ -115,9 +115,9 @@ def begin(bias, slope, noise, coarser, y0, x0, tile):
                 for i in range(last, line.size):
                     line[i] = near[width - 1] + quarter * (far[width - 1] - near[width - 1])
                 for i in range(wide.size // 2):
-                    middle = line[i + 1]
-                    wide[2 * i] = middle + quarter * (line[i] - middle)
-                    wide[2 * i + 1] = middle + quarter * (line[i + 2] - middle)
+                    middle, at = line[i + 1], column(2) * column(i)
+                    wide[at] = middle + quarter * (line[i] - middle)
+                    wide[at + column(1)] = middle + quarter * (line[i + 2] - middle)
             target = tile[o, r]
             for j in range(columns):
                 target[j] = bias[o] + enlarged[j]
@@ -257,27 +257,38 @@ def combine(source, weight, bias, top, margin, unrolled, y0, y1, x0, out):
     ``weight`` and ``bias`` are padded with zeros to a whole group of planes, which ``out`` doesn't have. ``top`` is the
     tile's first row, ``margin`` the number of columns at its edges that are left out.
     """
-    sums = local(unrolled, source, GROUP, BLOCK)
+    sums = local(unrolled, source, GROUP, WIDE)
     a, b, c = sums[0], sums[1], sums[2]
     columns = min(source.shape[2] - 2 * margin, out.shape[2] - x0)
     for p in range(0, out.shape[0], GROUP):
         u, v, w = weight[p], weight[p + 1], weight[p + 2]
         for r in range(y1 - y0):
-            for x in range(0, columns, BLOCK):
-                count = min(BLOCK, columns - x)
-                for j in range(BLOCK):
+            for x in range(0, columns, WIDE):
+                count = min(WIDE, columns - x)
+                for j in range(count):
                     a[j], b[j], c[j] = bias[p], bias[p + 1], bias[p + 2]
-                for k in range(0, source.shape[0], GROUP):
-                    s0 = source[k, top + r, margin + x : margin + x + count]
-                    s1 = source[k + 1, top + r, margin + x : margin + x + count]
-                    s2 = source[k + 2, top + r, margin + x : margin + x + count]
+                here = slice(margin + x, margin + x + count)
+                for k in range(0, source.shape[0], 2 * GROUP):
+                    s0, s1, s2 = source[k, top + r, here], source[k + 1, top + r, here], source[k + 2, top + r, here]
                     u0, u1, u2 = u[k], u[k + 1], u[k + 2]
                     v0, v1, v2 = v[k], v[k + 1], v[k + 2]
                     w0, w1, w2 = w[k], w[k + 1], w[k + 2]
+                    if k + GROUP == source.shape[0]:
+                        for j in range(count):
+                            a[j] = a[j] + u0 * s0[j] + u1 * s1[j] + u2 * s2[j]
+                            b[j] = b[j] + v0 * s0[j] + v1 * s1[j] + v2 * s2[j]
+                            c[j] = c[j] + w0 * s0[j] + w1 * s1[j] + w2 * s2[j]
+                        continue
+                    s3, s4 = source[k + 3, top + r, here], source[k + 4, top + r, here]
+                    s5 = source[k + 5, top + r, here]
+                    u3, u4, u5 = u[k + 3], u[k + 4], u[k + 5]
+                    v3, v4, v5 = v[k + 3], v[k + 4], v[k + 5]
+                    w3, w4, w5 = w[k + 3], w[k + 4], w[k + 5]
                     for j in range(count):
-                        a[j] = a[j] + u0 * s0[j] + u1 * s1[j] + u2 * s2[j]
-                        b[j] = b[j] + v0 * s0[j] + v1 * s1[j] + v2 * s2[j]
-                        c[j] = c[j] + w0 * s0[j] + w1 * s1[j] + w2 * s2[j]
+                        p0, p1, p2, p3, p4, p5 = s0[j], s1[j], s2[j], s3[j], s4[j], s5[j]
+                        a[j] = a[j] + u0 * p0 + u1 * p1 + u2 * p2 + u3 * p3 + u4 * p4 + u5 * p5
+                        b[j] = b[j] + v0 * p0 + v1 * p1 + v2 * p2 + v3 * p3 + v4 * p4 + v5 * p5
+                        c[j] = c[j] + w0 * p0 + w1 * p1 + w2 * p2 + w3 * p3 + w4 * p4 + w5 * p5
                 for g in range(min(GROUP, out.shape[0] - p)):
                     store(sums[g], count, out[p + g, y0 + r], x0 + x)
 
@@ -377,11 +388,12 @@ def correlate(windows, weight, side, more, start, unrolled, out):
 def look_up(means, knots, values, start, stop, out):
     """Fill rows of ``out`` (parts, H, W) with ``values`` (parts, K) at ``knots`` (K,), for means of 3 x 3 pixels.
 
-    Beyond the first and the last knot their values go on, and the edge of ``means`` (H, W) is repeated.
+    Beyond the first and the last knot their values go on, and the edge of ``means`` (H, W) is repeated. Between them
+    the function is a sum of ramps, which takes no search and so no branches.
     """
     height, width = means.shape
-    last = knots.size - 2
     lines = np.empty(width + 2, means.dtype)  # sums of three rows, the edge repeated
+    smooth, found = np.empty(width, knots.dtype), np.empty(width, knots.dtype)
     for y in range(start, stop):
         above, here, below = means[max(y - 1, 0)], means[y], means[min(y + 1, height - 1)]
         inner = lines[1 : 1 + width]
@@ -389,10 +401,14 @@ def look_up(means, knots, values, start, stop, out):
             inner[x] = above[x] + here[x] + below[x]
         lines[0], lines[width + 1] = inner[0], inner[width - 1]
         for x in range(width):
-            mean = (lines[x] + lines[x + 1] + lines[x + 2]) / 9
-            k = 0
-            while k < last and mean > knots[k + 1]:
-                k += 1
-            part = min(max((mean - knots[k]) / (knots[k + 1] - knots[k]), 0.0), 1.0)
-            for p in range(out.shape[0]):
-                out[p, y, x] = values[p, k] + part * (values[p, k + 1] - values[p, k])
+            smooth[x] = (lines[x] + lines[x + 1] + lines[x + 2]) / 9
+        for p in range(out.shape[0]):
+            found[:] = values[p, 0]
+            for k in range(knots.size - 1):
+                knot, length = knots[k], knots[k + 1] - knots[k]
+                slope = (values[p, k + 1] - values[p, k]) / length
+                for x in range(width):
+                    found[x] += slope * min(max(smooth[x] - knot, 0.0), length)
+            target = out[p, y]
+            for x in range(width):
+                target[x] = found[x]

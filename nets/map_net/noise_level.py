@@ -9,14 +9,14 @@ from pkn.filters import Filter, LumaChromaPyramid
 from pkn.filters.arrays import to_floats
 from pkn.filters.engine.memory import empty
 from pkn.filters.engine.pyramid_levels import halve
+from pkn.filters.engine.quantiles import median
 from pkn.filters.engine.threads import run_strips
 from pkn.filters.pyramid import MOST_LEVELS
 from pkn.nets.map_net.architecture import SIGMA_FLOOR, Architecture
 from pkn.nets.map_net.conv_kernels import look_up
 
 SAMPLES = 1 << 18  # the median of so many residuals has an error of 0.3 %; large images cost no more
-SAMPLE = 4096  # residuals that give an interval around the median
-ROWS = 64  # processed together
+ROWS = 256  # processed together
 
 
 class NoiseCurve(NamedTuple):
@@ -185,23 +185,10 @@ def sigma_of_rows(rows: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     at = np.arange(0, size[0], step)
     parts = [_residuals(rows, known, at[first : first + ROWS], step) for first in range(0, at.size, ROWS)]
     residuals = np.concatenate(parts, axis=-2)
-    deviation = np.array([_median(np.abs(image).ravel()) for image in residuals], residuals.dtype) / 0.6745
+    deviation = np.array([median(np.abs(image).ravel()) for image in residuals], residuals.dtype) / 0.6745
     return np.asarray(
         deviation / 6, residuals.dtype
     )  # 6 is the norm of the mask: the standard deviation of the result for noise of 1
-
-
-def _median(values: np.ndarray) -> float:
-    """Compute ``np.median`` of finite values, bit-identical and three times as fast: only values near it are sorted."""
-    sample = np.sort(values[:: max(1, values.size // SAMPLE)])
-    low, high = (sample[int(part * (sample.size - 1))] for part in (0.45, 0.55))
-    near = values[(values >= low) & (values <= high)]
-    before = np.count_nonzero(values < low)
-    first, second = ((values.size - k) // 2 - before for k in (1, 0))  # the middle one, or two
-    if not 0 <= first <= second < near.size:
-        return float(np.median(values))
-    near.partition((first, second))
-    return float(np.mean(near[[first, second]]))
 
 
 def _step(size: tuple[int, ...]) -> int:

@@ -186,7 +186,9 @@ class Predictor:
         if not self.architecture.chained:
             return maps, Coarser(features, [])
         results = self._first_results(level, images, maps, coarser.results)
+        del maps  # of a large tile they are half of its memory
         again = self._written(level, raw[sum(self.architecture.planes(level)) :], image.shape[1:], span.contrast)
+        del raw
         return again | self._guides_again(level, images, results), Coarser(features, results)
 
     def _first_results(

@@ -12,6 +12,7 @@ import numpy as np
 
 from pkn.filters.arrays import to_floats
 from pkn.filters.engine.pyramid_levels import halve
+from pkn.filters.engine.quantiles import quantile
 from pkn.filters.engine.threads import one_thread, run_strips
 from pkn.filters.luma_chroma_pyramid import to_opponent
 from pkn.restoration.noise_blocks import Grid, block_sums, varied
@@ -153,7 +154,7 @@ def statistics_of(sample: np.ndarray, mask: np.ndarray | None = None) -> Statist
     whole, scattered = float(np.mean([tile[2] for tile in tiles])), any(tile[3] for tile in tiles)
     if luma.size == 0:
         luma = np.zeros(1)
-    low, high = np.quantile(luma, (CONTRAST, 1 - CONTRAST))
+    low, high = (quantile(luma, part) for part in (CONTRAST, 1 - CONTRAST))
     largest = float(np.abs(luma).max())
     contrast = float(high - low) if high - low > ROUNDING * largest else float(luma.max() - luma.min())
     contrast = contrast if contrast > ROUNDING * largest else max(largest, 1e-30)

@@ -19,7 +19,7 @@ from pkn.restoration.noise_estimation import profile_of_statistics, white_level
 from pkn.restoration.noise_profile import NoiseProfile
 from pkn.restoration.noise_statistics import sample_of, statistics_of
 
-ROWS = 64  # converted together
+ROWS = 256  # converted together
 
 
 def filtering_net(net: Any, channels: int) -> Predictor:

@@ -14,7 +14,6 @@ from pkn.filters import FILTERS, Bilateral, LumaChromaPyramid, Pyramid
 from pkn.filters.engine.pyramid_levels import halve
 from pkn.nets import Architecture, MapNet, NoiseCurve, NoiseMap, Predictor
 from pkn.nets.map_net.network import weights_of
-from pkn.nets.map_net.noise_level import _median
 from pkn.nets.map_net.predictor import planes_of
 
 
@@ -128,16 +127,6 @@ def test_denoising_needs_no_torch():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert float(out) == 1
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 100, 4097, 250_000])
-@pytest.mark.parametrize("step", [0, 0.1])
-@pytest.mark.parametrize("ordered", [False, True])
-def test_median_is_numpys(size, step, ordered):
-    values = np.abs(np.random.default_rng(size).standard_normal(size)).astype(np.float32)
-    values = np.round(values / step) * step if step else values  # many equal values
-    values = np.sort(values) if ordered else values
-    assert _median(values) == np.median(values)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (9, 14), (130, 75)])
