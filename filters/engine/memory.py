@@ -61,7 +61,11 @@ def contiguous(planes: np.ndarray) -> np.ndarray:
     """Planes (C, H, W) as :func:`numpy.ascontiguousarray` has them, copied by all threads."""
     if planes.flags.c_contiguous:
         return planes
-    out = empty(planes.shape, planes.dtype)
+    return copied(planes, empty(planes.shape, planes.dtype))
+
+
+def copied(planes: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """``out`` (C, H, W), filled with ``planes`` by all threads."""
 
     def task(n: int, start: int, stop: int) -> None:
         out[n, start:stop] = planes[n, start:stop]

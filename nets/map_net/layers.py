@@ -20,7 +20,7 @@ from pkn.nets.map_net.conv_kernels import (
     fold,
 )
 
-TILE = (64, 16 * BLOCK)  # rows, and columns with margins at most: fewer rows cost more for their margins
+TILE = (64, 8 * BLOCK)  # rows, and columns with margins: fewer rows cost more for margins, more don't fit the caches
 UNROLLED = (0,)  # see conv_kernels.convolve
 
 

@@ -229,7 +229,12 @@ class Predictor:
         size = -(-images[0].shape[1] // down), -(-images[0].shape[2] // down)
         each_pixel = scale.shape[1:] == images[0].shape[1:] and scale[0].size > 1
         means = np.stack([block_means(each, down) if each_pixel else each for each in scale])
-        noise = np.log2(means / np.float32(0.1 * span.contrast))
+        noise = empty(means.shape, np.float32)
+
+        def task(n: int, start: int, stop: int) -> None:
+            np.log2(means[n, start:stop] / np.float32(0.1 * span.contrast), out=noise[n, start:stop])
+
+        run_strips(task, len(means), means.shape[1], TILE[0])
         inputs = [
             (np.ascontiguousarray(images[lag][planes]), black, each, 1 if each_pixel else side, (0,) * side)
             for (planes, lag, side), each, black in zip(self.architecture.folds, scale, (span.black, 0.0), strict=False)

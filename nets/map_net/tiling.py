@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pkn.filters import Filter
-from pkn.filters.engine.memory import contiguous, empty
+from pkn.filters.engine.memory import contiguous, copied, empty
 from pkn.filters.engine.pyramid_levels import halve, level_size
 from pkn.nets.map_net.architecture import FEATURE_SIDE
 from pkn.nets.map_net.conv_kernels import ROWS
@@ -122,10 +122,10 @@ def _filter_level(
         )
         inner = rows, columns
         results = zip(_results(predictor, level, planes, maps, around), lags, strict=True)
-        write(part, [_scaled_part(each, inner, 2**lag if level else 1) for each, lag in results])
+        write(part, [each[:, *_scaled(inner, 2**lag if level else 1)] for each, lag in results])
         if level:
-            kept[:, *_scaled(part, down)] = here.features[:, *_scaled(inner, down)]
-            cut = [_scaled_part(each, inner, 2**lag) for each, lag in zip(here.results, lags, strict=False)]
+            copied(here.features[:, *_scaled(inner, down)], kept[:, *_scaled(part, down)])
+            cut = [each[:, *_scaled(inner, 2**lag)] for each, lag in zip(here.results, lags, strict=False)]
             _into(first, lags)(part, cut)
     return Coarser(kept, first)
 
@@ -240,6 +240,6 @@ def _part_of(planes: np.ndarray) -> Read:
 def _into(results: list[np.ndarray], lags: list[int]) -> Callable[[Tile, list[np.ndarray]], None]:
     def write(part: Tile, values: list[np.ndarray]) -> None:
         for result, each, lag in zip(results, values, lags, strict=False):
-            result[:, *_scaled(part, 2**lag)] = each
+            copied(each, result[:, *_scaled(part, 2**lag)])
 
     return write

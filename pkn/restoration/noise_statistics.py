@@ -125,8 +125,15 @@ def sampled_axes(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 def sample_of(planes: Any) -> np.ndarray:
     """The pixels of planes (C, H, W), or of a mask (1, H, W), that statistics look at."""
     rows, columns = sampled_axes(planes.shape[1:])
-    whole = (rows.size, columns.size) == planes.shape[1:]
-    return np.asarray(planes if whole else planes[:, rows][:, :, columns])
+    if (rows.size, columns.size) == planes.shape[1:]:
+        return np.asarray(planes)
+    parts = [[planes[:, each, part] for part in _runs(columns)] for each in _runs(rows)]
+    return np.asarray(np.block(parts))
+
+
+def _runs(numbers: np.ndarray) -> list[slice]:
+    """Slices that together take what increasing ``numbers`` are the indices of."""
+    return [slice(int(run[0]), int(run[-1]) + 1) for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)]
 
 
 def statistics_of(sample: np.ndarray, mask: np.ndarray | None = None) -> Statistics:
