@@ -7,6 +7,8 @@ one's memory back and give it out again page by page, filled with zeros, which t
 import math
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,12 @@ from pkn.filters.engine.threads import run_strips
 
 LEAST = 1 << 18  # bytes; the allocator keeps smaller memory itself
 SPARE = 1.5  # memory is used for arrays that fill two thirds of it
-MOST = 128 << 20  # bytes kept
+IDLE, MOST = 64 << 20, 256 << 20  # bytes kept at most, and while a large image is filtered
 COPIED = 256  # rows, in a strip
 
 _lock = threading.RLock()  # memory may come back while the same thread looks for some
 _kept: list[np.ndarray] = []
+_at_work: list[object] = []  # one for each large image
 
 
 def _after_fork() -> None:
@@ -39,10 +42,25 @@ class _Lent:
         self.__array_interface__ = memory.__array_interface__
 
     def __del__(self) -> None:
-        with _lock:
-            _kept.append(self._memory)
-            while sum(memory.nbytes for memory in _kept) > MOST:
-                del _kept[0]
+        _keep([self._memory])
+
+
+def _keep(more: list[np.ndarray]) -> None:
+    with _lock:
+        _kept.extend(more)
+        while sum(memory.nbytes for memory in _kept) > (MOST if _at_work else IDLE):
+            del _kept[0]
+
+
+@contextmanager
+def keeping_more() -> Iterator[None]:
+    """Keep as much as the tiles of a large image need."""
+    _at_work.append(None)
+    try:
+        yield
+    finally:
+        _at_work.pop()
+        _keep([])
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
