@@ -1,14 +1,15 @@
 """Memory of large arrays, kept for the next ones: new pages cost as much as what fills them.
 
 Of a tile of an image some forty planes are made, one after the other, each for a short time. The system would take each
-one's memory back and give it out again page by page, filled with zeros, which took 5 to 10 % of the time.
+one's memory back and give it out again page by page, filled with zeros, which took 5 % of the time, and in a virtual
+machine, whose host takes memory back too, up to 25 %.
 """
 
 import math
 import os
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,11 @@ from pkn.filters.engine.threads import run_strips
 
 LEAST = 1 << 18  # bytes; the allocator keeps smaller memory itself
 SPARE = 1.5  # memory is used for arrays that fill two thirds of it
-IDLE, MOST = 64 << 20, 256 << 20  # bytes kept at most, and while a large image is filtered
+MOST = 256 << 20  # bytes kept: what the tiles of a large image need
 COPIED = 256  # rows, in a strip
 
 _lock = threading.RLock()  # memory may come back while the same thread looks for some
 _kept: list[np.ndarray] = []
-_at_work: list[object] = []  # one for each large image
 
 
 def _after_fork() -> None:
@@ -41,26 +41,13 @@ class _Lent:
         self._memory = memory
         self.__array_interface__ = memory.__array_interface__
 
-    def __del__(self) -> None:
-        _keep([self._memory])
-
-
-def _keep(more: list[np.ndarray]) -> None:
-    with _lock:
-        _kept.extend(more)
-        while sum(memory.nbytes for memory in _kept) > (MOST if _at_work else IDLE):
-            del _kept[0]
-
-
-@contextmanager
-def keeping_more() -> Iterator[None]:
-    """Keep as much as the tiles of a large image need."""
-    _at_work.append(None)
-    try:
-        yield
-    finally:
-        _at_work.pop()
-        _keep([])
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if finalizing():
+            return
+        with _lock:
+            _kept.append(self._memory)
+            while sum(memory.nbytes for memory in _kept) > MOST:
+                del _kept[0]
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -260,11 +260,11 @@ def combine(source, weight, bias, top, margin, unrolled, y0, y1, x0, out):
     sums = local(unrolled, source, GROUP, WIDE)
     a, b, c = sums[0], sums[1], sums[2]
     columns = min(source.shape[2] - 2 * margin, out.shape[2] - x0)
-    for p in range(0, out.shape[0], GROUP):
-        u, v, w = weight[p], weight[p + 1], weight[p + 2]
-        for r in range(y1 - y0):
-            for x in range(0, columns, WIDE):
-                count = min(WIDE, columns - x)
+    for r in range(y1 - y0):
+        for x in range(0, columns, WIDE):
+            count = min(WIDE, columns - x)
+            for p in range(0, out.shape[0], GROUP):  # the innermost, so that a cache keeps what all planes read
+                u, v, w = weight[p], weight[p + 1], weight[p + 2]
                 for j in range(count):
                     a[j], b[j], c[j] = bias[p], bias[p + 1], bias[p + 2]
                 here = slice(margin + x, margin + x + count)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pkn.filters import Filter
-from pkn.filters.engine.memory import contiguous, copied, empty, keeping_more
+from pkn.filters.engine.memory import contiguous, copied, empty
 from pkn.filters.engine.pyramid_levels import halve, level_size
 from pkn.nets.map_net.architecture import FEATURE_SIDE
 from pkn.nets.map_net.conv_kernels import ROWS
@@ -69,13 +69,6 @@ def filter_by_tiles(
     write : callable
         ``write((rows, columns), part)`` takes a part of the result.
     """
-    with keeping_more():
-        _filter_levels(predictor, read, size, noise, strength, write)
-
-
-def _filter_levels(
-    predictor: Predictor, read: Read, size: tuple[int, int], noise: Told, strength: Any, write: Write
-) -> None:
     levels = len(predictor.architecture.names)
     sizes = [level_size(size, level) for level in range(levels)]
     readers: list[Read] = [lambda tile: planes_of(predictor.filter, read(tile))]
