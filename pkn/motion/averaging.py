@@ -109,40 +109,48 @@ def samples(motion: np.ndarray, rows: np.ndarray, columns: np.ndarray, size: tup
 @kernel
 def _add(planes, guide, other, motion, precision, table, start, stop, values, weights, squares):
     channels, height, width = planes.shape
-    rows, columns = guide.shape[1:]
+    features, rows, columns = guide.shape
     cast = planes.dtype.type
     half, middle = cast(0.5), cast((BLOCK - 1) / 2)
+    moved = np.empty((2, motion.shape[2]), planes.dtype)
+    own = np.empty((features + 1, columns), planes.dtype)
     for y in range(start, stop):
-        gy = (cast(y) - half) * half  # of the guide
+        gy = (cast(y) - half) * half
         i, ti = _cell((gy - middle) / cast(BLOCK), motion.shape[1])
         p, tp = _cell(gy, rows)
+        for k in range(2):
+            _row(motion[k], i, ti, moved[k])
+        for f in range(features):
+            _row(guide[f], p, tp, own[f])
+        _row(precision, p, tp, own[features])
         for x in range(width):
             gx = (cast(x) - half) * half
             j, tj = _cell((gx - middle) / cast(BLOCK), motion.shape[2])
             q, tq = _cell(gx, columns)
-            dy, dx = _between(motion[0], i, j, ti, tj), _between(motion[1], i, j, ti, tj)
+            dy, dx = _on(moved[0], j, tj), _on(moved[1], j, tj)
             sy, sx = cast(y) + 2 * dy, cast(x) + 2 * dx
             if sy < -half or sx < -half or sy > height - half or sx > width - half:
                 continue
             r, tr = _cell(gy + dy, rows)
             s, ts = _cell(gx + dx, columns)
             distance = cast(0)
-            for f in range(guide.shape[0]):
-                unlike = _between(other[f], r, s, tr, ts) - _between(guide[f], p, q, tp, tq)
+            for f in range(features):
+                unlike = _between(other[f], r, s, tr, ts) - _on(own[f], q, tq)
                 distance += unlike * unlike
-            weight = exp2(max(distance * _between(precision, p, q, tp, tq), cast(-126)))
+            weight = exp2(max(distance * _on(own[features], q, tq), cast(-126)))
             weights[y, x] += weight
             squares[y, x] += weight * weight
             fy, fx = np.floor(sy), np.floor(sx)
             wy, wx = table[int((sy - fy) * PHASES)], table[int((sx - fx) * PHASES)]
             top, left = int(fy) - TAPS // 2 + 1, int(fx) - TAPS // 2 + 1
             if top >= 0 and left >= 0 and top + TAPS <= height and left + TAPS <= width:
+                w0, w1, w2, w3, w4, w5 = wx[0], wx[1], wx[2], wx[3], wx[4], wx[5]
                 for n in range(channels):
                     total = cast(0)
                     for k in range(TAPS):
                         line = planes[n, top + k, left : left + TAPS]
-                        across = wx[0] * line[0] + wx[1] * line[1] + wx[2] * line[2]
-                        total += wy[k] * (across + wx[3] * line[3] + wx[4] * line[4] + wx[5] * line[5])
+                        across = w0 * line[0] + w1 * line[1] + w2 * line[2]
+                        total += wy[k] * (across + w3 * line[3] + w4 * line[4] + w5 * line[5])
                     values[n, y, x] += weight * total
             else:
                 for n in range(channels):
@@ -160,6 +168,19 @@ def _cell(at, size):
     at = np.float32(min(max(at, np.float32(0)), np.float32(size - 1)))
     index = min(int(at), max(size - 2, 0))
     return index, at - np.float32(index)
+
+
+@inlined
+def _row(plane, i, ti, line):
+    """Fill ``line`` with what lies between rows ``i`` and ``i + 1`` of ``plane``, for all pixels of a frame's row."""
+    above, under = plane[i], plane[min(i + 1, plane.shape[0] - 1)]
+    for j in range(line.size):
+        line[j] = above[j] + ti * (under[j] - above[j])
+
+
+@inlined
+def _on(line, j, tj):
+    return line[j] + tj * (line[min(j + 1, line.size - 1)] - line[j])
 
 
 @inlined

@@ -87,9 +87,10 @@ def own_colours(values: np.ndarray, limits: MapRange) -> tuple[np.ndarray, str, 
 
 
 def _widened(low: float, high: float, least: float, most: float) -> tuple[float, float]:
-    """A range that covers ``low`` to ``high`` and at least a share of ``least`` to ``most``."""
+    """A range that covers ``low`` to ``high`` and a share of ``least`` to ``most``, and stays within them if it can."""
     lacking = max(0.0, LEAST_SHARE * (most - least) - (high - low)) / 2
-    return low - lacking, high + lacking
+    beyond = max(0.0, min(low, least) - low + lacking) - max(0.0, high + lacking - max(high, most))
+    return low - lacking + beyond, high + lacking + beyond
 
 
 def draw_readable(axes: Axes, name: str, drawn: Any) -> None:
