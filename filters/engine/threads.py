@@ -41,7 +41,7 @@ def thread_count() -> int:
 def run_strips(task: Callable[[int, int, int], None], batch: int, rows: int, strip: int) -> None:
     """Call ``task(n, start, stop)`` for every strip of about ``strip`` rows of every image.
 
-    Strips run on :func:`thread_count` threads, at least four for each thread unless they would become too small, and as
+    Strips run on :func:`thread_count` threads, at least two for each thread unless they would become too small, and as
     many for each: they may have an eighth more rows for that.
     """
     count = thread_count()
