@@ -11,8 +11,8 @@ ROWS = 256  # in a strip
 
 
 @kernel
-def _mix_rows(rows, first, second, third, start, stop, out):
-    u0, v0, w0, u1, v1, w1, u2, v2, w2 = rows
+def _mix_rows(weights, first, second, third, start, stop, out):
+    u0, v0, w0, u1, v1, w1, u2, v2, w2 = weights
     for y in range(start, stop):
         a, b, c, r, s, t = first[y], second[y], third[y], out[0, y], out[1, y], out[2, y]
         for x in range(out.shape[2]):
@@ -25,10 +25,10 @@ def _mix_rows(rows, first, second, third, start, stop, out):
 def mix(matrix: np.ndarray, *planes: np.ndarray) -> np.ndarray:
     """Mix the three channels (N, 3, H, W) of all ``planes`` together by a 3 x 3 matrix."""
     (count, _, *size), dtype = planes[0].shape, planes[0].dtype
-    rows, out = tuple(matrix.astype(dtype).ravel()), empty((count, 3, *size), dtype)
+    weights, out = tuple(matrix.astype(dtype).ravel()), empty((count, 3, *size), dtype)
 
     def task(n: int, start: int, stop: int) -> None:
-        _mix_rows(rows, *(plane for each in planes for plane in each[n]), start, stop, out[n])
+        _mix_rows(weights, *(plane for each in planes for plane in each[n]), start, stop, out[n])
 
     run_strips(task, count, size[0], ROWS)
     return out

@@ -341,8 +341,8 @@ def expand(raw, blocks, low, high, logarithmic, start, stop, out):
 
 
 @kernel
-def correlate(windows, weight, side, more, start, unrolled, out):
-    """Fill rows of ``out`` (features, H, W) from ``start`` on with linear features of windows; add them if ``more``.
+def correlate(windows, weight, side, start, unrolled, out):
+    """Fill rows of ``out`` (features, H, W) from ``start`` on with linear features of windows.
 
     ``windows`` (rows + side - 1, C, columns) are padded rows, ``weight`` is (GROUP n, C, side, side), padded with zeros
     to a whole group of features, which ``out`` doesn't have. ``side`` is a tuple of 3 or 5 elements.
@@ -355,12 +355,8 @@ def correlate(windows, weight, side, more, start, unrolled, out):
             count = min(WIDE, width - x)
             for o in range(0, features, GROUP):
                 sums[:] = 0
-                for g in range(min(GROUP, features - o) if more else 0):
-                    before, target = out[o + g, start + y, x : x + count], sums[g]
-                    for i in range(count):
-                        target[i] = before[i]
-                for r in range(len(side)):
-                    for k in range(windows.shape[1]):
+                for k in range(windows.shape[1]):
+                    for r in range(len(side)):
                         u, v, w = weight[o, k, r], weight[o + 1, k, r], weight[o + 2, k, r]
                         u0, u1, u2, v0, v1, v2, w0, w1, w2 = u[0], u[1], u[2], v[0], v[1], v[2], w[0], w[1], w[2]
                         s = windows[y + r, k, x : x + count + len(side) - 1]

@@ -278,12 +278,11 @@ class Predictor:
 
         def task(n: int, start: int, stop: int) -> None:
             here, first = rows[start : stop + side - 1], 0
+            window = scratch("window", (here.size, weight.shape[1], columns.size), out.dtype)
             for image in images:
-                own = np.ascontiguousarray(weight[:, first : first + len(image)])
-                window = scratch("window", (here.size, len(image), columns.size), image.dtype)
-                pad_rows(image[None], 0, here, columns, 0, window)
-                correlate(window, own, (0,) * side, first > 0, start, UNROLLED, out)
+                pad_rows(image[None], 0, here, columns, first, window)
                 first += len(image)
+            correlate(window, weight, (0,) * side, start, UNROLLED, out)
 
         run_strips(task, 1, height, TILE[0])
         return out

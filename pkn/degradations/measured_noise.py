@@ -1,7 +1,6 @@
 """The noise of an image whose truth is known: over intensity, for luma and chroma, on the levels of a pyramid."""
 
 import numpy as np
-from scipy.ndimage import uniform_filter
 
 from pkn.degradations.camera_noise import SMOOTHING
 from pkn.filters.engine.pyramid_levels import halve
@@ -16,6 +15,8 @@ SMALLEST = 1e-4
 
 def measured_curve(given: np.ndarray, truth: np.ndarray) -> NoiseCurve:
     """The noise of ``given`` (C, H, W), grey or RGB, whose truth is known."""
+    from scipy.ndimage import uniform_filter  # not at the top: noise estimates need what is below, and no SciPy
+
     image, noise = given[None].astype(np.float64), (given - truth)[None].astype(np.float64)
     if len(given) == 3:
         image, noise = to_opponent(image), to_opponent(noise)

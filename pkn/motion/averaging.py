@@ -115,7 +115,7 @@ def _add(planes, guide, other, motion, precision, table, start, stop, values, we
     moved = np.empty((2, motion.shape[2]), planes.dtype)
     own = np.empty((features + 1, columns), planes.dtype)
     for y in range(start, stop):
-        gy = (cast(y) - half) * half
+        gy = (cast(y) - half) * half  # of the guide
         i, ti = _cell((gy - middle) / cast(BLOCK), motion.shape[1])
         p, tp = _cell(gy, rows)
         for k in range(2):

@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from pkn.degradations.measured_noise import level_deviations, with_coarser
 from pkn.filters.arrays import check_image, check_mask, to_floats, to_planes
@@ -198,6 +197,10 @@ def measure_noise(frames: Any, *, channel_axis: int | None = None, flat: bool = 
         raise ValueError(f"frames has {len(stack)} image; expected two or more, or flat=True")
     mean = stack.mean(0, keepdims=True)
     if flat:
+        from scipy.ndimage import (
+            gaussian_filter,
+        )  # not at the top: denoising needs none of it, and it takes long to import
+
         scene = gaussian_filter(stack, (0, 0, FLAT, FLAT), mode="reflect")
         noise = stack - scene
     else:

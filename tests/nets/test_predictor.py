@@ -129,6 +129,15 @@ def test_denoising_needs_no_torch():
     assert float(out) == 1
 
 
+def test_denoising_noise_loads_no_ndimage():  # it took a sixth of a short process
+    code = (
+        "import sys, numpy, pkn; pkn.denoise(numpy.random.default_rng(0).random((64, 80), numpy.float32));"
+        "print('scipy.ndimage' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "False"
+
+
 @pytest.mark.parametrize("size", [(1, 1), (9, 14), (130, 75)])
 @pytest.mark.parametrize("level", [0, 1])
 def test_noise_levels_are_looked_up_at_smoothed_intensities(size, level):
