@@ -1,9 +1,9 @@
-"""What denoising may lose: `python -m benchmarks.contrast_detail TRAIN [FIGURE.png]`, TRAIN a folder of photographs.
+"""What denoising may lose: `python -m benchmarks.contrast_detail TRAIN [FIGURE.png | --rgb]`, TRAIN photographs.
 
 Discs and bars on flat ground, in cells of an image with white noise of 25/255: at which contrast an observer still
 tells cells with a signal from cells without in 90 % of pairs, before and after denoising; how much contrast is left;
 what became of the noise; and whether intervals hold the truth. Peers are told the noise level, with the settings that
-are best for 12 photographs of TRAIN.
+are best for 12 photographs of TRAIN. With `--rgb`: in colour images, signals of luma and of colour.
 """
 
 import sys
@@ -50,6 +50,7 @@ SIGNALS = {f"disc {d}": disc(d, 72 if d > 16 else 48) for d in DISCS} | {f"bar {
 PHANTOM = DISCS[1:], IDEAL[2:]  # diameters and d' of the picture
 TEXTURED = ("disc 4", "disc 16")  # that are also drawn on texture
 BLOCK = 16  # px, for means over areas of flat ground
+HUES = {"grey": (1, 1, 1), "red and green": (1, -1, 0), "yellow and blue": (1, 1, -2)}  # orthogonal directions of RGB
 Restore = Callable[[np.ndarray], np.ndarray]
 
 
@@ -67,27 +68,26 @@ class Found:
 
 
 def main(train: str, figure: str | None = None) -> None:
-    studies: dict[str, dict[str, Found]] = {}
-    flats, textured = {}, {}
     methods = chosen(train)
-    for name, restore in methods.items():
-        begin, cells = time.perf_counter(), SLOW_CELLS if name in FEW else CELLS
-        absent = {side: restore(noisy(np.zeros((side, side)), 0, cells)) for side in (48, 72)}
-        flats[name] = absent[48]
-        studies[name] = {
-            signal: study(restore, shape, cells, split(absent[len(shape)], len(shape)))
-            for signal, shape in SIGNALS.items()
-        }
-        textured[name] = on_texture(restore, cells)
-        print(f"{name}: {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
-    ideal = {name: threshold_detectability() / ideal_detectability(each, 1, 1) for name, each in SIGNALS.items()}
-    print_thresholds(studies, ideal)
+    studies = {name: study_all(name, restore) for name, restore in methods.items()}
+    flats = {name: restored_ground(name, restore) for name, restore in methods.items()}
+    textured = {name: on_texture(restore, cells_of(name)) for name, restore in methods.items()}
+    print_thresholds(studies)
     print_transfer(studies, textured)
     print_observers(studies)
     print_noise(flats)
     print_intervals()
     if figure:
-        draw(studies, ideal, {name: phantom(methods[name]) for name in PICTURES}, PHANTOM, Path(figure))
+        draw(studies, ideal_thresholds(), {name: phantom(methods[name]) for name in PICTURES}, PHANTOM, Path(figure))
+
+
+def main_rgb(train: str) -> None:
+    methods = chosen_rgb(train)
+    for hue, direction in HUES.items():
+        print(f"\n# Signals of {hue}\n")
+        studies = {name: study_all(name, along(direction, restore)) for name, restore in methods.items()}
+        print_thresholds(studies)
+        print_transfer(studies)
 
 
 def chosen(train: str) -> dict[str, Restore]:
@@ -118,10 +118,61 @@ def chosen(train: str) -> dict[str, Restore]:
     return methods
 
 
+def chosen_rgb(train: str) -> dict[str, Restore]:
+    """As :func:`chosen`, of RGB images (H, W, 3), and without the slow ones."""
+    images = read_folder(train, 3)
+    images = [images[i] for i in np.random.default_rng(0).permutation(len(images))[:TUNING_IMAGES]]
+    case, truth = make_task("denoise", (255 * SIGMA,)).cases[0], {"sigma": SIGMA}
+    methods: dict[str, Restore] = {"noisy": lambda image: image}
+    for name, strength in {"pkn": 1.0, "pkn, strength (1, 0.5)": (1, 0.5), "pkn, strength 0.5": 0.5}.items():
+        methods[name] = partial(pkn.denoise, strength=strength, channel_axis=-1)
+    for name in ("NLM (OpenCV)", "TV (scikit-image)"):
+        best = max(denoisers()[name], key=lambda method: mean_psnr(method, images, case))
+        print(f"{name}: {best.setting}", file=sys.stderr, flush=True)
+        methods[name.split(" (")[0]] = lambda image, best=best: best.restore(image, truth)
+    return methods
+
+
+def along(direction: tuple[int, ...], restore: Restore) -> Restore:
+    """What becomes of an image (H, W) that is a colour image's part along a direction of RGB, the others being noise.
+
+    White noise is as strong along any direction of length 1, so that the ideal observer's d' is that of grey images.
+    """
+    unit = np.array(direction) / np.linalg.norm(direction)
+
+    def restored(image: np.ndarray) -> np.ndarray:
+        given = GROUND + SIGMA * np.random.default_rng(1).standard_normal((*image.shape, 3))
+        given += (image[..., None] - GROUND - (given - GROUND) @ unit[:, None]) * unit
+        return np.asarray(GROUND + (restore(given.astype(np.float32)) - GROUND) @ unit)
+
+    return restored
+
+
+def cells_of(method: str) -> int:
+    return SLOW_CELLS if method in FEW else CELLS
+
+
 def noisy(signal: np.ndarray, contrast: float, cells: int, ground: np.ndarray | float = 0) -> np.ndarray:
     """Cells with a signal, in noise that is the same for all contrasts and signals."""
     clean = GROUND + ground + contrast * tile(signal, cells)
     return np.asarray(clean + SIGMA * np.random.default_rng(0).standard_normal(clean.shape), np.float32)
+
+
+def restored_ground(name: str, restore: Restore, side: int = 48) -> np.ndarray:
+    return restore(noisy(np.zeros((side, side)), 0, cells_of(name)))
+
+
+def study_all(name: str, restore: Restore) -> dict[str, Found]:
+    begin, cells = time.perf_counter(), cells_of(name)
+    absent = {side: split(restored_ground(name, restore, side), side) for side in (48, 72)}
+    found = {signal: study(restore, shape, cells, absent[len(shape)]) for signal, shape in SIGNALS.items()}
+    print(f"{name}: {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
+    return found
+
+
+def ideal_thresholds() -> dict[str, float]:
+    """Of the ideal observer before, in noise levels."""
+    return {name: threshold_detectability() / ideal_detectability(each, 1, 1) for name, each in SIGNALS.items()}
 
 
 def study(restore: Restore, signal: np.ndarray, cells: int, absent: np.ndarray) -> Found:
@@ -166,22 +217,23 @@ def phantom(restore: Restore) -> np.ndarray:
     return (restore(given) - GROUND) / SIGMA
 
 
-def print_thresholds(studies: dict[str, dict[str, Found]], ideal: dict[str, float]) -> None:
+def print_thresholds(studies: dict[str, dict[str, Found]]) -> None:
     print(f"Contrast / noise level at which 90 % of pairs are told right (d' = {threshold_detectability():.2f})\n")
     header("", SIGNALS)
-    print_row("ideal observer, noisy", [f"{each:.2f}" for each in ideal.values()])
+    print_row("ideal observer, noisy", [f"{each:.2f}" for each in ideal_thresholds().values()])
     for name, found in studies.items():
         print_row(name, [f"{each.threshold:.2f} ± {each.error:.2f}" for each in found.values()])
 
 
-def print_transfer(studies: dict[str, dict[str, Found]], textured: dict[str, list[float]]) -> None:
+def print_transfer(studies: dict[str, dict[str, Found]], textured: dict[str, list[float]] | None = None) -> None:
     print(f"\nContrast that is left, %, in brackets of the sum; the ideal observer had d' = {IDEAL[SHOWN]:.1f}\n")
-    header("", [*SIGNALS, *(f"{name} on texture" for name in TEXTURED)])
-    contrasts = [studies["noisy"][name].contrasts[SHOWN] for name in (*SIGNALS, *TEXTURED)]
+    on_ground = TEXTURED if textured else ()
+    header("", [*SIGNALS, *(f"{name} on texture" for name in on_ground)])
+    contrasts = [studies["noisy"][name].contrasts[SHOWN] for name in (*SIGNALS, *on_ground)]
     print_row("contrast / noise level", [f"{contrast:.2f}" for contrast in contrasts])
     for name, found in studies.items():
         cells = [f"{100 * each.transfer[SHOWN]:.0f} ({100 * each.total[SHOWN]:.0f})" for each in found.values()]
-        print_row(name, [*cells, *(f"{100 * each:.0f}" for each in textured[name])])
+        print_row(name, [*cells, *(f"{100 * each:.0f}" for each in (textured or {}).get(name, ()))])
 
 
 def print_observers(studies: dict[str, dict[str, Found]]) -> None:
@@ -223,4 +275,4 @@ def print_row(name: str, cells: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main_rgb(sys.argv[1]) if "--rgb" in sys.argv else main(*sys.argv[1:3])

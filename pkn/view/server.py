@@ -25,7 +25,7 @@ from pkn.view.turns import Turns
 
 T = TypeVar("T")
 ORIGINAL = "original"
-SCRIPTS = ("view.js", "canvas.js", "layers.js", "panel.js", "stream.js")
+SCRIPTS = ("view.js", "canvas.js", "layers.js", "panel.js", "pointers.js", "stream.js")
 PAGE_FILES = {
     "/": ("index.html", "text/html"),
     "/view.css": ("view.css", "text/css"),

@@ -53,7 +53,7 @@ class Page:
     """The page, by what a user does."""
 
     def __init__(self, driver):
-        self.driver = driver
+        self.driver, self.touching = driver, False
 
     def __getitem__(self, name):
         return self.driver.find_element(By.ID, name)
@@ -200,6 +200,39 @@ def test_keys_do_all_that_a_pointer_does(grey):
     assert page["zoom"].text == "200 %"
     page.keys("0")
     assert page["zoom"].text == "100 %"
+    page.ready()
+
+
+def touch(page, *fingers):
+    """Put fingers, at CSS px from the canvas's middle, on the screen; none lifts them."""
+    box = page["canvas"].rect
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    points = [{"x": x + right, "y": y + down, "id": number} for number, (right, down) in enumerate(fingers)]
+    kind = "touchEnd" if not points else "touchMove" if page.touching else "touchStart"
+    page.touching = bool(points)
+    page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def test_two_fingers_zoom_and_move(grey):
+    page, picked = grey, grey["pixel"].text
+    page.driver.execute_script("arguments[0].scrollIntoView()", page["canvas"])
+    page.slide("divider", 100)
+    touch(page, (-30, 0), (30, 0))
+    touch(page, (-60, 0), (60, 0))
+    assert page["zoom"].text == "200 %"
+    large = page.pixels()
+    part = shown(large, (2 * GREY.shape[0], 2 * GREY.shape[1]))
+    left = np.s_[:, :40]  # what no test before has laid a kernel over
+    np.testing.assert_array_equal(large[part][..., 0][left], GREY.repeat(2, 0).repeat(2, 1)[left])
+    touch(page, (-60, 0), (120, 0))  # any factor, not powers of two alone
+    assert page["zoom"].text == "300 %"
+    touch(page)
+    page.driver.execute_script("arguments[0].focus()", page["canvas"])
+    page.keys("-")
+    assert page["zoom"].text == "200 %"
+    assert page["pixel"].text == picked  # none of it was a click
+    page.keys("0")
+    page.slide("divider", 50)
     page.ready()
 
 

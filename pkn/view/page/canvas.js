@@ -1,9 +1,9 @@
 // The picture: layers on a canvas, with pan, zoom, the line between before and after, a cross and a kernel.
 
 import { Layer } from "./layers.js";
+import { listen } from "./pointers.js";
 
 const LARGEST = 5;  // 32 pixels of the screen for one of the image
-const NEAR = 10;  // CSS px from the line, within which it is dragged
 const WAIT = 60;  // ms, until a view that stands still is asked for
 
 export class Viewer {
@@ -15,7 +15,8 @@ export class Viewer {
     this.opacity = 0.8;
     this.size = null;
     new ResizeObserver(() => this.resize()).observe(canvas);
-    this.listen();
+    listen(canvas, this);
+    canvas.addEventListener("keydown", (event) => this.key(event));
   }
 
   open(about, query, block) {
@@ -48,7 +49,7 @@ export class Viewer {
 
   get scale() { return 2 ** this.zoom; }
 
-  get level() { return Math.max(0, -this.zoom); }
+  get level() { return Math.max(0, Math.floor(-this.zoom)); }
 
   get place() {
     const { width, height } = this.canvas;
@@ -58,15 +59,25 @@ export class Viewer {
 
   fit() { this.zoom = this.farthest; this.centre = this.size.map((side) => side / 2); this.settle(); }
 
-  zoomTo(zoom, at = null) {
-    const next = Math.max(this.farthest, Math.min(LARGEST, zoom));
-    if (at) {  // the pixel under the pointer stays there
-      const [row, column] = this.pixel(at, false), factor = 2 ** (this.zoom - next);
-      this.centre = [row + (this.centre[0] - row) * factor, column + (this.centre[1] - column) * factor];
-    }
-    this.zoom = next;
+  zoomTo(zoom) { this.zoom = this.within(zoom); this.settle(); }
+
+  // Another power of two; the pixel at a place of the screen, if given, stays there.
+  step(by, at = null) {
+    const zoom = (by > 0 ? Math.floor : Math.ceil)(this.zoom) + by;
+    if (at) this.moveTo({ zoom: this.zoom, centre: this.centre, at }, zoom, at);
+    else this.zoomTo(zoom);
+  }
+
+  // A zoom at which the pixel that was at a place of the screen is at another one.
+  moveTo({ zoom, centre, at }, next, to) {
+    const box = this.canvas.getBoundingClientRect(), middle = [box.left + box.width / 2, box.top + box.height / 2];
+    this.zoom = this.within(next);
+    this.centre = [1, 0].map((n, axis) =>
+      centre[axis] + this.ratio * ((at[n] - middle[n]) / 2 ** zoom - (to[n] - middle[n]) / this.scale));
     this.settle();
   }
+
+  within(zoom) { return Math.max(this.farthest, Math.min(LARGEST, zoom)); }
 
   settle() {
     this.centre = this.centre?.map((at, n) => {
@@ -177,12 +188,16 @@ export class Viewer {
       picture.height * scale);
   }
 
-  pixel([clientX, clientY], whole = true) {
+  pixel([clientX, clientY]) {
     const box = this.canvas.getBoundingClientRect(), { x, y, scale } = this.place;
     const at = [((clientY - box.top) * this.ratio - y) / scale, ((clientX - box.left) * this.ratio - x) / scale];
-    if (!whole) return at;
     const pixel = at.map(Math.floor);
     return pixel.every((each, n) => each >= 0 && each < this.size[n]) ? pixel : null;
+  }
+
+  click(at) {
+    const pixel = this.pixel(at);
+    if (pixel) { this.setCross(...pixel); this.pick(...pixel); }
   }
 
   setCross(row, column) {
@@ -194,51 +209,6 @@ export class Viewer {
 
   setDivider(share) { this.divider = Math.max(0, Math.min(1, share)); this.divided(this.divider); this.draw(); }
 
-  listen() {
-    const { canvas } = this;
-    let held = null;
-    canvas.addEventListener("pointerdown", (event) => {
-      if (event.button || !this.size || held) return;
-      const box = canvas.getBoundingClientRect(), onLine = Math.abs(event.clientX - box.left - this.divider * box.width) < NEAR;
-      held = { x: event.clientX, y: event.clientY, centre: this.centre, far: false, onLine, id: event.pointerId };
-      canvas.setPointerCapture(event.pointerId);
-    });
-    canvas.addEventListener("pointermove", (event) => {
-      const box = canvas.getBoundingClientRect();
-      if (!held) {
-        canvas.style.cursor = Math.abs(event.clientX - box.left - this.divider * box.width) < NEAR ? "ew-resize" : "";
-        return;
-      }
-      if (event.pointerId !== held.id) return;
-      const dx = event.clientX - held.x, dy = event.clientY - held.y;
-      held.far ||= Math.hypot(dx, dy) > 4;
-      if (held.onLine) this.setDivider((event.clientX - box.left) / box.width);
-      else if (held.far) {
-        const factor = this.ratio / this.scale;
-        this.centre = [held.centre[0] - dy * factor, held.centre[1] - dx * factor];
-        this.settle();
-      }
-    });
-    canvas.addEventListener("pointerup", (event) => {
-      const was = held;
-      held = null;
-      if (!was || was.far || was.onLine) return;
-      const pixel = this.pixel([event.clientX, event.clientY]);
-      if (pixel) { this.setCross(...pixel); this.pick(...pixel); }
-    });
-    canvas.addEventListener("pointercancel", () => { held = null; });
-    let turned = 0;
-    canvas.addEventListener("wheel", (event) => {
-      if (!this.size) return;
-      event.preventDefault();
-      turned += event.deltaY * (event.deltaMode ? 30 : 1);
-      if (Math.abs(turned) < 50) return;
-      this.zoomTo(this.zoom - Math.sign(turned), [event.clientX, event.clientY]);
-      turned = 0;
-    }, { passive: false });
-    canvas.addEventListener("keydown", (event) => this.key(event));
-  }
-
   key(event) {
     if (!this.size || event.ctrlKey || event.metaKey || event.altKey) return;
     const step = event.shiftKey ? 10 : 1;
@@ -246,8 +216,8 @@ export class Viewer {
     const [row, column] = this.cross ?? this.centre.map(Math.floor);
     if (by) { this.setCross(row + by[0], column + by[1]); this.moved(true); }
     else if (event.key === "Enter" || event.key === " ") { this.setCross(row, column); this.pick(...this.cross); }
-    else if (event.key === "+" || event.key === "=") this.zoomTo(this.zoom + 1);
-    else if (event.key === "-") this.zoomTo(this.zoom - 1);
+    else if (event.key === "+" || event.key === "=") this.step(1);
+    else if (event.key === "-") this.step(-1);
     else if (event.key === "0") this.fit();
     else if (event.key === "1") this.zoomTo(0);
     else return;

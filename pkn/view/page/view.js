@@ -17,7 +17,7 @@ const viewer = new Viewer($("canvas"), {
   failed,
   pick: (row, column) => panel.show(query(), row, column, about.channels),
   moved: (cross) => {
-    $("zoom").value = viewer.zoom < 0 ? `${number(100 * viewer.scale)} %` : `${100 * viewer.scale} %`;
+    $("zoom").value = `${viewer.zoom > 0 ? Math.round(100 * viewer.scale) : number(100 * viewer.scale)} %`;
     if (cross) $("status").textContent = `row ${viewer.cross[0]}, column ${viewer.cross[1]}`;
   },
   divided: (share) => { $("divider").value = 100 * share; sides(share); },
@@ -161,8 +161,8 @@ $("opacity").addEventListener("input", () => {
   viewer.draw();
 });
 $("divider").addEventListener("input", () => viewer.setDivider(Number($("divider").value) / 100));
-$("zoom-in").addEventListener("click", () => viewer.zoomTo(viewer.zoom + 1));
-$("zoom-out").addEventListener("click", () => viewer.zoomTo(viewer.zoom - 1));
+$("zoom-in").addEventListener("click", () => viewer.step(1));
+$("zoom-out").addEventListener("click", () => viewer.step(-1));
 $("fit").addEventListener("click", () => viewer.fit());
 $("full").addEventListener("click", () => viewer.zoomTo(0));
 $("exports").addEventListener("click", (event) => { if (event.target.dataset.kind) take(event.target.dataset.kind); });
