@@ -21,7 +21,8 @@ GAUSSIAN = 3  # kx, ky, rho
 NARROWEST = 8.0
 INITIAL = 1.5  # kx and ky at first: about a linear interpolation
 STEEPEST = 0.98  # upper bound of |rho|: keeps the precision matrix positive definite
-DRIFT_LEVELS = 3  # halvings before the drift is computed
+DRIFT_LEVELS = 3  # halvings before the drift is computed from the image
+DRIFT_SHARE = 4  # a decoded drift has a quarter of the resolution
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ class KernelPredictingSettings:
         Whether coarser levels are filtered too.
     drift : int
         Channels of the network that predicts the drift; 0 for no drift.
+    decoded_drift : bool
+        Whether the drift is decoded from the tokens, which know the time and all of the image, at a quarter of the
+        resolution. (In the publication a network of its own predicts it from the image, and isn't told the time.)
     skips : bool
         Whether each level of the decoder has the image at its own resolution as an input. (Not in the publication,
         where only tokens are decoded.)
@@ -75,6 +79,7 @@ class KernelPredictingSettings:
     normalization: str = "tanh"
     pyramid: bool = True
     drift: int = 16
+    decoded_drift: bool = False
     skips: bool = False
 
     def __post_init__(self) -> None:
@@ -105,10 +110,10 @@ class KernelPredictingSettings:
 SETTINGS = {
     "published": KernelPredictingSettings(),
     "medium": KernelPredictingSettings(
-        width=320, blocks=8, hidden=848, decoder=(128, 64, 32), head_width=16, skips=True
+        width=320, blocks=8, hidden=848, decoder=(128, 64, 32), head_width=16, decoded_drift=True, skips=True
     ),
     "small": KernelPredictingSettings(
-        width=256, blocks=6, hidden=672, decoder=(128, 64, 32), head_width=16, skips=True
+        width=256, blocks=6, hidden=672, decoder=(128, 64, 32), head_width=16, decoded_drift=True, skips=True
     ),
     "tiny": KernelPredictingSettings(
         width=64, blocks=2, heads=2, hidden=168, decoder=(64, 32, 16), head_width=8, drift=0, skips=True
@@ -140,7 +145,10 @@ class KernelPredictingNet(nn.Module):
         self.decoder = nn.ModuleList(Residual(before, after) for before, after in steps)
         self.skips = nn.ModuleList(nn.Conv2d(s.embedding, before, 1) for before, _ in steps if s.skips)
         self.heads = nn.ModuleList(_head(channels, s) for channels in s.decoder[-1 if not s.pyramid else 0 :])
-        self.drift = Drift(s.channels, s.drift, s.size) if s.drift else None
+        self.drift: nn.Module | None = None
+        if s.drift:
+            own = DecodedDrift(widths[len(s.decoder) - 2], s) if s.decoded_drift else Drift(s.channels, s.drift, s.size)
+            self.drift = own
         side = s.size // s.patch
         self.register_buffer("angles", rotary_angles(side, side, s.width), persistent=False)
 
@@ -152,7 +160,7 @@ class KernelPredictingNet(nn.Module):
         """Predict the kernels and all other maps for z (N, C, H, W) at times t (N,)."""
         inputs = self.embed(z) + self.time(sinusoids(t, self.settings.embedding))[:, :, None, None]
         features = self._tokens(inputs)
-        heads = []
+        heads, seen = [], [features]
         for number, step in enumerate(self.decoder):
             # Linear, not nearest: repeated pixels left a checkerboard at the Nyquist frequency.
             features = F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
@@ -160,9 +168,12 @@ class KernelPredictingNet(nn.Module):
                 factor = inputs.shape[2] // features.shape[2]
                 features = features + self.skips[number](F.avg_pool2d(inputs, factor) if factor > 1 else inputs)
             features = step(features)
+            seen.append(features)
             if (head := number - len(self.decoder) + len(self.heads)) >= 0:
                 heads.append(self.heads[head](features).float())
-        drift = None if self.drift is None else self.drift(z)
+        drift = None
+        if self.drift is not None:
+            drift = self.drift(seen[len(self.decoder) - 2] if self.settings.decoded_drift else z)
         return self._maps(heads[::-1], drift)
 
     def _tokens(self, inputs: Tensor) -> Tensor:
@@ -254,6 +265,31 @@ class Drift(nn.Module):
             for block in self.down:
                 features = block(F.avg_pool2d(features, 2))
             drift: Tensor = self.enlarge @ self.last(F.silu(features)) @ self.enlarge.T
+        return drift
+
+
+class DecodedDrift(nn.Module):
+    """A low-frequency image decoded from features at a quarter of the resolution, in full precision.
+
+    In nearly pure noise signed kernels would have to turn every pixel's noise into the image, which they learn slowly:
+    the network's predictions stayed below the mean image, and its samples weren't faces. The image is the first cosines
+    of the discrete cosine transform, so that it has no frequencies above ``1 / 8`` cycles per pixel.
+    """
+
+    enlarge: Tensor
+
+    def __init__(self, features: int, settings: KernelPredictingSettings) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(features, settings.drift, 3, padding=1)
+        self.last = nn.Conv2d(settings.drift, settings.channels, 3, padding=1)
+        with torch.no_grad():
+            self.last.weight *= 0.1
+        side = settings.size // DRIFT_SHARE
+        self.register_buffer("enlarge", cosine_interpolation(side, settings.size), persistent=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        with torch.autocast(features.device.type, enabled=False):
+            drift: Tensor = self.enlarge @ self.last(F.silu(self.first(features.float()))) @ self.enlarge.T
         return drift
 
 

@@ -43,7 +43,7 @@ OPTIONS = (
     click.option(
         "--check-minutes", default=10.0, show_default=True, help="Between checkpoints, each with a grid of samples."
     ),
-    click.option("--start", type=IMAGES, help="Begin with the weights of this file, of the same sizes."),
+    click.option("--start", type=IMAGES, help="Begin with the weights of this file, as far as they fit."),
     click.option("--resume", is_flag=True, help="Go on from OUT.checkpoint."),
     click.option("--device", default="auto", show_default=True, help="Of torch; auto is a GPU if there is one."),
 )
@@ -89,6 +89,17 @@ def chosen_device(name: str) -> str:
     return name
 
 
+def _begin_with(net: Any, started: Any, path: Path) -> None:
+    """Take the weights of another network of the kind that have a name and a shape in common."""
+    own = net.state_dict()
+    fitting = {n: values for n, values in started.state_dict().items() if n in own and own[n].shape == values.shape}
+    if type(started) is not type(net) or not fitting:
+        raise ValueError(f"--start '{path}' has no weights that fit; expected a {type(net).__name__} of these sizes")
+    net.load_state_dict(fitting, strict=False)
+    if len(fitting) < len(own):
+        click.echo(f"{path}: {len(fitting)} of {len(own)} tensors fit, the others begin anew")
+
+
 def run_training(
     net: Any, objective: Any, minimised: dict[str, Any], images: Any, given: dict[str, Any], grid: Callable[[Any], Any]
 ) -> None:
@@ -101,9 +112,7 @@ def run_training(
 
     start = given["start"]
     if start is not None:
-        if to_config(started := load_restorer(start)) != to_config(net):
-            raise ValueError(f"--start '{start}' is {to_config(started)}; expected {to_config(net)}")
-        net.load_state_dict(started.state_dict())
+        _begin_with(net, load_restorer(start), start)
     out, device = given["out"], chosen_device(given["device"])
     torch.set_num_threads(1)
     plan = RestorerPlan(

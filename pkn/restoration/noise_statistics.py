@@ -296,13 +296,19 @@ def _whole_blocks(usable: np.ndarray) -> np.ndarray:
     """Mask of the pixels around which a block, and a margin of 1 pixel, is usable."""
     if usable.all():  # as nearly always; what follows would take a third of the statistics' time
         return usable
-    return _means_around(usable, min(BLOCK, *usable.shape) + 2, "nearest") > 0.999
+    return ~_any_around(~usable, min(BLOCK, *usable.shape) + 2)
 
 
-def _means_around(mask: np.ndarray, side: int, mode: str = "reflect") -> np.ndarray:
-    from scipy.ndimage import uniform_filter  # not at the top: it takes long to import, and is rarely needed
+def _any_around(mask: np.ndarray, side: int) -> np.ndarray:
+    """Mask of the pixels with any of ``mask`` within ``side`` x ``side`` pixels around them.
 
-    return np.asarray(uniform_filter(mask.astype(np.float32), side, mode=mode))
+    (SciPy's filters would do, but to load them takes as long as to denoise a small image.)
+    """
+    sums = np.pad(mask.cumsum(0, dtype=np.int32).cumsum(1), [(1, 0), (1, 0)])
+    for axis, length in enumerate(mask.shape):
+        first, last = (np.arange(length) + shift for shift in (-(side // 2), side - side // 2))
+        sums = sums.take(np.minimum(last, length), axis) - sums.take(np.maximum(first, 0), axis)
+    return np.asarray(sums > 0)
 
 
 def _clipped(plane: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -319,7 +325,7 @@ def _constant(planes: np.ndarray) -> np.ndarray:
     """Mask of pixels around which all is constant: borders and masks of an image, or a drawing."""
     bent = np.empty(planes.shape[1:], bool)
     varied(planes, bent)
-    return ~bent if bent.all() else _means_around(bent, BLOCK) < 1e-3
+    return ~(bent if bent.all() else _any_around(bent, BLOCK))
 
 
 def _blocks(planes: np.ndarray, usable: np.ndarray, finer: np.ndarray | None) -> tuple[Blocks, np.ndarray]:
@@ -337,7 +343,7 @@ def _scattered_blocks(planes: np.ndarray, usable: np.ndarray) -> Blocks:
     Their variances are those of each pixel's difference from what its usable neighbours in the row, and in the column,
     let expect: the line between them.
     """
-    from scipy.ndimage import uniform_filter
+    from scipy.ndimage import uniform_filter  # not at the top: it takes long to import, and is rarely needed
 
     share = max(float(usable.mean()), 1 / usable.size)
     side = min(round(BLOCK / np.sqrt(share)), *usable.shape)

@@ -42,7 +42,8 @@ class NoiseObjective:
     perceptual_end : float
         Time from which there is no perceptual distance.
     drift : float
-        Weight of the energy of the drift, so that the network uses its filters where it can.
+        Weight of the energy of the drift at t = 0, so that the network uses its filters where it can. It falls linearly
+        to 0 at t = 1, where there is nothing to filter.
 
     Raises
     ------
@@ -64,7 +65,7 @@ class NoiseObjective:
     weighting: str = "velocity"
     perceptual: float = 0.0
     perceptual_end: float = 0.6
-    drift: float = 0.02
+    drift: float = 0.2
 
     def __post_init__(self) -> None:
         for name, value, known in (
@@ -100,7 +101,7 @@ class NoiseObjective:
             if self.weighting == "velocity":
                 errors = errors / t.clamp_min(SMALLEST_TIME).square()
             if maps.drift is not None and self.drift:
-                errors = errors + self.drift * maps.drift.square().mean((1, 2, 3))
+                errors = errors + self.drift * (1 - t) * maps.drift.square().mean((1, 2, 3))
             if perceptual is not None and self.perceptual:
                 share = self.perceptual * (1 - t / self.perceptual_end).clamp_min(0)
                 errors = errors + share * perceptual(*_shifted(x0, clean, random))

@@ -7,6 +7,7 @@ import torch
 from benchmarks.unfolded import UnfoldedNet
 from pkn.nets.models.kernel_predicting import (
     SETTINGS,
+    DecodedDrift,
     Drift,
     KernelPredictingNet,
     KernelPredictingSettings,
@@ -82,6 +83,22 @@ def test_drift_is_added_and_does_not_depend_on_the_time():
     torch.testing.assert_close(net.apply(z, maps), net.apply(z, maps._replace(drift=None)) + maps.drift)
 
 
+DECODED = KernelPredictingSettings(**(TINY.__dict__ | {"decoded_drift": True}))
+
+
+def test_a_decoded_drift_knows_the_time_and_all_of_the_image():
+    net = network(DECODED)
+    z, t = batch()
+    corner = z.clone()
+    corner[..., 0, 0] += 1
+    with torch.no_grad():
+        maps = net.predict(z, t)
+        assert not torch.equal(maps.drift, net.predict(z, t / 2).drift)
+        changed = (net.predict(corner, t).drift - maps.drift).abs().amax((0, 1))
+    assert float(changed[-4:, -4:].max()) > 1e-4 * float(maps.drift.std())
+    torch.testing.assert_close(net.apply(z, maps), net.apply(z, maps._replace(drift=None)) + maps.drift)
+
+
 def test_scores_of_rotated_tokens_depend_on_their_distance_alone():
     angles = rotary_angles(3, 4, 8)
     first, second = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
@@ -106,7 +123,7 @@ def test_attention_is_blind_to_order():
     torch.testing.assert_close(block(tokens)[:, order], block(tokens[:, order]))
 
 
-@pytest.mark.parametrize("change", [{}, {"pyramid": False}, {"skips": True}], ids=str)
+@pytest.mark.parametrize("change", [{}, {"pyramid": False}, {"skips": True}, {"decoded_drift": True}], ids=str)
 def test_every_weight_has_a_gradient(change):
     torch.manual_seed(0)
     net = KernelPredictingNet(KernelPredictingSettings(**(TINY.__dict__ | change)))
@@ -149,9 +166,13 @@ def test_the_pyramid_reaches_a_level_below_the_last_filtered_one():
     torch.testing.assert_close(net.apply(z, coarse), wanted, rtol=0, atol=1e-4)
 
 
-def test_drift_has_no_high_frequencies():
+@pytest.mark.parametrize("decoded", [False, True])
+def test_drift_has_no_high_frequencies(decoded):
     torch.manual_seed(0)
-    drift = Drift(3, 8, 64)(torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))).detach()
+    net = DecodedDrift(5, KernelPredictingSettings(decoded_drift=True)) if decoded else Drift(3, 8, 64)
+    size = (2, 5, 16, 16) if decoded else (2, 3, 64, 64)
+    drift = net(torch.randn(size, generator=torch.Generator().manual_seed(1))).detach()
+    assert drift.shape == (2, 3, 64, 64)
     waves = torch.from_numpy(scipy.fft.dctn(drift.double().numpy(), axes=(2, 3), norm="ortho"))
     frequency = torch.arange(64) / 128  # cycles per pixel
     high = (frequency[:, None] >= 1 / 8) | (frequency >= 1 / 8)
