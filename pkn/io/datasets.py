@@ -103,10 +103,7 @@ def read_set(path: str | Path, *, channels: int = 3, size: int | None = None) ->
     skipped = 0
     for name, content in _files(path):
         try:
-            with strict_pillow(), Image.open(BytesIO(content), formats=PILLOW_FORMATS) as image:
-                if max(image.size) > LARGEST_SIDE:
-                    raise ValueError(f"{name} has {image.size} pixels")
-                images_read.append(_as_array(image.convert(MODES[channels]), size))
+            images_read.append(_decoded(name, content, channels, size))
         except (*DAMAGE, Image.DecompressionBombError):
             skipped += 1
             continue
@@ -148,6 +145,29 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
                     yield info.filename, archive.read(info) if info.file_size <= LARGEST_ENTRY else b""
                 except DAMAGE:
                     yield info.filename, b""  # counted as skipped, since no decoder reads empty content
+
+
+def read_square(path: str | Path, channels: int, size: int) -> np.ndarray:
+    """Read the central square of a picture, resized to ``size`` px a side: (size, size, channels), uint8.
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        If it can't be read.
+    """
+    content = Path(path).read_bytes()
+    try:
+        return _decoded(str(path), content, channels, size)
+    except (*DAMAGE, Image.DecompressionBombError) as error:
+        raise ValueError(f"cannot read '{path}' as a picture ({', '.join(PILLOW_FORMATS)}): {error}") from None
+
+
+def _decoded(name: str, content: bytes, channels: int, size: int | None) -> np.ndarray:
+    with strict_pillow(), Image.open(BytesIO(content), formats=PILLOW_FORMATS) as image:
+        if max(image.size) > LARGEST_SIDE:
+            raise ValueError(f"{name} has {image.size} pixels; expected {LARGEST_SIDE} a side at most")
+        return _as_array(image.convert(MODES[channels]), size)
 
 
 def _as_array(image: Image.Image, size: int | None) -> np.ndarray:

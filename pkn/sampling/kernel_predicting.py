@@ -1,6 +1,7 @@
 """``pkn.sample``: images from noise, by a kernel-predicting network: each of its steps is a filter."""
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,11 +10,13 @@ from torch import Tensor
 
 from pkn.filters.arrays import check_whole_number
 from pkn.io.tensors import to_pictures
+from pkn.nets.bfloat16 import half_precision
 from pkn.nets.models.kernel_predicting import KernelPredictingNet
 from pkn.nets.registry import load_restorer
 from pkn.pretrained import bundled_path
-from pkn.sampling.batching import in_batches, standard_normal
+from pkn.sampling.batching import Callback, in_batches, silent, standard_normal
 from pkn.sampling.samplers import make_step, trajectory
+from pkn.sampling.starts import Start, check_start
 
 BATCH = 64  # images at once
 
@@ -36,9 +39,15 @@ def sample(
     steps: int = 16,
     rng: Any = None,
     solver: str = "ancestral",
+    image: Any = None,
+    mask: Any = None,
+    strength: float | None = None,
+    between: Any = None,
+    half: bool = False,
     device: str = "cpu",
+    callback: Callback = silent,
 ) -> np.ndarray:
-    """Draw images from a generative model.
+    """Draw images from a generative model, from noise or from a photograph.
 
     After "Generating Cats with KPN Filtering", 2025.
 
@@ -49,14 +58,29 @@ def sample(
     n : int
         Number of images.
     steps : int
-        Steps of the sampler. (The bundled network, trained by a perceptual distance, is best with few.)
+        Steps of the sampler.
     rng : None, int or numpy.random.Generator
         The same number gives the same images, to rounding; an image doesn't depend on ``n``.
     solver : {"ancestral", "euler", "heun"}
-        "ancestral" (DDPM) renews part of the noise and is the best here; "euler" (DDIM) is the published one; "heun" is
+        "ancestral" (DDPM) renews part of the noise; "euler" (DDIM) is the published one; "heun" is
         of second order and evaluates the network twice in a step.
+    image : array of shape (H, W, C) or (n, H, W, C), optional
+        To begin with, of the model's size: floats from 0 to 1, or integers. (H, W) for grey.
+    mask : bool array of shape (H, W), optional
+        Pixels of ``image`` that are kept as they are; those that are False are painted.
+    strength : float, optional
+        The time from which ``image`` is denoised, its share of noise at first: above 0 and at most 1, where nothing of
+        the image is left. By default 0.5, and 1 with a mask.
+    between : (int, int), optional
+        Two seeds: the ``n`` images begin with noises on the great circle between those of ``n=1, rng=`` each. Not for
+        "ancestral".
+    half : bool
+        Whether the network computes in bfloat16 where that is safe.
     device : str
         A device of torch.
+    callback : callable
+        ``callback(steps done, steps in all, {"state": SamplerState})`` is called after each step; what it raises ends
+        the sampling.
 
     Returns
     -------
@@ -65,8 +89,9 @@ def sample(
 
     Raises
     ------
-    ValueError
-        For an unknown model or solver, a damaged file, or ``n`` or ``steps`` that isn't a whole number of 1 or more.
+    ValueError, TypeError
+        For an unknown model or solver, a damaged file, ``n`` or ``steps`` that isn't a whole number of 1 or more, or an
+        image, mask, strength or seeds that don't fit.
 
     Examples
     --------
@@ -74,23 +99,33 @@ def sample(
     >>> cats = pkn.sample("cats", n=1, steps=1, rng=0)
     >>> cats.shape, cats.dtype, bool(0 <= cats.min() <= cats.max() <= 1)
     ((1, 64, 64, 3), dtype('float32'), True)
+    >>> import numpy as np
+    >>> left = np.arange(64) < 32
+    >>> other = pkn.sample("cats", n=1, steps=2, rng=1, image=cats, mask=np.tile(left, (64, 1)))
+    >>> bool(np.abs(other - cats)[:, :, left].max() < 1e-6)  # kept
+    True
     """
-    batches = last_states(model, n, rng, steps=steps, solver=solver, device=device)
+    n = check_whole_number("n", n)
+    given: dict[str, Any] = {"image": image, "mask": mask, "strength": strength, "between": between}
+    given |= {"steps": steps, "solver": solver, "half": half, "device": device}
+    batches = last_states(model, n, rng, callback=callback, **given)
     return np.concatenate([state.predicted for state in batches])
 
 
-def last_states(model: Any, n: int, rng: Any = None, threads: int = 1, **options: Any) -> Iterator[SamplerState]:
+def last_states(
+    model: Any, n: int, rng: Any = None, threads: int = 1, callback: Callback = silent, **options: Any
+) -> Iterator[SamplerState]:
     """The last state of each batch of at most :data:`BATCH` images, ``threads`` batches at a time.
 
     Parameters are those of :func:`sample`.
     """
-    n = check_whole_number("n", n)
-    net = find_sampler(model)
-    rngs = np.random.default_rng(rng).spawn(n)
-    batches = [rngs[first : first + BATCH] for first in range(0, n, BATCH)]
+    chains = _chains(model, n, rng, **options)
+    batches = [slice(first, first + BATCH) for first in range(0, n, BATCH)]
+    done = count()
 
-    def last(batch: list[np.random.Generator]) -> SamplerState:
-        *_, state = _states(net, batch, **options)
+    def last(batch: slice) -> SamplerState:
+        for state in _states(chains.part(batch)):
+            callback(next(done) + 1, len(batches) * chains.steps, {"state": state})
         return state
 
     return in_batches(last, threads, batches)
@@ -99,35 +134,63 @@ def last_states(model: Any, n: int, rng: Any = None, threads: int = 1, **options
 def states(model: Any, n: int, *, rng: Any = None, **options: Any) -> Iterator[SamplerState]:
     """The states of :func:`sample`, step by step, of all images at once.
 
-    Parameters are those of :func:`sample`.
+    Parameters are those of :func:`sample`, but for ``callback``.
     """
-    n = check_whole_number("n", n)
-    return _states(find_sampler(model), np.random.default_rng(rng).spawn(n), **options)
+    return _states(_chains(model, n, rng, **options))
 
 
-def _states(
-    net: KernelPredictingNet,
-    rngs: list[np.random.Generator],
+class _Chains(NamedTuple):
+    """What :func:`sample` is asked for, checked."""
+
+    net: KernelPredictingNet
+    rngs: list[np.random.Generator]
+    start: Start
+    steps: int
+    solver: str
+    half: bool
+    device: str
+
+    def part(self, chains: slice) -> "_Chains":
+        return self._replace(rngs=self.rngs[chains], start=self.start.part(chains))
+
+
+def _chains(
+    model: Any,
+    n: int,
+    rng: Any,
     *,
     steps: int = 16,
     solver: str = "ancestral",
+    image: Any = None,
+    mask: Any = None,
+    strength: float | None = None,
+    between: Any = None,
+    half: bool = False,
     device: str = "cpu",
-) -> Iterator[SamplerState]:
-    steps = check_whole_number("steps", steps)
-    net = net.to(device)
-    settings = net.settings
-    shape = settings.channels, settings.size, settings.size
+) -> _Chains:
+    n, steps = check_whole_number("n", n), check_whole_number("steps", steps)
+    net = find_sampler(model)
+    size = net.settings.size, net.settings.size, net.settings.channels
+    start = check_start(n, size, solver, image, mask, strength, between)
+    return _Chains(net, np.random.default_rng(rng).spawn(n), start, steps, solver, half, device)
 
-    def noise() -> Tensor:
-        return standard_normal(rngs, shape).to(device)
+
+def _states(chains: _Chains) -> Iterator[SamplerState]:
+    net, device = chains.net.to(chains.device), chains.device
+    shape = net.settings.channels, net.settings.size, net.settings.size
 
     def restore(z: Tensor, t: float) -> Tensor:
-        x0: Tensor = net(z, torch.full((len(z),), t, device=z.device))
-        return x0
+        with half_precision(torch.device(device).type, chains.half):
+            x0 = net(z, torch.full((len(z),), t, device=z.device))
+        return chains.start.keep(x0)
 
-    z, step, times = noise(), make_step(solver, noise), np.linspace(1, 0, steps + 1).tolist()
+    step = make_step(chains.solver, lambda: standard_normal(chains.rngs, shape).to(device))
+    z, times = (
+        chains.start.state(chains.rngs, shape).to(device),
+        chains.start.time * np.linspace(1, 0, chains.steps + 1),
+    )
     with torch.inference_mode():
-        for t, (next_z, x0) in zip(times, trajectory(restore, step, z, times), strict=False):
+        for t, (next_z, x0) in zip(times.tolist(), trajectory(restore, step, z, times.tolist()), strict=False):
             yield SamplerState(t, to_pictures(z), np.clip(to_pictures(x0), 0, 1))
             z = next_z
 

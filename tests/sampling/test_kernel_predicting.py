@@ -72,6 +72,85 @@ def test_more_images_than_a_batch(monkeypatch):
     assert pkn.sample(network(), n=5, steps=1).shape[0] == 5
 
 
+PHOTO = np.random.default_rng(2).random((24, 24, 3), np.float32)
+LEFT = np.tile(np.arange(24) < 9, (24, 1))
+
+
+@pytest.mark.parametrize("solver", ["ancestral", "euler", "heun"])
+def test_known_pixels_are_kept_and_the_others_painted(solver):
+    images = pkn.sample(network(), 2, steps=3, rng=0, solver=solver, image=PHOTO, mask=LEFT)
+    np.testing.assert_allclose(images[:, LEFT], np.stack([PHOTO[LEFT]] * 2), atol=1e-6)
+    assert np.abs(images[0] - images[1])[~LEFT].max() > 0.01
+    assert np.abs(images[0] - pkn.sample(network(), 1, steps=3, rng=0, solver=solver)[0])[~LEFT].max() > 1e-3
+
+
+def test_a_photograph_is_noised_up_to_the_strength():
+    drawn = np.random.default_rng(4).spawn(1)[0].standard_normal((3, 24, 24), np.float32).transpose(1, 2, 0)
+    for strength in (0.25, 1.0):
+        first, *_ = states(network(), 1, steps=2, rng=4, image=PHOTO, strength=strength)
+        assert first.t == strength
+        wanted = (1 - strength) * (2 * PHOTO - 1) + strength * drawn
+        np.testing.assert_allclose(2 * first.z[0] - 1, wanted, atol=1e-5)
+    first, *_ = states(network(), 1, steps=2, image=PHOTO)
+    assert first.t == 0.5
+
+
+def test_integers_are_fractions_and_each_image_may_have_its_own():
+    photos = np.random.default_rng(3).integers(0, 256, (2, 24, 24, 3)).astype(np.uint8)
+    options = {"steps": 1, "rng": 0, "solver": "euler"}
+    both = pkn.sample(network(), 2, image=photos, **options)
+    np.testing.assert_allclose(both, pkn.sample(network(), 2, image=photos / 255, **options), atol=1e-5)
+    np.testing.assert_allclose(both[0], pkn.sample(network(), 1, image=photos[0], **options)[0], atol=1e-5)
+
+
+def test_between_two_seeds_lie_images_of_as_strong_noise():
+    options = {"steps": 2, "solver": "euler"}
+    images = pkn.sample(network(), 5, between=(3, 8), **options)
+    for place, seed in ((0, 3), (-1, 8)):
+        np.testing.assert_allclose(images[place], pkn.sample(network(), 1, rng=seed, **options)[0], atol=1e-5)
+    first, *_ = states(network(), 5, between=(3, 8), **options)
+    np.testing.assert_allclose((2 * first.z - 1).std((1, 2, 3)), 1, atol=0.05)
+    steps = np.linalg.norm(np.diff(first.z, axis=0).reshape(4, -1), axis=1)
+    np.testing.assert_allclose(steps, steps.mean(), rtol=1e-3)
+
+
+def test_the_callback_hears_each_step_and_can_stop(monkeypatch):
+    monkeypatch.setattr("pkn.sampling.kernel_predicting.BATCH", 2)
+    heard = []
+    pkn.sample(network(), 3, steps=2, rng=0, callback=lambda done, total, info: heard.append((done, total, info)))
+    assert [(done, total) for done, total, _ in heard] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert heard[0][2]["state"].predicted.shape == (2, 24, 24, 3)
+
+    def stop(done, total, info):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        pkn.sample(network(), 3, steps=2, callback=stop)
+
+
+def test_half_precision_is_near():
+    whole, half = (pkn.sample(network(), 2, steps=2, rng=0, solver="euler", half=half) for half in (False, True))
+    assert np.abs(whole - half).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mask": LEFT}, "mask is given without an image"),
+        ({"strength": 0.5}, "strength is 0.5 without an image"),
+        ({"image": PHOTO, "strength": 0}, "strength is 0; expected more than 0"),
+        ({"image": PHOTO[:20]}, r"image has shape \(20, 24, 3\); expected \(24, 24, 3\)"),
+        ({"image": np.full_like(PHOTO, np.nan)}, "image has values that aren't finite"),
+        ({"image": PHOTO, "mask": LEFT[:9]}, "mask has shape"),
+        ({"between": (1, 2)}, "solver is 'ancestral'"),
+        ({"between": (1, 2, 3), "solver": "euler"}, "expected two seeds"),
+    ],
+)
+def test_starts_that_do_not_fit(options, message):
+    with pytest.raises(ValueError, match=message):
+        pkn.sample(network(), 2, steps=2, **options)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -99,9 +178,23 @@ def test_command_writes_a_grid_a_film_and_why(run, weights, tmp_path, options):
     assert sorted(path.name for path in why.iterdir()) == ["step-001.png", "step-002.png", "step-003.png"]
 
 
+def test_command_paints_a_masked_part_of_a_photograph(run, weights, tmp_path):
+    photo, mask, out = tmp_path / "photo.png", tmp_path / "mask.png", tmp_path / "out.png"
+    Image.fromarray(np.rint(255 * PHOTO).astype(np.uint8)).save(photo)
+    Image.fromarray(255 * LEFT.astype(np.uint8)).save(mask)
+    result = run("sample", weights, out, "-n", 1, "--steps", 2, "--image", photo, "--mask", mask, "--half")
+    assert result.exit_code == 0, result.output
+    wanted = make_grid(np.rint(255 * PHOTO).astype(np.uint8)[None])
+    grid = np.asarray(Image.open(out))
+    kept = make_grid(np.repeat(LEFT[None, ..., None], 3, -1).astype(np.uint8))[..., 0] == 1
+    np.testing.assert_allclose(grid[kept].astype(int), wanted[kept].astype(int), atol=1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["{weights}", "out.png", "--mask", "{weights}"], "cannot read"),
+        (["{weights}", "out.png", "--between", "1", "2"], "solver is 'ancestral'"),
         (["dogs", "out.png"], "model is 'dogs'"),
         (["{weights}", "out.png", "--frames", "film.mp4"], "expected a name that ends in .gif"),
         (["{weights}", "out.png", "--steps", "0"], "steps is 0"),
