@@ -22,11 +22,12 @@ class UnfoldedNet(KernelPredictingNet):
             windows = _windows(image, radius, self.kernels.border)
             filtered.append((windows * self.weights(logits)[:, None]).sum(2))
         if not self.settings.pyramid:
-            return filtered[0] if maps.drift is None else filtered[0] + maps.drift
+            out = maps.gained(0, filtered[0])
+            return out if maps.drift is None else out + maps.drift
         out = F.avg_pool2d(filtered[-1], 2)
         for level in reversed(range(len(filtered))):
             large = _enlarged(out, F.avg_pool2d(maps.gaussians[level], 2), radius, self.enlarge.border)
-            out = torch.lerp(large, filtered[level], maps.blends[level])
+            out = torch.lerp(large, maps.gained(level, filtered[level]), maps.blends[level])
         return out if maps.drift is None else out + maps.drift
 
 

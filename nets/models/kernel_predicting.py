@@ -22,6 +22,7 @@ NARROWEST = 8.0
 INITIAL = 1.5  # kx and ky at first: about a linear interpolation
 STEEPEST = 0.98  # upper bound of |rho|: keeps the precision matrix positive definite
 DRIFT_LEVELS = 3  # halvings before the drift is computed from the image
+DEVIATION = 0.5  # of images in [-1, 1], for gains
 DRIFT_SHARE = 4  # a decoded drift has a quarter of the resolution
 
 
@@ -56,6 +57,9 @@ class KernelPredictingSettings:
     decoded_drift : bool
         Whether the drift is decoded from the tokens, which know the time and all of the image, at a quarter of the
         resolution. (In the publication a network of its own predicts it from the image, and isn't told the time.)
+    gains : bool
+        Whether what a level's kernels make is multiplied by the factor that is best for a single pixel, x = gain z: about
+        0 in noise, where kernels would otherwise have to be 0 to within a hundredth. (Not in the publication.)
     skips : bool
         Whether each level of the decoder has the image at its own resolution as an input. (Not in the publication,
         where only tokens are decoded.)
@@ -80,6 +84,7 @@ class KernelPredictingSettings:
     pyramid: bool = True
     drift: int = 16
     decoded_drift: bool = False
+    gains: bool = False
     skips: bool = False
 
     def __post_init__(self) -> None:
@@ -110,10 +115,10 @@ class KernelPredictingSettings:
 SETTINGS = {
     "published": KernelPredictingSettings(),
     "medium": KernelPredictingSettings(
-        width=320, blocks=8, hidden=848, decoder=(128, 64, 32), head_width=16, decoded_drift=True, skips=True
+        width=320, blocks=8, hidden=848, decoder=(128, 64, 32), head_width=16, decoded_drift=True, gains=True, skips=True
     ),
     "small": KernelPredictingSettings(
-        width=256, blocks=6, hidden=672, decoder=(128, 64, 32), head_width=16, decoded_drift=True, skips=True
+        width=256, blocks=6, hidden=672, decoder=(128, 64, 32), head_width=16, decoded_drift=True, gains=True, skips=True
     ),
     "tiny": KernelPredictingSettings(
         width=64, blocks=2, heads=2, hidden=168, decoder=(64, 32, 16), head_width=8, drift=0, skips=True
@@ -174,7 +179,8 @@ class KernelPredictingNet(nn.Module):
         drift = None
         if self.drift is not None:
             drift = self.drift(seen[len(self.decoder) - 2] if self.settings.decoded_drift else z)
-        return self._maps(heads[::-1], drift)
+        maps = self._maps(heads[::-1], drift)
+        return maps._replace(gains=[gain(t, level) for level in range(len(heads))]) if self.settings.gains else maps
 
     def _tokens(self, inputs: Tensor) -> Tensor:
         """Return the transformer's features (N, width, H / patch, W / patch)."""
@@ -207,6 +213,16 @@ class KernelPredictingNet(nn.Module):
     def apply(self, z: Tensor, maps: KernelMaps) -> Tensor:  # type: ignore[override]
         """Filter z (N, C, H, W) with the maps."""
         return filter_pyramid(z, maps, self.kernels, self.enlarge)
+
+
+def gain(t: Tensor, level: int) -> Tensor:
+    """The factor g that is best for x = g z, z = (1 - t) x + t noise, where noise is halved ``level`` times.
+
+    After the preconditioning of Karras et al. 2022 (arXiv 2206.00364).
+    """
+    signal, noise = (1 - t) * DEVIATION, t / 2**level
+    factor: Tensor = signal * DEVIATION / (signal.square() + noise.square())
+    return factor
 
 
 class Residual(nn.Module):

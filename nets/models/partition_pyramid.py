@@ -3,6 +3,7 @@
 After "Generating Cats with KPN Filtering" (2025), which simplifies Neural Partitioning Pyramids (Balint et al. 2023).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,14 +19,20 @@ class KernelMaps(NamedTuple):
 
     ``logits`` (N, K * K, H, W) of the kernels; ``gaussians`` (N, 3, H, W), the kx, ky and rho by which the next coarser
     level is upsampled to this one, in pixels of the coarser; ``blends`` (N, 1, H, W), the share of this level's own
-    filtered image; ``drift`` (N, C, H, W), which is added to the finest level, or None. Without a pyramid ``gaussians``
-    and ``blends`` are empty.
+    filtered image; ``drift`` (N, C, H, W), which is added to the finest level, or None; ``gains`` (N,) by which each
+    level's filtered image is multiplied before it is blended, or empty. Without a pyramid ``gaussians`` and ``blends``
+    are empty.
     """
 
     logits: list[Tensor]
     gaussians: list[Tensor]
     blends: list[Tensor]
     drift: Tensor | None
+    gains: Sequence[Tensor] = ()
+
+    def gained(self, level: int, filtered: Tensor) -> Tensor:
+        """A level's filtered image, as it is blended."""
+        return self.gains[level][:, None, None, None] * filtered if self.gains else filtered
 
 
 def filter_pyramid(z: Tensor, maps: KernelMaps, kernels: FreeKernel, enlarge: AnisotropicUpsampling) -> Tensor:
@@ -35,9 +42,10 @@ def filter_pyramid(z: Tensor, maps: KernelMaps, kernels: FreeKernel, enlarge: An
         image = F.avg_pool2d(filtered[-1], 2) if filtered else z
         filtered.append(apply_filter(kernels, image, kernels.Maps(logits)))
     if not maps.gaussians:
-        out = filtered[0]
+        out = maps.gained(0, filtered[0])
     else:
         out = F.avg_pool2d(filtered[-1], 2)
+        filtered = [maps.gained(level, image) for level, image in enumerate(filtered)]
         for image, gaussians, blend in zip(reversed(filtered), maps.gaussians[::-1], maps.blends[::-1], strict=True):
             out = torch.lerp(apply_filter(enlarge, out, coarse_gaussians(gaussians)), image, blend)
     return out if maps.drift is None else out + maps.drift

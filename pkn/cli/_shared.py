@@ -35,7 +35,10 @@ OUTPUT, PICTURE = _Output(), _Output(picture=True)
 OF_ONE_IMAGE = {"maps_folder": "--maps", "page": "--report", "receipt": "--receipt"}
 FOLDER = click.Path(file_okay=False, path_type=Path)
 TABLE_WIDTH = 160
-FEATURES_HELP = "Fréchet distances by: classifier (trained now), .npz of SqueezeNet 1.1, .pth of FID's Inception."
+FEATURES_HELP = (
+    "Fréchet distances by: classifier (trained now), random (never trained), .npz of SqueezeNet 1.1, .pth of FID's "
+    "Inception."
+)
 DATA = click.Path(exists=True, file_okay=False, path_type=Path)
 MODEL_FOLDER = click.option(
     "--weights", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder of a multi-scale model."

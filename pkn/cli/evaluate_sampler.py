@@ -19,25 +19,26 @@ def _chosen(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _distance(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
-    from pkn.evaluation.samplers import distance_of_samples, reference_distances
+    from pkn.evaluation.samplers import compared_samples, references
 
-    rows = list(reference_distances(images, given["n"], embed))
+    rows = [(name, *values) for name, values in references(images, given["n"], embed)]
     start = time.perf_counter()
-    distance = distance_of_samples(net, images, given["n"], embed, rng=0, **_chosen(given))
-    rows.insert(0, (f"samples, {given['steps']} {given['solver']} steps", distance))
-    print_table(f"Fréchet distance to held-out images, {given['n']} each", ["", "distance"], rows)
+    found = compared_samples(net, images, given["n"], embed, rng=0, **_chosen(given))
+    rows.insert(0, (f"samples, {given['steps']} {given['solver']} steps", *found))
+    columns = ["", "Fréchet distance", "precision", "recall"]
+    print_table(f"Against held-out images, {given['n']} each", columns, rows)
     click.echo(f"{1e3 * (time.perf_counter() - start) / given['n']:.0f} ms a sample")
 
 
 def _int8(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
-    from pkn.evaluation.samplers import distance_of_samples
+    from pkn.evaluation.samplers import compared_samples
     from pkn.nets.models.int8 import quantized
 
     rows = []
     for name, each in (("float32", net), ("int8", quantized(net))):
         size = sum(values.numel() * values.element_size() for values in each.state_dict().values()) / 1e6
-        distance = distance_of_samples(each, images, given["n"], embed, rng=0, **_chosen(given))
-        rows.append((name, f"{size:.2f} MB", distance))
+        found = compared_samples(each, images, given["n"], embed, rng=0, **_chosen(given))
+        rows.append((name, f"{size:.2f} MB", found.distance))
     print_table(f"Quantised, {given['n']} samples", ["weights", "size", "distance"], rows)
 
 

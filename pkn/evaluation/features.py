@@ -1,4 +1,4 @@
-"""Features for Fréchet distances: of a classifier that is trained now, of SqueezeNet, or of Inception."""
+"""Features for Fréchet distances: of a classifier trained now, of SqueezeNet, trained or not, or of Inception."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pkn.evaluation.classifier import accuracy, train_classifier
 from pkn.io.datasets import ImageSet, read_labels
-from pkn.nets.models.squeezenet import load_squeezenet
+from pkn.nets.models.squeezenet import SqueezeNet, load_squeezenet
 from pkn.sampling.batching import Callback, silent
 from pkn.version import missing
 
@@ -37,7 +37,7 @@ def find_features(which: str, data: Path, images: ImageSet, callback: Callback =
     Parameters
     ----------
     which : str
-        "classifier", or a file of the weights of SqueezeNet (``.npz``) or of Inception (``.pth``).
+        "classifier", "random", or a file of the weights of SqueezeNet (``.npz``) or of Inception (``.pth``).
     data : Path
         For the classifier: a set with labels.
     images : ImageSet
@@ -54,8 +54,10 @@ def find_features(which: str, data: Path, images: ImageSet, callback: Callback =
     kinds = {".npz": squeezenet_features, ".pth": inception_features}
     if which == "classifier":
         return classifier_features(images, data, callback)
+    if which == "random":
+        return random_features()
     if (suffix := Path(which).suffix) not in kinds:
-        raise ValueError(f"features is {which!r}; expected classifier, or a path that ends in .npz or .pth")
+        raise ValueError(f"features is {which!r}; expected classifier, random, or a path that ends in .npz or .pth")
     return kinds[suffix](Path(which))
 
 
@@ -82,6 +84,16 @@ def squeezenet_features(path: Path) -> FeatureSpace:
     """Features of SqueezeNet 1.1, from an ``.npz`` of its weights: the last layer's mean over all positions."""
     backbone = load_squeezenet(path)
     return FeatureSpace("SqueezeNet", lambda images: backbone.embed(images.expand(-1, 3, -1, -1)))
+
+
+def random_features(seed: int = 0) -> FeatureSpace:
+    """Features of a SqueezeNet 1.1 that was never trained: a judge that no loss can have seen."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        backbone = SqueezeNet().eval()
+    return FeatureSpace(
+        f"a SqueezeNet with random weights (seed {seed})", lambda images: backbone.embed(images.expand(-1, 3, -1, -1))
+    )
 
 
 def inception_features(weights: Path) -> FeatureSpace:

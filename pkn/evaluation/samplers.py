@@ -1,7 +1,7 @@
 """Evaluation of samplers: Fréchet distances, denoising, the spectrum of the drift, nearest training images."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from pkn.degradations.mixtures import interpolate
-from pkn.evaluation.distribution_metrics import frechet_distance
+from pkn.evaluation.distribution_metrics import frechet_distance, precision_recall
 from pkn.evaluation.features import FeatureSpace
 from pkn.io.datasets import ImageSet
 from pkn.io.image_file import to_integers
@@ -32,30 +32,50 @@ def embedder(features: FeatureSpace) -> Embed:
     return lambda images: features(to_tensor(to_integers(images, np.uint8)))
 
 
-def reference_distances(images: ImageSet, n: int, embed: Embed, seed: int = 0) -> Iterator[tuple[str, float]]:
-    """Fréchet distances to put others in proportion: to the held-out images, of ``n`` real and degraded images.
+class Comparison(NamedTuple):
+    """Of images with the held-out ones, in a feature space.
+
+    Parameters
+    ----------
+    distance : float
+        Fréchet's.
+    precision, recall : float
+        See :func:`pkn.evaluation.distribution_metrics.precision_recall`.
+    """
+
+    distance: float
+    precision: float
+    recall: float
+
+    @classmethod
+    def of(cls, features: np.ndarray, real: np.ndarray) -> "Comparison":
+        return cls(frechet_distance(features, real), *precision_recall(features, real))
+
+
+def references(images: ImageSet, n: int, embed: Embed, seed: int = 0) -> Iterator[tuple[str, Comparison]]:
+    """Comparisons to put others in proportion: with the held-out images, of ``n`` real and degraded images.
 
     Yields
     ------
-    name, distance
-        Of training images, of one half of the data to the other, of blurred training images, and of noise.
+    name, comparison
+        Of training images, of one half of the data with the other, of blurred training images, and of noise.
     """
     random = np.random.default_rng(seed)
     held_out = embed(images.held_out)
     real = images.training[random.permutation(len(images.training))[:n]]
-    yield "training images", frechet_distance(embed(real), held_out)
+    yield "training images", Comparison.of(embed(real), held_out)
     halves = np.array_split(random.permutation(len(images.images)), 2)
-    yield "one half of the data to the other", frechet_distance(*(embed(images.images[half]) for half in halves))
+    yield "one half of the data to the other", Comparison.of(*(embed(images.images[half]) for half in halves))
     blurred = np.stack([gaussian_filter(image.astype(np.float32) / 255, (BLUR, BLUR, 0)) for image in real])
-    yield f"training images blurred by {BLUR:g} px", frechet_distance(embed(blurred), held_out)
+    yield f"training images blurred by {BLUR:g} px", Comparison.of(embed(blurred), held_out)
     noise = 0.5 + 0.5 * random.standard_normal((n, *images.images.shape[1:]), np.float32)
-    yield "Gaussian noise", frechet_distance(embed(noise), held_out)
+    yield "Gaussian noise", Comparison.of(embed(noise), held_out)
 
 
-def distance_of_samples(net: KernelPredictingNet, images: ImageSet, n: int, embed: Embed, **options: Any) -> float:
-    """Fréchet distance of ``n`` samples, drawn with options of :func:`pkn.sample`, to the held-out images."""
+def compared_samples(net: KernelPredictingNet, images: ImageSet, n: int, embed: Embed, **options: Any) -> Comparison:
+    """Compare ``n`` samples, drawn with options of :func:`pkn.sample`, with the held-out images."""
     drawn = np.concatenate([embed(state.predicted) for state in last_states(net, n, **options)])
-    return frechet_distance(drawn, embed(images.held_out))
+    return Comparison.of(drawn, embed(images.held_out))
 
 
 def denoising(net: KernelPredictingNet, images: ImageSet, n: int, seed: int = 0) -> Iterator[tuple[str, float]]:
@@ -126,7 +146,7 @@ def steps_and_quality(
     for solver, numbers in steps.items():
         for number in numbers:
             options |= {"solver": solver, "steps": number}
-            yield solver, number, distance_of_samples(net, images, n, embed, rng=0, **options)
+            yield solver, number, compared_samples(net, images, n, embed, rng=0, **options).distance
 
 
 def _squares(first: np.ndarray, second: np.ndarray) -> np.ndarray:

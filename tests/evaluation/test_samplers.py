@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from pkn.evaluation.features import squeezenet_features
-from pkn.evaluation.samplers import embedder, low_share, neighbours, reference_distances
+from pkn.evaluation.features import random_features, squeezenet_features
+from pkn.evaluation.samplers import embedder, low_share, neighbours, references
 from pkn.io.datasets import ImageSet
 from pkn.nets.models.squeezenet import SqueezeNet
 
@@ -20,12 +20,28 @@ def squeezenet(tmp_path):
     return path
 
 
-def test_reference_distances_are_in_order(squeezenet):
+@pytest.mark.parametrize("judge", ["squeezenet", "random"])
+def test_references_are_in_order(squeezenet, judge):
+    space = squeezenet_features(squeezenet) if judge == "squeezenet" else random_features()
     random = np.random.default_rng(0)
     smooth = gaussian_filter(random.random((200, 24, 24, 3)), (0, 1, 1, 0))
     images = ImageSet((255 * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.uint8))
-    distances = dict(reference_distances(images, 100, embedder(squeezenet_features(squeezenet))))
-    assert 0 < distances["training images"] < distances["training images blurred by 3 px"] < distances["Gaussian noise"]
+    found = dict(references(images, 100, embedder(space)))
+    real, blurred, noise = (
+        found[name] for name in ("training images", "training images blurred by 3 px", "Gaussian noise")
+    )
+    assert 0 < real.distance < blurred.distance < noise.distance
+    assert real.precision > 0.7 > noise.precision
+    assert real.recall > 0.7 > noise.recall
+
+
+def test_the_random_judge_is_always_the_same_and_leaves_the_generator_alone():
+    image = torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(5)
+    first, drawn = random_features()(image), torch.rand(3)
+    torch.manual_seed(5)
+    torch.testing.assert_close(drawn, torch.rand(3))
+    np.testing.assert_array_equal(first, random_features()(image))
 
 
 def test_low_share_of_waves():

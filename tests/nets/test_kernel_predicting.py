@@ -12,6 +12,7 @@ from pkn.nets.models.kernel_predicting import (
     KernelPredictingNet,
     KernelPredictingSettings,
     cosine_interpolation,
+    gain,
 )
 from pkn.nets.models.time_embedding import sinusoids
 from pkn.nets.models.transformer import Block, rotary_angles, rotate
@@ -35,7 +36,9 @@ def batch(settings=TINY, number=2, seed=1):
 
 
 @pytest.mark.parametrize(
-    "change", [{}, {"normalization": "softmax"}, {"pyramid": False}, {"drift": 0}, {"skips": True}], ids=str
+    "change",
+    [{}, {"normalization": "softmax"}, {"pyramid": False}, {"drift": 0}, {"skips": True}, {"gains": True}],
+    ids=str,
 )
 def test_values_and_gradients_are_those_of_unfolded_windows(change):
     settings = KernelPredictingSettings(**(TINY.__dict__ | change))
@@ -97,6 +100,23 @@ def test_a_decoded_drift_knows_the_time_and_all_of_the_image():
         changed = (net.predict(corner, t).drift - maps.drift).abs().amax((0, 1))
     assert float(changed[-4:, -4:].max()) > 1e-4 * float(maps.drift.std())
     torch.testing.assert_close(net.apply(z, maps), net.apply(z, maps._replace(drift=None)) + maps.drift)
+
+
+@pytest.mark.parametrize("level", [0, 2])
+def test_a_gain_is_the_best_factor_for_a_pixel(level):
+    random = torch.Generator().manual_seed(0)
+    x, noise = (scale * torch.randn(4_000_000, generator=random) for scale in (0.5, 1 / 2**level))
+    for t in (0.1, 0.5, 0.9, 1.0):
+        z = (1 - t) * x + t * noise
+        assert float(gain(torch.tensor(t), level)) == pytest.approx(float((x * z).mean() / z.square().mean()), abs=5e-3)
+
+
+def test_in_noise_gains_leave_the_coarsest_level_and_the_drift():
+    net = network(KernelPredictingSettings(**(TINY.__dict__ | {"gains": True})))
+    z, _ = batch()
+    maps = net.predict(z, torch.ones(2))
+    shares = [torch.ones_like(blend) for blend in maps.blends]
+    torch.testing.assert_close(net.apply(z, maps._replace(blends=shares)), maps.drift)
 
 
 def test_scores_of_rotated_tokens_depend_on_their_distance_alone():

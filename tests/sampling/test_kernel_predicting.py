@@ -36,7 +36,7 @@ def cats(tmp_path):
     folder = tmp_path / "cats"
     folder.mkdir()
     random = np.random.default_rng(0)
-    for number in range(30):
+    for number in range(40):
         image = gaussian_filter(random.random((24, 24, 3)), (2, 2, 0))
         Image.fromarray((255 * image).astype(np.uint8)).save(folder / f"{number:02d}.png")
     return folder
