@@ -24,7 +24,7 @@ class UnfoldedNet(KernelPredictingNet):
         if not self.settings.pyramid:
             out = maps.gained(0, filtered[0])
             return out if maps.drift is None else out + maps.drift
-        out = F.avg_pool2d(filtered[-1], 2)
+        out = maps.gained(len(filtered), F.avg_pool2d(filtered[-1], 2))
         for level in reversed(range(len(filtered))):
             large = _enlarged(out, F.avg_pool2d(maps.gaussians[level], 2), radius, self.enlarge.border)
             out = torch.lerp(large, maps.gained(level, filtered[level]), maps.blends[level])

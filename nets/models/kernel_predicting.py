@@ -58,8 +58,8 @@ class KernelPredictingSettings:
         Whether the drift is decoded from the tokens, which know the time and all of the image, at a quarter of the
         resolution. (In the publication a network of its own predicts it from the image, and isn't told the time.)
     gains : bool
-        Whether what a level's kernels make is multiplied by the factor that is best for a single pixel, x = gain z: about
-        0 in noise, where kernels would otherwise have to be 0 to within a hundredth. (Not in the publication.)
+        Whether a level's image is multiplied by the factor that is best for a single pixel of it, x = gain z: about 0 in
+        noise, where kernels would otherwise have to be 0 to within a hundredth. (Not in the publication.)
     skips : bool
         Whether each level of the decoder has the image at its own resolution as an input. (Not in the publication,
         where only tokens are decoded.)
@@ -180,7 +180,7 @@ class KernelPredictingNet(nn.Module):
         if self.drift is not None:
             drift = self.drift(seen[len(self.decoder) - 2] if self.settings.decoded_drift else z)
         maps = self._maps(heads[::-1], drift)
-        return maps._replace(gains=[gain(t, level) for level in range(len(heads))]) if self.settings.gains else maps
+        return maps._replace(gains=[gain(t, level) for level in range(len(heads) + 1)]) if self.settings.gains else maps
 
     def _tokens(self, inputs: Tensor) -> Tensor:
         """Return the transformer's features (N, width, H / patch, W / patch)."""

@@ -20,8 +20,8 @@ class KernelMaps(NamedTuple):
     ``logits`` (N, K * K, H, W) of the kernels; ``gaussians`` (N, 3, H, W), the kx, ky and rho by which the next coarser
     level is upsampled to this one, in pixels of the coarser; ``blends`` (N, 1, H, W), the share of this level's own
     filtered image; ``drift`` (N, C, H, W), which is added to the finest level, or None; ``gains`` (N,) by which each
-    level's filtered image is multiplied before it is blended, or empty. Without a pyramid ``gaussians`` and ``blends``
-    are empty.
+    level's image is multiplied before it is blended, the coarsest's too, or empty. Without a pyramid ``gaussians`` and
+    ``blends`` are empty.
     """
 
     logits: list[Tensor]
@@ -31,7 +31,7 @@ class KernelMaps(NamedTuple):
     gains: Sequence[Tensor] = ()
 
     def gained(self, level: int, filtered: Tensor) -> Tensor:
-        """A level's filtered image, as it is blended."""
+        """A level's image, as it is blended."""
         return self.gains[level][:, None, None, None] * filtered if self.gains else filtered
 
 
@@ -44,7 +44,7 @@ def filter_pyramid(z: Tensor, maps: KernelMaps, kernels: FreeKernel, enlarge: An
     if not maps.gaussians:
         out = maps.gained(0, filtered[0])
     else:
-        out = F.avg_pool2d(filtered[-1], 2)
+        out = maps.gained(len(filtered), F.avg_pool2d(filtered[-1], 2))
         filtered = [maps.gained(level, image) for level, image in enumerate(filtered)]
         for image, gaussians, blend in zip(reversed(filtered), maps.gaussians[::-1], maps.blends[::-1], strict=True):
             out = torch.lerp(apply_filter(enlarge, out, coarse_gaussians(gaussians)), image, blend)

@@ -111,12 +111,14 @@ def test_a_gain_is_the_best_factor_for_a_pixel(level):
         assert float(gain(torch.tensor(t), level)) == pytest.approx(float((x * z).mean() / z.square().mean()), abs=5e-3)
 
 
-def test_in_noise_gains_leave_the_coarsest_level_and_the_drift():
-    net = network(KernelPredictingSettings(**(TINY.__dict__ | {"gains": True})))
-    z, _ = batch()
+@pytest.mark.parametrize("pyramid", [True, False])
+def test_in_noise_gains_leave_the_drift_alone(pyramid):
+    net = network(KernelPredictingSettings(**(TINY.__dict__ | {"gains": True, "pyramid": pyramid})))
+    z, t = batch()
     maps = net.predict(z, torch.ones(2))
-    shares = [torch.ones_like(blend) for blend in maps.blends]
-    torch.testing.assert_close(net.apply(z, maps._replace(blends=shares)), maps.drift)
+    torch.testing.assert_close(net.apply(z, maps), maps.drift)
+    clean = net.predict(z, torch.zeros(2))
+    torch.testing.assert_close(net.apply(z, clean), net.apply(z, clean._replace(gains=())))
 
 
 def test_scores_of_rotated_tokens_depend_on_their_distance_alone():
