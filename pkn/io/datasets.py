@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pkn.io.folders import SUFFIXES, files_in
 from pkn.io.npz import DAMAGE, read_npz
@@ -103,7 +103,10 @@ def read_set(path: str | Path, *, channels: int = 3, size: int | None = None) ->
     skipped = 0
     for name, content in _files(path):
         try:
-            images_read.append(_decoded(name, content, channels, size))
+            with strict_pillow(), Image.open(BytesIO(content), formats=PILLOW_FORMATS) as image:
+                if max(image.size) > LARGEST_SIDE:
+                    raise ValueError(f"{name} has {image.size} pixels")
+                images_read.append(_as_array(image.convert(MODES[channels]), size))
         except (*DAMAGE, Image.DecompressionBombError):
             skipped += 1
             continue
@@ -150,6 +153,8 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
 def read_square(path: str | Path, channels: int, size: int) -> np.ndarray:
     """Read the central square of a picture, resized to ``size`` px a side: (size, size, channels), uint8.
 
+    It is turned as its EXIF orientation says.
+
     Raises
     ------
     FileNotFoundError
@@ -158,16 +163,10 @@ def read_square(path: str | Path, channels: int, size: int) -> np.ndarray:
     """
     content = Path(path).read_bytes()
     try:
-        return _decoded(str(path), content, channels, size)
+        with strict_pillow(), Image.open(BytesIO(content), formats=PILLOW_FORMATS) as image:
+            return _as_array(ImageOps.exif_transpose(image).convert(MODES[channels]), size)
     except (*DAMAGE, Image.DecompressionBombError) as error:
         raise ValueError(f"cannot read '{path}' as a picture ({', '.join(PILLOW_FORMATS)}): {error}") from None
-
-
-def _decoded(name: str, content: bytes, channels: int, size: int | None) -> np.ndarray:
-    with strict_pillow(), Image.open(BytesIO(content), formats=PILLOW_FORMATS) as image:
-        if max(image.size) > LARGEST_SIDE:
-            raise ValueError(f"{name} has {image.size} pixels; expected {LARGEST_SIDE} a side at most")
-        return _as_array(image.convert(MODES[channels]), size)
 
 
 def _as_array(image: Image.Image, size: int | None) -> np.ndarray:

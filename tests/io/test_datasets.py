@@ -7,7 +7,7 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from pkn.io import datasets
-from pkn.io.datasets import read_set
+from pkn.io.datasets import read_set, read_square
 
 
 def pictures(number, size=(8, 8), seed=0):
@@ -147,3 +147,17 @@ def test_bad_input(tmp_path, name, make, error, message):
     make(tmp_path / name)
     with pytest.raises(error, match=message):
         read_set(tmp_path / name)
+
+
+def test_a_square_is_the_middle_turned_as_exif_says(tmp_path):
+    image = Image.fromarray(np.repeat(np.arange(60, dtype=np.uint8)[None] * 4, 20, 0))  # 20 rows, brighter to the right
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    image.save(tmp_path / "photo.png", exif=exif)
+    square = read_square(tmp_path / "photo.png", 3, 10)
+    assert square.shape == (10, 10, 3)
+    assert (np.diff(square[:, 5, 0].astype(int)) > 0).all()
+    assert np.ptp(square[5, 2:-2, 0]) <= 1
+    (tmp_path / "text.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"cannot read '.*text.png' as a picture"):
+        read_square(tmp_path / "text.png", 3, 10)

@@ -114,7 +114,7 @@ def test_a_gain_is_the_best_factor_for_a_pixel(level):
 @pytest.mark.parametrize("pyramid", [True, False])
 def test_in_noise_gains_leave_the_drift_alone(pyramid):
     net = network(KernelPredictingSettings(**(TINY.__dict__ | {"gains": True, "pyramid": pyramid})))
-    z, t = batch()
+    z = batch()[0]
     maps = net.predict(z, torch.ones(2))
     torch.testing.assert_close(net.apply(z, maps), maps.drift)
     clean = net.predict(z, torch.zeros(2))
