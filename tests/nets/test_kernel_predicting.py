@@ -5,12 +5,14 @@ import scipy.fft
 import torch
 
 from benchmarks.unfolded import UnfoldedNet
+from pkn.nets.bfloat16 import half_precision
 from pkn.nets.models.kernel_predicting import (
     SETTINGS,
     DecodedDrift,
     Drift,
     KernelPredictingNet,
     KernelPredictingSettings,
+    Patches,
     cosine_interpolation,
     gain,
 )
@@ -119,6 +121,29 @@ def test_in_noise_gains_leave_the_drift_alone(pyramid):
     torch.testing.assert_close(net.apply(z, maps), maps.drift)
     clean = net.predict(z, torch.zeros(2))
     torch.testing.assert_close(net.apply(z, clean), net.apply(z, clean._replace(gains=())))
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_patches_are_a_convolution(half):
+    """In bfloat16 too, where oneDNN's own was wrong: in samples, nothing else showed it."""
+    torch.manual_seed(0)
+    patches, image = Patches(16, 320, 8, 8), torch.randn(8, 16, 64, 64)
+    with torch.no_grad():
+        wanted = torch.nn.functional.conv2d(image, patches.weight, patches.bias, 8)
+        with half_precision("cpu", half):
+            found = patches(image).float()
+    assert float((found - wanted).norm() / wanted.norm()) < (0.01 if half else 1e-5)
+
+
+def test_half_precision_predicts_the_same():
+    torch.manual_seed(0)
+    net = KernelPredictingNet(SETTINGS["small"])
+    z, t = torch.randn(4, 3, 64, 64), torch.tensor([0.1, 0.4, 0.7, 1.0])
+    with torch.no_grad():
+        wanted = net(z, t)
+        with half_precision("cpu", True):
+            found = net(z, t)
+    assert float((found - wanted).norm() / wanted.norm()) < 0.02
 
 
 def test_scores_of_rotated_tokens_depend_on_their_distance_alone():
