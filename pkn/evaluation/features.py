@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pkn.evaluation.classifier import accuracy, train_classifier
 from pkn.io.datasets import ImageSet, read_labels
@@ -91,6 +91,9 @@ def random_features(seed: int = 0) -> FeatureSpace:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         backbone = SqueezeNet().eval()
+        for part in backbone.modules():
+            if isinstance(part, nn.Conv2d):  # features fade away with torch's own initial weights
+                nn.init.kaiming_normal_(part.weight)
     return FeatureSpace(
         f"a SqueezeNet with random weights (seed {seed})", lambda images: backbone.embed(images.expand(-1, 3, -1, -1))
     )
