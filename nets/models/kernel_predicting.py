@@ -58,8 +58,8 @@ class KernelPredictingSettings:
         Whether the drift is decoded from the tokens, which know the time and all of the image, at a quarter of the
         resolution. (In the publication a network of its own predicts it from the image, and isn't told the time.)
     gains : bool
-        Whether a level's image is multiplied by the factor that is best for a single pixel of it, x = gain z: about 0 in
-        noise, where kernels would otherwise have to be 0 to within a hundredth. (Not in the publication.)
+        Whether a level's image is multiplied by the factor that is best for a single pixel of it, x = gain z: about 0
+        in noise, where kernels would otherwise have to be 0 to within a hundredth. (Not in the publication.)
     skips : bool
         Whether each level of the decoder has the image at its own resolution as an input. (Not in the publication,
         where only tokens are decoded.)
@@ -115,10 +115,24 @@ class KernelPredictingSettings:
 SETTINGS = {
     "published": KernelPredictingSettings(),
     "medium": KernelPredictingSettings(
-        width=320, blocks=8, hidden=848, decoder=(128, 64, 32), head_width=16, decoded_drift=True, gains=True, skips=True
+        width=320,
+        blocks=8,
+        hidden=848,
+        decoder=(128, 64, 32),
+        head_width=16,
+        decoded_drift=True,
+        gains=True,
+        skips=True,
     ),
     "small": KernelPredictingSettings(
-        width=256, blocks=6, hidden=672, decoder=(128, 64, 32), head_width=16, decoded_drift=True, gains=True, skips=True
+        width=256,
+        blocks=6,
+        hidden=672,
+        decoder=(128, 64, 32),
+        head_width=16,
+        decoded_drift=True,
+        gains=True,
+        skips=True,
     ),
     "tiny": KernelPredictingSettings(
         width=64, blocks=2, heads=2, hidden=168, decoder=(64, 32, 16), head_width=8, drift=0, skips=True
@@ -228,8 +242,8 @@ def gain(t: Tensor, level: int) -> Tensor:
 class Patches(nn.Conv2d):
     """A convolution of patches that don't overlap, as a product of matrices.
 
-    In bfloat16 on processors with AMX, oneDNN's convolution of 16 channels by 8 x 8 or 4 x 4 pixels (PyTorch 2.13) reads
-    wrong pixels, from two images on.
+    In bfloat16 on processors with AMX, oneDNN's convolution of 16 channels by 8 x 8 or 4 x 4 pixels (PyTorch 2.13)
+    reads wrong pixels, from two images on.
     """
 
     def forward(self, image: Tensor) -> Tensor:
