@@ -14,7 +14,7 @@ import torch
 
 from pkn.degradations.mixtures import interpolate
 from pkn.evaluation.features import squeezenet_features
-from pkn.evaluation.samplers import compared_samples, embedder
+from pkn.evaluation.samplers import distance_of_samples, embedder
 from pkn.io.datasets import ImageSet, read_set
 from pkn.io.tensors import to_tensor
 from pkn.nets.models.kernel_predicting import SETTINGS, KernelPredictingNet
@@ -41,7 +41,7 @@ def main(data: str, features: str, steps: int = STEPS, samples: int = SAMPLES) -
     print("|---" * (len(TIMES) + 2) + "|")
     for name, change in VARIANTS.items():
         net = trained(replace(WHOLE, **change), images, steps)
-        distance = compared_samples(net, images, samples, embed, rng=0, steps=32, threads=2).distance
+        distance = distance_of_samples(net, images, samples, embed, rng=0, steps=32, threads=2)
         print(f"| {name} | {' | '.join(f'{psnr(net, images, t):.2f}' for t in TIMES)} | {distance:.1f} |", flush=True)
 
 

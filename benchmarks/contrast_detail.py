@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -69,13 +70,13 @@ class Found:
 
 def main(train: str, figure: str | None = None) -> None:
     methods = chosen(train)
-    studies = {name: study_all(name, restore) for name, restore in methods.items()}
-    flats = {name: restored_ground(name, restore) for name, restore in methods.items()}
+    grounds = {name: restored_grounds(name, restore) for name, restore in methods.items()}
+    studies = {name: study_all(name, restore, grounds[name]) for name, restore in methods.items()}
     textured = {name: on_texture(restore, cells_of(name)) for name, restore in methods.items()}
     print_thresholds(studies)
     print_transfer(studies, textured)
     print_observers(studies)
-    print_noise(flats)
+    print_noise({name: ground[48] for name, ground in grounds.items()})
     print_intervals()
     if figure:
         draw(studies, ideal_thresholds(), {name: phantom(methods[name]) for name in PICTURES}, PHANTOM, Path(figure))
@@ -85,23 +86,21 @@ def main_rgb(train: str) -> None:
     methods = chosen_rgb(train)
     for hue, direction in HUES.items():
         print(f"\n# Signals of {hue}\n")
-        studies = {name: study_all(name, along(direction, restore)) for name, restore in methods.items()}
+        along_it = {name: along(direction, restore) for name, restore in methods.items()}
+        studies = {name: study_all(name, each, restored_grounds(name, each)) for name, each in along_it.items()}
         print_thresholds(studies)
         print_transfer(studies)
 
 
 def chosen(train: str) -> dict[str, Restore]:
     """Ours, blind and at other strengths; peers with the setting that is best for training images."""
-    images = read_folder(train, 1)
-    images = [images[i] for i in np.random.default_rng(0).permutation(len(images))[:TUNING_IMAGES]]
-    case, truth = make_task("denoise", (255 * SIGMA,)).cases[0], {"sigma": SIGMA}
     widths = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)  # px
-    peers = denoisers()
+    peers = {name: denoisers()[name] for name in ("BM3D", "NLM (OpenCV)", "TV (scikit-image)")}
     peers["Gaussian"] = [
         Method("Gaussian", lambda given, truth, w=w: gaussian_filter(given, w), setting=f"width {w:g} px")
         for w in widths
     ]
-    methods: dict[str, Restore] = {
+    return {
         "noisy": lambda image: image,
         "noisy, 36 cells": lambda image: image,  # what BM3D is to be held against
         "pkn": pkn.denoise,
@@ -109,26 +108,30 @@ def chosen(train: str) -> dict[str, Restore]:
         "pkn, strength 0.5": partial(pkn.denoise, strength=0.5),
         "pkn, strength 2": partial(pkn.denoise, strength=2.0),
         "pkn, bilateral": partial(pkn.denoise, net="bilateral"),
+        **best_settings(peers, train, 1),
     }
-    for name in ("BM3D", "NLM (OpenCV)", "TV (scikit-image)", "Gaussian"):
-        settings = peers[name]
-        best = max(settings, key=lambda method: mean_psnr(method, images, case)) if settings[1:] else settings[0]
-        print(f"{name}: {best.setting or 'as published'}", file=sys.stderr, flush=True)
-        methods[name.split(" (")[0]] = lambda image, best=best: best.restore(image, truth)
-    return methods
 
 
 def chosen_rgb(train: str) -> dict[str, Restore]:
     """As :func:`chosen`, of RGB images (H, W, 3), and without the slow ones."""
-    images = read_folder(train, 3)
+    ours: dict[str, Any] = {"pkn": 1.0, "pkn, strength (1, 0.5)": (1, 0.5), "pkn, strength 0.5": 0.5}
+    peers = {name: denoisers()[name] for name in ("NLM (OpenCV)", "TV (scikit-image)")}
+    return {
+        "noisy": lambda image: image,
+        **{name: partial(pkn.denoise, strength=strength, channel_axis=-1) for name, strength in ours.items()},
+        **best_settings(peers, train, 3),
+    }
+
+
+def best_settings(peers: dict[str, list[Method]], train: str, channels: int) -> dict[str, Restore]:
+    """Peers, told the noise level, with the setting that is best for 12 photographs."""
+    images = read_folder(train, channels)
     images = [images[i] for i in np.random.default_rng(0).permutation(len(images))[:TUNING_IMAGES]]
     case, truth = make_task("denoise", (255 * SIGMA,)).cases[0], {"sigma": SIGMA}
-    methods: dict[str, Restore] = {"noisy": lambda image: image}
-    for name, strength in {"pkn": 1.0, "pkn, strength (1, 0.5)": (1, 0.5), "pkn, strength 0.5": 0.5}.items():
-        methods[name] = partial(pkn.denoise, strength=strength, channel_axis=-1)
-    for name in ("NLM (OpenCV)", "TV (scikit-image)"):
-        best = max(denoisers()[name], key=lambda method: mean_psnr(method, images, case))
-        print(f"{name}: {best.setting}", file=sys.stderr, flush=True)
+    methods: dict[str, Restore] = {}
+    for name, settings in peers.items():
+        best = max(settings, key=lambda method: mean_psnr(method, images, case)) if settings[1:] else settings[0]
+        print(f"{name}: {best.setting or 'as published'}", file=sys.stderr, flush=True)
         methods[name.split(" (")[0]] = lambda image, best=best: best.restore(image, truth)
     return methods
 
@@ -158,14 +161,15 @@ def noisy(signal: np.ndarray, contrast: float, cells: int, ground: np.ndarray | 
     return np.asarray(clean + SIGMA * np.random.default_rng(0).standard_normal(clean.shape), np.float32)
 
 
-def restored_ground(name: str, restore: Restore, side: int = 48) -> np.ndarray:
-    return restore(noisy(np.zeros((side, side)), 0, cells_of(name)))
+def restored_grounds(name: str, restore: Restore) -> dict[int, np.ndarray]:
+    """What a method makes of cells without a signal, by the side of the cells."""
+    return {side: restore(noisy(np.zeros((side, side)), 0, cells_of(name))) for side in (48, 72)}
 
 
-def study_all(name: str, restore: Restore) -> dict[str, Found]:
-    begin, cells = time.perf_counter(), cells_of(name)
-    absent = {side: split(restored_ground(name, restore, side), side) for side in (48, 72)}
-    found = {signal: study(restore, shape, cells, absent[len(shape)]) for signal, shape in SIGNALS.items()}
+def study_all(name: str, restore: Restore, grounds: dict[int, np.ndarray]) -> dict[str, Found]:
+    begin = time.perf_counter()
+    absent = {side: split(ground, side) for side, ground in grounds.items()}
+    found = {signal: study(restore, shape, cells_of(name), absent[len(shape)]) for signal, shape in SIGNALS.items()}
     print(f"{name}: {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
     return found
 

@@ -112,28 +112,20 @@ class KernelPredictingSettings:
         return replace(self, size=size, channels=channels, decoder=self.decoder[-levels[-1] :])
 
 
+_MEDIUM = KernelPredictingSettings(
+    width=320,
+    blocks=8,
+    hidden=848,
+    decoder=(128, 64, 32),
+    head_width=16,
+    decoded_drift=True,
+    gains=True,
+    skips=True,
+)
 SETTINGS = {
     "published": KernelPredictingSettings(),
-    "medium": KernelPredictingSettings(
-        width=320,
-        blocks=8,
-        hidden=848,
-        decoder=(128, 64, 32),
-        head_width=16,
-        decoded_drift=True,
-        gains=True,
-        skips=True,
-    ),
-    "small": KernelPredictingSettings(
-        width=256,
-        blocks=6,
-        hidden=672,
-        decoder=(128, 64, 32),
-        head_width=16,
-        decoded_drift=True,
-        gains=True,
-        skips=True,
-    ),
+    "medium": _MEDIUM,
+    "small": replace(_MEDIUM, width=256, blocks=6, hidden=672),
     "tiny": KernelPredictingSettings(
         width=64, blocks=2, heads=2, hidden=168, decoder=(64, 32, 16), head_width=8, drift=0, skips=True
     ),
@@ -164,10 +156,8 @@ class KernelPredictingNet(nn.Module):
         self.decoder = nn.ModuleList(Residual(before, after) for before, after in steps)
         self.skips = nn.ModuleList(nn.Conv2d(s.embedding, before, 1) for before, _ in steps if s.skips)
         self.heads = nn.ModuleList(_head(channels, s) for channels in s.decoder[-1 if not s.pyramid else 0 :])
-        self.drift: nn.Module | None = None
-        if s.drift:
-            own = DecodedDrift(widths[len(s.decoder) - 2], s) if s.decoded_drift else Drift(s.channels, s.drift, s.size)
-            self.drift = own
+        decoded = widths[len(s.decoder) - 2] if s.decoded_drift else None
+        self.drift = Drift(s.channels, s.drift, s.size, decoded) if s.drift else None
         side = s.size // s.patch
         self.register_buffer("angles", rotary_angles(side, side, s.width), persistent=False)
 
@@ -284,55 +274,34 @@ def _head(channels: int, settings: KernelPredictingSettings) -> nn.Sequential:
 class Drift(nn.Module):
     """Predicts a low-frequency image that is added to the filtered one, in full precision.
 
-    The time is no input, and there are no connections around the coarsest level, an eighth of the size. The source
-    enlarges by three more blocks; here the image is the first few cosines of the discrete cosine transform, so that it
-    has no frequencies above ``1 / 16`` cycles per pixel.
+    From the image the time is no input, and there are no connections around the coarsest level, an eighth of the size.
+    The source enlarges by three more blocks; here the image is the first few cosines of the discrete cosine transform,
+    so that it has no frequencies above ``1 / 16`` cycles per pixel.
+
+    With ``features`` it is decoded from so many features at a quarter of the size, and has none above ``1 / 8``. In
+    nearly pure noise signed kernels would have to turn every pixel's noise into the image, which they learn slowly.
     """
 
     enlarge: Tensor
 
-    def __init__(self, channels: int, width: int, size: int) -> None:
+    def __init__(self, channels: int, width: int, size: int, features: int | None = None) -> None:
         super().__init__()
-        halvings = range(1, DRIFT_LEVELS + 1)
+        halvings = range(1, DRIFT_LEVELS + 1) if features is None else ()
         levels = max(number for number in (0, *halvings) if size % 2**number == 0)
-        self.first = nn.Conv2d(channels, width, 3, padding=1)
+        side = size // (2**levels if features is None else DRIFT_SHARE)
+        self.first = nn.Conv2d(features or channels, width, 3, padding=1)
         self.down = nn.ModuleList(Residual(width, width) for _ in range(levels))
         self.last = nn.Conv2d(width, channels, 3, padding=1)
         with torch.no_grad():
             self.last.weight *= 0.1
-        self.register_buffer("enlarge", cosine_interpolation(size // 2**levels, size), persistent=False)
+        self.register_buffer("enlarge", cosine_interpolation(side, size), persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
         with torch.autocast(image.device.type, enabled=False):
-            features = self.first(image)
+            features = self.first(image.float())
             for block in self.down:
                 features = block(F.avg_pool2d(features, 2))
             drift: Tensor = self.enlarge @ self.last(F.silu(features)) @ self.enlarge.T
-        return drift
-
-
-class DecodedDrift(nn.Module):
-    """A low-frequency image decoded from features at a quarter of the resolution, in full precision.
-
-    In nearly pure noise signed kernels would have to turn every pixel's noise into the image, which they learn slowly:
-    the network's predictions stayed below the mean image, and its samples weren't faces. The image is the first cosines
-    of the discrete cosine transform, so that it has no frequencies above ``1 / 8`` cycles per pixel.
-    """
-
-    enlarge: Tensor
-
-    def __init__(self, features: int, settings: KernelPredictingSettings) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(features, settings.drift, 3, padding=1)
-        self.last = nn.Conv2d(settings.drift, settings.channels, 3, padding=1)
-        with torch.no_grad():
-            self.last.weight *= 0.1
-        side = settings.size // DRIFT_SHARE
-        self.register_buffer("enlarge", cosine_interpolation(side, settings.size), persistent=False)
-
-    def forward(self, features: Tensor) -> Tensor:
-        with torch.autocast(features.device.type, enabled=False):
-            drift: Tensor = self.enlarge @ self.last(F.silu(self.first(features.float()))) @ self.enlarge.T
         return drift
 
 

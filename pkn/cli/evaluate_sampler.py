@@ -19,11 +19,12 @@ def _chosen(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _distance(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
-    from pkn.evaluation.samplers import compared_samples, references
+    from pkn.evaluation.samplers import Comparison, features_of_samples, references
 
     rows = [(name, *values) for name, values in references(images, given["n"], embed)]
     start = time.perf_counter()
-    found = compared_samples(net, images, given["n"], embed, rng=0, **_chosen(given))
+    drawn = features_of_samples(net, given["n"], embed, rng=0, **_chosen(given))
+    found = Comparison.of(drawn, embed(images.held_out))
     rows.insert(0, (f"samples, {given['steps']} {given['solver']} steps", *found))
     columns = ["", "Fréchet distance", "precision", "recall"]
     print_table(f"Against held-out images, {given['n']} each", columns, rows)
@@ -31,14 +32,14 @@ def _distance(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
 
 
 def _int8(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
-    from pkn.evaluation.samplers import compared_samples
+    from pkn.evaluation.samplers import distance_of_samples
     from pkn.nets.models.int8 import quantized
 
     rows = []
     for name, each in (("float32", net), ("int8", quantized(net))):
         size = sum(values.numel() * values.element_size() for values in each.state_dict().values()) / 1e6
-        found = compared_samples(each, images, given["n"], embed, rng=0, **_chosen(given))
-        rows.append((name, f"{size:.2f} MB", found.distance))
+        distance = distance_of_samples(each, images, given["n"], embed, rng=0, **_chosen(given))
+        rows.append((name, f"{size:.2f} MB", distance))
     print_table(f"Quantised, {given['n']} samples", ["weights", "size", "distance"], rows)
 
 

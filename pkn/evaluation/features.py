@@ -82,8 +82,7 @@ def classifier_features(images: ImageSet, data: Path, callback: Callback = silen
 
 def squeezenet_features(path: Path) -> FeatureSpace:
     """Features of SqueezeNet 1.1, from an ``.npz`` of its weights: the last layer's mean over all positions."""
-    backbone = load_squeezenet(path)
-    return FeatureSpace("SqueezeNet", lambda images: backbone.embed(images.expand(-1, 3, -1, -1)))
+    return _of_squeezenet("SqueezeNet", load_squeezenet(path))
 
 
 def random_features(seed: int = 0) -> FeatureSpace:
@@ -94,9 +93,11 @@ def random_features(seed: int = 0) -> FeatureSpace:
         for part in backbone.modules():
             if isinstance(part, nn.Conv2d):  # features fade away with torch's own initial weights
                 nn.init.kaiming_normal_(part.weight)
-    return FeatureSpace(
-        f"a SqueezeNet with random weights (seed {seed})", lambda images: backbone.embed(images.expand(-1, 3, -1, -1))
-    )
+    return _of_squeezenet(f"a SqueezeNet with random weights (seed {seed})", backbone)
+
+
+def _of_squeezenet(name: str, backbone: SqueezeNet) -> FeatureSpace:
+    return FeatureSpace(name, lambda images: backbone.embed(images.expand(-1, 3, -1, -1)))
 
 
 def inception_features(weights: Path) -> FeatureSpace:

@@ -72,10 +72,14 @@ def references(images: ImageSet, n: int, embed: Embed, seed: int = 0) -> Iterato
     yield "Gaussian noise", Comparison.of(embed(noise), held_out)
 
 
-def compared_samples(net: KernelPredictingNet, images: ImageSet, n: int, embed: Embed, **options: Any) -> Comparison:
-    """Compare ``n`` samples, drawn with options of :func:`pkn.sample`, with the held-out images."""
-    drawn = np.concatenate([embed(state.predicted) for state in last_states(net, n, **options)])
-    return Comparison.of(drawn, embed(images.held_out))
+def features_of_samples(net: KernelPredictingNet, n: int, embed: Embed, **options: Any) -> np.ndarray:
+    """Features of ``n`` samples, drawn with options of :func:`pkn.sample`."""
+    return np.concatenate([embed(state.predicted) for state in last_states(net, n, **options)])
+
+
+def distance_of_samples(net: KernelPredictingNet, images: ImageSet, n: int, embed: Embed, **options: Any) -> float:
+    """Fréchet distance of ``n`` samples, drawn with options of :func:`pkn.sample`, to the held-out images."""
+    return frechet_distance(features_of_samples(net, n, embed, **options), embed(images.held_out))
 
 
 def denoising(net: KernelPredictingNet, images: ImageSet, n: int, seed: int = 0) -> Iterator[tuple[str, float]]:
@@ -146,7 +150,7 @@ def steps_and_quality(
     for solver, numbers in steps.items():
         for number in numbers:
             options |= {"solver": solver, "steps": number}
-            yield solver, number, compared_samples(net, images, n, embed, rng=0, **options).distance
+            yield solver, number, distance_of_samples(net, images, n, embed, rng=0, **options)
 
 
 def _squares(first: np.ndarray, second: np.ndarray) -> np.ndarray:

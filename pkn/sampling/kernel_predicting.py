@@ -105,7 +105,6 @@ def sample(
     >>> bool(np.abs(other - cats)[:, :, left].max() < 1e-6)  # kept
     True
     """
-    n = check_whole_number("n", n)
     given: dict[str, Any] = {"image": image, "mask": mask, "strength": strength, "between": between}
     given |= {"steps": steps, "solver": solver, "half": half, "device": device}
     batches = last_states(model, n, rng, callback=callback, **given)
@@ -120,7 +119,7 @@ def last_states(
     Parameters are those of :func:`sample`.
     """
     chains = _chains(model, n, rng, **options)
-    batches = [slice(first, first + BATCH) for first in range(0, n, BATCH)]
+    batches = [slice(first, first + BATCH) for first in range(0, len(chains.rngs), BATCH)]
     done = count()
 
     def last(batch: slice) -> SamplerState:
@@ -185,12 +184,10 @@ def _states(chains: _Chains) -> Iterator[SamplerState]:
         return chains.start.keep(x0)
 
     step = make_step(chains.solver, lambda: standard_normal(chains.rngs, shape).to(device))
-    z, times = (
-        chains.start.state(chains.rngs, shape).to(device),
-        chains.start.time * np.linspace(1, 0, chains.steps + 1),
-    )
+    z = chains.start.state(chains.rngs, shape).to(device)
+    times = np.linspace(chains.start.time, 0, chains.steps + 1).tolist()
     with torch.inference_mode():
-        for t, (next_z, x0) in zip(times.tolist(), trajectory(restore, step, z, times.tolist()), strict=False):
+        for t, (next_z, x0) in zip(times, trajectory(restore, step, z, times), strict=False):
             yield SamplerState(t, to_pictures(z), np.clip(to_pictures(x0), 0, 1))
             z = next_z
 

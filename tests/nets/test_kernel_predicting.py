@@ -8,7 +8,6 @@ from benchmarks.unfolded import UnfoldedNet
 from pkn.nets.bfloat16 import half_precision
 from pkn.nets.models.kernel_predicting import (
     SETTINGS,
-    DecodedDrift,
     Drift,
     KernelPredictingNet,
     KernelPredictingSettings,
@@ -216,7 +215,7 @@ def test_the_pyramid_reaches_a_level_below_the_last_filtered_one():
 @pytest.mark.parametrize("decoded", [False, True])
 def test_drift_has_no_high_frequencies(decoded):
     torch.manual_seed(0)
-    net = DecodedDrift(5, KernelPredictingSettings(decoded_drift=True)) if decoded else Drift(3, 8, 64)
+    net = Drift(3, 8, 64, 5 if decoded else None)
     size = (2, 5, 16, 16) if decoded else (2, 3, 64, 64)
     drift = net(torch.randn(size, generator=torch.Generator().manual_seed(1))).detach()
     assert drift.shape == (2, 3, 64, 64)
