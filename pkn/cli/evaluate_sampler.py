@@ -88,6 +88,7 @@ MEASURES = {
     "curve": _curve,
     "neighbours": _neighbours,
 }
+OF_KERNELS = ("int8", "spectrum")
 
 
 @click.command("evaluate-sampler")
@@ -113,17 +114,20 @@ def command(model: str, data: Path, features: str, only: tuple[str, ...], **give
     from pkn.evaluation.features import find_features
     from pkn.evaluation.samplers import embedder
     from pkn.io.datasets import read_set
-    from pkn.sampling.kernel_predicting import find_sampler
+    from pkn.nets.models.kernel_predicting import KernelPredictingNet
+    from pkn.sampling.kernel_predicting import find_kernels, find_sampler
 
     if unknown := set(only) - MEASURES.keys():
         raise ValueError(f"--only is {unknown.pop()!r}; expected some of {', '.join(MEASURES)}")
     torch.set_num_threads(1)
-    net = find_sampler(model)
+    asked = [name for name in only if name in OF_KERNELS]
+    net = find_kernels(model, f"--only {asked[0]}") if asked else find_sampler(model)
+    measures = only or [name for name in MEASURES if name not in OF_KERNELS or isinstance(net, KernelPredictingNet)]
     size = net.settings.size
     images = read_set(data, channels=net.settings.channels, size=size)
     with progress_bar("classifier") as callback:
         space = find_features(features, data, images, callback)
     click.echo(f"features of {space.name}")
     embed = embedder(space)
-    for name in only or MEASURES:
+    for name in measures:
         MEASURES[name](net, images, embed, given)

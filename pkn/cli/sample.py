@@ -43,11 +43,12 @@ def command(
     from pkn.nets.models.int8 import quantized
     from pkn.plotting.image_grid import make_grid, write_gif, write_grid
     from pkn.sampling.explanation import write_explanation
-    from pkn.sampling.kernel_predicting import find_sampler, states
+    from pkn.sampling.kernel_predicting import find_kernels, find_sampler, states
 
     if frames is not None and frames.suffix.lower() != ".gif":
         raise ValueError(f"--frames is '{frames}'; expected a name that ends in .gif")
-    net = find_sampler(model)
+    of_kernels = [name for name, given in (("--explain", explain), ("--int8", int8)) if given]
+    net: Any = find_kernels(model, of_kernels[0]) if of_kernels else find_sampler(model)
     size, channels = net.settings.size, net.settings.channels
     if image is not None:
         options["image"] = read_square(image, channels, size)

@@ -15,7 +15,7 @@ SAMPLES = 36  # samples
 
 @click.command("train-sampler")
 @training_options(rate=3e-4)
-@click.option("--config", default="small", show_default=True, help="tiny, small, medium or published.")
+@click.option("--config", default="small", show_default=True, help="tiny, small, medium, published, or unet.")
 @click.option("--times", default="logit-normal", show_default=True, help="How t is drawn: logit-normal or uniform.")
 @click.option("--weighting", default="velocity", show_default=True, help="Of squared errors: velocity (1/t^2) or none.")
 @click.option("--profile", default=0.1, show_default=True, help="Width of the average of weights, of the run's length.")
@@ -36,24 +36,23 @@ def command(
     perceptual_weights: Path | None,
     **given: Any,
 ) -> None:
-    """Train a generative kernel-predicting network on any set of small images of one size."""
+    """Train a generative kernel-predicting network on any set of small images of one size.
+
+    With --config unet, the small U-Net of cold diffusion, to compare with: one that paints images instead of filtering.
+    """
     require_torch("training")
     import torch
 
-    from pkn.nets.models.kernel_predicting import SETTINGS, KernelPredictingNet
     from pkn.sampling.kernel_predicting import sample
     from pkn.training.objectives import NoiseObjective
 
     check_weights_name(given["out"])
-    if config not in SETTINGS:
-        raise ValueError(f"--config is {config!r}; expected one of {', '.join(SETTINGS)}")
     device = chosen_device(given["device"])
     objective = NoiseObjective(times, weighting=weighting, perceptual=0 if perceptual == "none" else perceptual_weight)
     distance = _perceptual(perceptual, perceptual_weights)
     images = read_images(given)
-    size, channels = images.images.shape[2:]
     torch.manual_seed(given["seed"])
-    net = KernelPredictingNet(SETTINGS[config].for_images(size, channels))
+    net = _network(config, *images.images.shape[2:])
     loss = objective.loss(None if distance is None else distance.to(device))
     minimised = {**asdict(objective), "perceptual features": Path(perceptual).name}
 
@@ -61,6 +60,17 @@ def command(
         return (sample(net, SAMPLES, steps=32, rng=0, device=device),)
 
     run_training(net, loss, minimised, images, given, grid)
+
+
+def _network(config: str, size: int, channels: int) -> Any:
+    from pkn.nets.models.kernel_predicting import SETTINGS, KernelPredictingNet
+    from pkn.nets.models.unet import UNET_SETTINGS, UNet
+
+    if config == "unet":
+        return UNet(UNET_SETTINGS["small"].for_images(size, channels))
+    if config not in SETTINGS:
+        raise ValueError(f"--config is {config!r}; expected one of {', '.join(SETTINGS)}, unet")
+    return KernelPredictingNet(SETTINGS[config].for_images(size, channels))
 
 
 def _perceptual(name: str, weights: Path | None) -> Any:

@@ -16,7 +16,7 @@ from pkn.io.image_file import to_integers
 from pkn.io.tensors import to_pictures, to_tensor
 from pkn.nets.models.kernel_predicting import KernelPredictingNet
 from pkn.restoration.denoising import denoise
-from pkn.sampling.kernel_predicting import BATCH, last_states
+from pkn.sampling.kernel_predicting import BATCH, Sampler, last_states
 
 BLUR = 3.0  # px, for reference_distances
 MIDDLE = 0.5  # time at which denoising is measured
@@ -72,17 +72,17 @@ def references(images: ImageSet, n: int, embed: Embed, seed: int = 0) -> Iterato
     yield "Gaussian noise", Comparison.of(embed(noise), held_out)
 
 
-def features_of_samples(net: KernelPredictingNet, n: int, embed: Embed, **options: Any) -> np.ndarray:
+def features_of_samples(net: Sampler, n: int, embed: Embed, **options: Any) -> np.ndarray:
     """Features of ``n`` samples, drawn with options of :func:`pkn.sample`."""
     return np.concatenate([embed(state.predicted) for state in last_states(net, n, **options)])
 
 
-def distance_of_samples(net: KernelPredictingNet, images: ImageSet, n: int, embed: Embed, **options: Any) -> float:
+def distance_of_samples(net: Sampler, images: ImageSet, n: int, embed: Embed, **options: Any) -> float:
     """Fréchet distance of ``n`` samples, drawn with options of :func:`pkn.sample`, to the held-out images."""
     return frechet_distance(features_of_samples(net, n, embed, **options), embed(images.held_out))
 
 
-def denoising(net: KernelPredictingNet, images: ImageSet, n: int, seed: int = 0) -> Iterator[tuple[str, float]]:
+def denoising(net: Sampler, images: ImageSet, n: int, seed: int = 0) -> Iterator[tuple[str, float]]:
     """Mean PSNR, dB, of denoisers by name, on held-out images at t = 1/2, where the noise level is 1/2 of [0, 1]."""
     import bm3d
 
@@ -144,7 +144,7 @@ def neighbours(samples: np.ndarray, images: ImageSet, embed: Embed) -> np.ndarra
 
 
 def steps_and_quality(
-    net: KernelPredictingNet, images: ImageSet, n: int, embed: Embed, steps: Mapping[str, Sequence[int]], **options: Any
+    net: Sampler, images: ImageSet, n: int, embed: Embed, steps: Mapping[str, Sequence[int]], **options: Any
 ) -> Iterator[tuple[str, int, float]]:
     """Solvers, numbers of steps and Fréchet distances; ``steps`` has the numbers to try by the name of the solver."""
     for solver, numbers in steps.items():

@@ -12,13 +12,16 @@ from pkn.filters.arrays import check_whole_number
 from pkn.io.tensors import to_pictures
 from pkn.nets.bfloat16 import half_precision
 from pkn.nets.models.kernel_predicting import KernelPredictingNet
+from pkn.nets.models.unet import UNet
 from pkn.nets.registry import load_restorer
+from pkn.nets.weights import read_header
 from pkn.pretrained import bundled_path
 from pkn.sampling.batching import Callback, in_batches, silent, standard_normal
 from pkn.sampling.samplers import make_step, trajectory
 from pkn.sampling.starts import Start, check_start
 
 BATCH = 64  # images at once
+Sampler = KernelPredictingNet | UNet
 
 
 class SamplerState(NamedTuple):
@@ -53,7 +56,7 @@ def sample(
 
     Parameters
     ----------
-    model : str, path or KernelPredictingNet
+    model : str, path, KernelPredictingNet or UNet
         A bundled name, a ``.safetensors`` file of ``pkn train-sampler``, or a network.
     n : int
         Number of images.
@@ -141,7 +144,7 @@ def states(model: Any, n: int, *, rng: Any = None, **options: Any) -> Iterator[S
 class _Chains(NamedTuple):
     """What :func:`sample` is asked for, checked."""
 
-    net: KernelPredictingNet
+    net: Sampler
     rngs: list[np.random.Generator]
     start: Start
     steps: int
@@ -192,18 +195,37 @@ def _states(chains: _Chains) -> Iterator[SamplerState]:
             z = next_z
 
 
-def find_sampler(model: Any) -> KernelPredictingNet:
+def find_sampler(model: Any) -> Sampler:
     """Load the network of a bundled name or a ``.safetensors`` path; a network is returned as it is.
 
     Raises
     ------
     ValueError
-        For an unknown name (with similar ones), a damaged file, or a file of another network.
+        For an unknown name (with similar ones), a damaged file, or a file of another network, or of one that was
+        trained on something else than noise.
     """
-    if isinstance(model, KernelPredictingNet):
+    if isinstance(model, Sampler):
         return model
     path = bundled_path(model, "samplers")
     net = load_restorer(path)
+    if not isinstance(net, Sampler):
+        raise ValueError(f"'{path}' is a {type(net).__name__}; expected a KernelPredictingNet or UNet")
+    objective = read_header(path)["about"].get("plan", {}).get("objective", {})
+    if "degradation" in objective:
+        kind = objective["degradation"]["kind"]
+        raise ValueError(f"'{path}' restores from {kind}; expected a network of pkn train-sampler")
+    return net
+
+
+def find_kernels(model: Any, wanted: str) -> KernelPredictingNet:
+    """As :func:`find_sampler`, for what needs kernels, by its name.
+
+    Raises
+    ------
+    ValueError
+        As there, and for a network without kernels.
+    """
+    net = find_sampler(model)
     if not isinstance(net, KernelPredictingNet):
-        raise ValueError(f"'{path}' is a {type(net).__name__}; expected a KernelPredictingNet")
+        raise ValueError(f"model is a {type(net).__name__}; expected a KernelPredictingNet for {wanted}")
     return net

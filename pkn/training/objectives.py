@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pkn.degradations.mixtures import interpolate
+from pkn.nets.models.unet import UNet
 from pkn.sampling.cold_model import ColdModel
 
 Objective = Callable[[nn.Module, Tensor, np.random.Generator], Tensor]
@@ -95,13 +96,12 @@ class NoiseObjective:
             t = self.draw_times(len(clean), random).to(clean.device)
             noise = torch.from_numpy(random.standard_normal(clean.shape, np.float32)).to(clean.device)
             z = interpolate(clean, noise, t)
-            maps = net.predict(z, t)
-            x0 = net.apply(z, maps)
+            x0, drift = _predicted(net, z, t)
             errors = (x0 - clean).square().mean((1, 2, 3))
             if self.weighting == "velocity":
                 errors = errors / t.clamp_min(SMALLEST_TIME).square()
-            if maps.drift is not None and self.drift:
-                errors = errors + self.drift * (1 - t) * maps.drift.square().mean((1, 2, 3))
+            if drift is not None and self.drift:
+                errors = errors + self.drift * (1 - t) * drift.square().mean((1, 2, 3))
             if perceptual is not None and self.perceptual:
                 share = self.perceptual * (1 - t / self.perceptual_end).clamp_min(0)
                 errors = errors + share * perceptual(*_shifted(x0, clean, random))
@@ -109,6 +109,14 @@ class NoiseObjective:
             return mean
 
         return loss
+
+
+def _predicted(net: Any, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor | None]:
+    """The clean image, and the drift in it if the network has one."""
+    if isinstance(net, UNet):
+        return net(z, t), None
+    maps = net.predict(z, t)
+    return net.apply(z, maps), maps.drift
 
 
 def _shifted(x0: Tensor, clean: Tensor, random: np.random.Generator) -> list[Tensor]:

@@ -12,6 +12,7 @@ from pkn.nets.models.squeezenet import SqueezeNet
 from pkn.nets.registry import to_config
 from pkn.nets.weights import to_bytes
 from pkn.plotting.image_grid import make_grid
+from pkn.pretrained import weights_folder
 from pkn.sampling.kernel_predicting import states
 
 TINY = KernelPredictingSettings(24, 3, width=16, blocks=1, heads=2, hidden=16, decoder=(8, 8), head_width=8, drift=4)
@@ -224,6 +225,36 @@ def test_train_sample_and_measure(run, cats, squeezenet, tmp_path, monkeypatch):
     for said in ("Gaussian noise", "int8", "BM3D", "drift's energy", "nearest by pixels"):
         assert said in result.output
     assert grid_file.exists()
+
+
+def test_a_unet_is_trained_sampled_and_measured_beside(run, cats, squeezenet, tmp_path, monkeypatch):
+    monkeypatch.setattr("pkn.cli.evaluate_sampler.CURVE", {"euler": (1,)})
+    out = tmp_path / "net.safetensors"
+    arguments = ["--config", "unet", "--steps", 2, "--batch", 2, "--check-minutes", 0]
+    result = run("train-sampler", "--data", cats, "--out", out, *arguments)
+    assert result.exit_code == 0, result.output
+    images = pkn.sample(out, 2, steps=2, rng=0)
+    assert images.shape == (2, 24, 24, 3)
+    np.testing.assert_allclose(pkn.sample(out, 1, steps=2, rng=0), images[:1], atol=1e-5)
+    measured = ["-n", 8, "--steps", 2, "--denoised", 2, "--curve-n", 8]
+    result = run("evaluate-sampler", out, "--data", cats, "--features", squeezenet, *measured)
+    assert result.exit_code == 0, result.output
+    assert "Steps and quality" in result.output
+    assert "int8" not in result.output
+    for command in (
+        ["sample", out, tmp_path / "a.png", "--explain", tmp_path / "why"],
+        ["sample", out, "a.png", "--int8"],
+    ):
+        result = run(*command)
+        assert result.exit_code == 1
+        assert "model is a UNet; expected a KernelPredictingNet for --" in result.output
+
+
+def test_networks_of_other_restorers_are_no_samplers():
+    with pytest.raises(
+        ValueError, match=r"mnist-blur.safetensors' restores from Blur; expected a network of pkn train"
+    ):
+        pkn.sample(weights_folder() / "cold" / "mnist-blur.safetensors", 1)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import torch
 from pkn.degradations.kinds import Noise
 from pkn.degradations.mixtures import interpolate
 from pkn.nets.models.partition_pyramid import KernelMaps
+from pkn.nets.models.unet import UNet
 from pkn.sampling.cold_model import ColdModel
 from pkn.training.objectives import NoiseObjective, cold_objective
 
@@ -42,6 +43,21 @@ def test_the_loss_is_the_velocity_error():
     assert loss_of(drift=0, weighting="none") == pytest.approx(0.09, rel=1e-5)
     drift = 0.1 * 0.25 * float((1 - t).mean())  # nothing in pure noise
     assert loss_of(drift=0.1, weighting="none") == pytest.approx(0.09 + drift, rel=1e-5)
+
+
+class Paints(UNet):
+    """A network without kernels that errs by 0.3."""
+
+    def __init__(self):
+        torch.nn.Module.__init__(self)
+
+    def forward(self, image, t):
+        return torch.full_like(image, 0.3)
+
+
+def test_a_unet_has_the_same_loss_without_a_drift():
+    loss = NoiseObjective(weighting="none").loss()(Paints(), torch.zeros(10, 1, 8, 8), rng())
+    assert float(loss) == pytest.approx(0.09, rel=1e-5)
 
 
 def test_times_are_logit_normal_or_uniform():
