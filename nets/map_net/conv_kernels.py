@@ -27,8 +27,10 @@ column = np.uintp  # signed columns make Numba emit a wraparound test, which tur
 
 
 @kernel
-def fold(image, black, scale, side, blocks, y0, x0, inverse, tile):
-    """Fill ``tile`` (C down^2, rows, columns) from (``image`` - black) / (4 scale); pixels outside repeat the edge.
+def fold(image, black, scale, side, blocks, first, last, y0, x0, inverse, tile):
+    """Fill rows ``first`` to ``last`` of ``tile`` (C down^2, rows, columns) from (``image`` - black) / (4 scale).
+
+    Pixels outside repeat the edge.
 
     ``y0`` and ``x0`` are the position of the tile's first row and column, in blocks of ``down`` x ``down`` pixels;
     ``down`` is the length of the tuple ``blocks``, as the compiler must know it. ``scale`` is (1, 1), or has a value
@@ -42,7 +44,7 @@ def fold(image, black, scale, side, blocks, y0, x0, inverse, tile):
     left = min(max(0, -x0), tile.shape[2])
     right = max(left, min(tile.shape[2], width // down - x0))  # from here on, clamped
     outside = tile.shape[2] - right + left
-    for r in range(tile.shape[1]):
+    for r in range(first, last):
         row = min(max(y0 + r, 0), rows - 1)
         for dy in range(down):
             y = min(row * down + dy, height - 1)
@@ -79,13 +81,15 @@ def fold(image, black, scale, side, blocks, y0, x0, inverse, tile):
 
 
 @kernel
-def begin(bias, slope, noise, coarser, y0, x0, tile):
-    """Fill ``tile`` with the summands of the first layer: bias + slope * noise, and ``coarser`` at twice its size.
+def begin(bias, slope, noise, coarser, start, stop, y0, x0, tile):
+    """Fill rows ``start`` to ``stop`` of ``tile`` with the summands of the first layer.
+
+    They are bias + slope * noise, and ``coarser`` at twice its size.
 
     ``noise`` (log2 of noise levels) is (inputs, 1, 1) or (inputs, rows, columns) of the image. ``coarser``
     (channels, rows / 2, columns / 2) is enlarged bilinearly, with half-pixel centres and the edge repeated; or empty.
     """
-    channels, rows, columns = tile.shape
+    channels, _, columns = tile.shape
     height, width = coarser.shape[1:]
     cast = tile.dtype.type
     quarter = cast(0.25)
@@ -93,7 +97,7 @@ def begin(bias, slope, noise, coarser, y0, x0, tile):
     wide = np.zeros(columns + 2, tile.dtype)  # the row enlarged, from an even column on
     enlarged = wide[x0 & 1 :]
     levels = np.empty((noise.shape[0], columns), noise.dtype)
-    for r in range(rows):
+    for r in range(start, stop):
         for k in range(noise.shape[0]):
             here, level = noise[k, min(max(y0 + r, 0), noise.shape[1] - 1)], levels[k]
             first, last = min(max(-x0, 0), columns), max(min(columns, here.size - x0), 0)
@@ -128,10 +132,10 @@ def begin(bias, slope, noise, coarser, y0, x0, tile):
 
 
 @kernel
-def fill(bias, tile):
-    """Fill each channel with its bias."""
+def fill(bias, first, last, tile):
+    """Fill rows ``first`` to ``last`` of each channel with its bias."""
     for o in range(tile.shape[0]):
-        tile[o, :, :] = bias[o]
+        tile[o, first:last] = bias[o]
 
 
 @spliced

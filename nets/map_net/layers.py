@@ -1,5 +1,6 @@
 """The network's layers on a level: strip by strip, tile by tile through the kernels of ``conv_kernels``."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from pkn.nets.map_net.conv_kernels import (
     fold,
 )
 
-TILE = (64, 8 * BLOCK)  # rows, and columns with margins: fewer rows cost more for margins, more don't fit the caches
+STRIP = 256  # rows: those around them are computed twice
+TILE = (32, 8 * BLOCK)  # rows at a time, and columns with margins: of more, two layers don't fit the caches
 UNROLLED = (0,)  # see conv_kernels.convolve
 
 
@@ -62,9 +64,12 @@ class Layers:
         ]
 
     def above(self, level: int) -> int:
-        """Rows of the folded image around some that their outputs depend on: one for each layer, or whole ROWS."""
-        depth = self.architecture.depth
-        return depth if level else max(1, ROWS * (depth - 2) + 2)
+        """Rows of the folded image around some that their outputs depend on."""
+        return self._margins(level)[-1]
+
+    def _margins(self, level: int) -> list[int]:
+        """Rows at each edge of the folded image, then of each layer's result, that are not known: one more, or ROWS."""
+        return [0, 1, *(2 + layer * (1 if level else ROWS) for layer in range(self.architecture.depth - 1))]
 
     def run(
         self, level: int, inputs: list[Any], noise: np.ndarray, coarser: np.ndarray, size: tuple[int, int]
@@ -76,49 +81,62 @@ class Layers:
         """
         raw = empty((self._outputs[level], *size), np.float32)
         features = empty((self.width, *size) if level else (self.width, 0, 0), np.float32)
-        above, beside, folded = self.above(level), self.architecture.depth, self.architecture.folded
-        columns = _tile_columns(size[1], 2 * beside - 2) + 2
+        margins, beside, splits = (
+            self._margins(level),
+            self.architecture.depth,
+            np.cumsum(self.architecture.folded)[:-1],
+        )
+        above, columns = margins[-1], _tile_columns(size[1], 2 * beside - 2) + 2
 
         def task(n: int, first: int, last: int) -> None:
-            start, stop = ROWS * first, min(ROWS * last, size[0])
-            rows = ROWS * (last - first) + 2 * above
-            whole = scratch("folded", (sum(folded), rows, columns), raw.dtype)
-            parts = np.split(whole, np.cumsum(folded)[:-1])
+            start, stop = ROWS * first, ROWS * last
+            tiles = self._tiles(min(TILE[0], stop - start) + 2 * above, columns)
             inverse = scratch("inverse", (self.architecture.down, columns), raw.dtype)
-            tiles = [scratch(name, (self.width, rows, columns), raw.dtype) for name in ("layer", "next layer")]
             for x in range(0, size[1], columns - 2 * beside):
-                place = (start - above, x - beside)
-                for own, part in zip(inputs, parts, strict=True):
-                    fold(*own, *place, inverse, part)
-                begin(*self._starts[level], noise, coarser, *place, tiles[0])
-                convolve(whole, self._stems[level], 1, rows - 1, *place, *size, UNROLLED, tiles[0])
-                last_tile = self._through_trunk(level, tiles, (*place, *size))
-                combine(last_tile, *self._heads[level], above, beside, UNROLLED, start, stop, x, raw)
-                if level:
-                    inner = last_tile[:, above : above + stop - start, beside : columns - beside][..., : size[1] - x]
-                    features[:, start:stop, x : x + inner.shape[2]] = inner
+                for y in range(start, stop, TILE[0]):
+                    rows = min(TILE[0], stop - y)
+                    bands = [(2 * above - m if y > start else m, rows + 2 * above - m) for m in margins]
+                    if y > start:
+                        _move_up(tiles, bands)
+                    place = y - above, x - beside
+                    for own, part in zip(inputs, np.split(tiles[0], splits), strict=True):
+                        fold(*own, *bands[0], *place, inverse, part)
+                    begin(*self._starts[level], noise, coarser, *bands[1], *place, tiles[1])
+                    convolve(tiles[0], self._stems[level], *bands[1], *place, *size, UNROLLED, tiles[1])
+                    self._through_trunk(level, tiles[1:], bands[2:], (*place, *size))
+                    below = min(y + rows, size[0])
+                    combine(tiles[-1], *self._heads[level], above, beside, UNROLLED, y, below, x, raw)
+                    if level:
+                        inner = tiles[-1][:, above : above + below - y, beside : columns - beside][..., : size[1] - x]
+                        features[:, y:below, x : x + inner.shape[2]] = inner
 
-        run_strips(task, 1, -(-size[0] // ROWS), TILE[0] // ROWS)
+        run_strips(task, 1, -(-size[0] // ROWS), STRIP // ROWS)
         return raw, features
 
-    def _through_trunk(self, level: int, tiles: list[np.ndarray], place: tuple[int, ...]) -> np.ndarray:
-        """Apply the layers that all levels share to the first of two tiles; the tile with the result."""
-        source, target = tiles
-        rows, dtype = source.shape[1], source.dtype
-        for layer in range(self.architecture.depth - 1):
+    def _tiles(self, rows: int, columns: int) -> list[np.ndarray]:
+        """Scratch for the folded image and for the result of each layer."""
+        channels = sum(self.architecture.folded), *self.architecture.depth * [self.width]
+        return [scratch(f"layer {k}", (each, rows, columns), np.dtype(np.float32)) for k, each in enumerate(channels)]
+
+    def _through_trunk(self, level: int, tiles: list[np.ndarray], bands: list[Any], place: tuple[int, ...]) -> None:
+        """Apply the layers that all levels share: from each tile to the next, to the rows ``bands`` of it."""
+        for layer, (source, target) in enumerate(pairwise(tiles)):
             if level:
                 weight, bias = self._trunk[layer]
-                fill(bias, target)
+                fill(bias, *bands[layer], target)
                 used = source[: self.architecture.width]  # what is beyond is padding
-                convolve(used, weight, layer + 2, rows - layer - 2, *place, UNROLLED, target)
+                convolve(used, weight, *bands[layer], *place, UNROLLED, target)
             else:
                 weight, bias = self._finest_trunk[layer]
-                seen = scratch("seen", (len(FROM_WEIGHTS), self.width, BLOCK + 2), dtype)
-                summed = scratch("summed", (len(FROM_WEIGHTS), self.width, BLOCK), dtype)
-                within = ROWS * layer + 2, rows - ROWS * layer - 2
-                convolve_rows(source, weight, bias, *within, *place, UNROLLED, seen, summed, target)
-            source, target = target, source
-        return source
+                seen = scratch("seen", (len(FROM_WEIGHTS), self.width, BLOCK + 2), source.dtype)
+                summed = scratch("summed", (len(FROM_WEIGHTS), self.width, BLOCK), source.dtype)
+                convolve_rows(source, weight, bias, *bands[layer], *place, UNROLLED, seen, summed, target)
+
+
+def _move_up(tiles: list[np.ndarray], bands: list[tuple[int, int]]) -> None:
+    """Keep the last rows of each layer, from the ``TILE`` above, that the next layer's new rows need beside its own."""
+    for tile, (known, _), (new, _) in zip(tiles[:-1], bands[:-1], bands[1:], strict=True):
+        tile[:, new - 1 : known] = tile[:, TILE[0] + new - 1 : TILE[0] + known]
 
 
 def _tile_columns(width: int, margins: int) -> int:

@@ -18,10 +18,11 @@ from pkn.filters.luma_chroma_pyramid import to_opponent, to_rgb
 from pkn.filters.pyramid import Part
 from pkn.nets.map_net.architecture import FEATURE_SIDE, SECOND, SIGMA_FLOOR, Architecture
 from pkn.nets.map_net.conv_kernels import correlate, expand
-from pkn.nets.map_net.layers import TILE, UNROLLED, Layers, in_groups
+from pkn.nets.map_net.layers import UNROLLED, Layers, in_groups
 from pkn.nets.map_net.noise_level import BY_LEVEL, block_means, estimate_sigma, floors, white_noise
 from pkn.nets.weights import read_weights
 
+STRIP = 64  # rows of what surrounds the layers
 IN_IMAGE_VALUES = ("image value", "guide value")  # units of maps that scale with the image
 
 
@@ -234,7 +235,7 @@ class Predictor:
         def task(n: int, start: int, stop: int) -> None:
             np.log2(means[n, start:stop] / np.float32(0.1 * span.contrast), out=noise[n, start:stop])
 
-        run_strips(task, len(means), means.shape[1], TILE[0])
+        run_strips(task, len(means), means.shape[1], STRIP)
         inputs = [
             (np.ascontiguousarray(images[lag][planes]), black, each, 1 if each_pixel else side, (0,) * side)
             for (planes, lag, side), each, black in zip(self.architecture.folds, scale, (span.black, 0.0), strict=False)
@@ -259,7 +260,7 @@ class Predictor:
                 rows = (len(blocks) * each for each in (start, stop))
                 expand(own, blocks, *squash, *rows, out)
 
-        run_strips(task, 1, raw.shape[1], TILE[0] // 2)
+        run_strips(task, 1, raw.shape[1], STRIP // 2)
         return maps
 
     def _guides(self, level: int, images: list[np.ndarray]) -> dict[str, np.ndarray]:
@@ -284,7 +285,7 @@ class Predictor:
                 first += len(image)
             correlate(window, weight, (0,) * side, start, UNROLLED, out)
 
-        run_strips(task, 1, height, TILE[0])
+        run_strips(task, 1, height, STRIP)
         return out
 
 

@@ -13,6 +13,7 @@ from scipy.ndimage import correlate, uniform_filter
 from pkn.filters import FILTERS, Bilateral, LumaChromaPyramid, Pyramid
 from pkn.filters.engine.pyramid_levels import halve
 from pkn.nets import Architecture, MapNet, NoiseCurve, NoiseMap, Predictor
+from pkn.nets.map_net import layers
 from pkn.nets.map_net.network import weights_of
 from pkn.nets.map_net.predictor import planes_of
 
@@ -108,6 +109,22 @@ def test_results_do_not_depend_on_threads(flt):
         numba.set_num_threads(before)
     for one, two in zip(results[0], results[-1], strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("flt", [Bilateral(), Pyramid()], ids=str)
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_results_do_not_depend_on_rows_that_are_kept(flt, depth, monkeypatch):
+    """Layers go down a strip a few rows at a time, and keep the last rows of what the next layer needs."""
+    _, predictor = pair(flt, 1, depth=depth)
+    image = np.random.default_rng(0).random((1, 1, 300, 90), np.float32)
+    results = []
+    for rows, strip in ((32, 256), (8, 256), (12, 128), (1000, 1000)):
+        monkeypatch.setattr(layers, "TILE", (rows, layers.TILE[1]))
+        monkeypatch.setattr(layers, "STRIP", strip)
+        results.append(predictor(image))
+    for other in results[1:]:
+        for one, two in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(one, two)
 
 
 def test_results_do_not_depend_on_the_tile():
