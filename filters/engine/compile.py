@@ -29,6 +29,25 @@ ALIGNMENT = 64  # bytes, a cache line: vectors that straddle two cost two access
 SEMANTICS = {"fastmath": {"contract", "nsz"}, "error_model": "numpy"}
 
 
+def _load_numba() -> None:
+    """Load what kernels are loaded with, but not SciPy's linear algebra: a sixth of a short process.
+
+    Numba only looks whether it is there, which it is; functions that need it load it as ever.
+    """
+    from numba.np import linalg
+
+    look = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        from numba.np import arraymath
+    finally:
+        linalg.ensure_blas = look
+    arraymath.ensure_blas = look
+
+
+_load_numba()
+
+
 def cache_folder() -> tuple[str | None, bool]:
     """The folder of compiled kernels (None if there is no home), and whether it can be written.
 

@@ -9,8 +9,6 @@ from pkn.cli._image_files import read, save_pages
 from pkn.cli._progress import with_progress
 from pkn.cli._shared import FOLDER, IMAGE, MAX_PIXELS, net_options
 
-SHORT = "maps"
-
 
 @click.command("predict-maps")
 @click.argument("source", type=IMAGE, metavar="IN")

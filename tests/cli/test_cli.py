@@ -154,7 +154,7 @@ def test_help_has_all_commands_in_two_groups_and_whole_lines(run):
     assert "denoise" in images
     assert "train-sampler" in research
     assert "..." not in images + research
-    assert all(f"\n  {name} " in text for name in main.commands)
+    assert all(f"\n  {name} " in text for name in main.list_commands(None))
 
 
 def test_python_m_pkn_is_the_command():

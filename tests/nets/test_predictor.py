@@ -146,14 +146,25 @@ def test_denoising_needs_no_torch():
     assert float(out) == 1
 
 
-def test_denoising_loads_no_ndimage():  # it took a sixth of a short process
+def test_denoising_loads_little_of_scipy():  # each took a sixth of a short process
     """Neither of noise alone, nor of a photograph with clipped and with constant parts."""
     code = (
         "import sys, numpy, pkn; image = numpy.random.default_rng(0).random((64, 80), numpy.float32);"
-        "image[:20] = 0.5; image[30:40, :20] = 1; pkn.denoise(image); print('scipy.ndimage' in sys.modules)"
+        "image[:20] = 0.5; image[30:40, :20] = 1; pkn.denoise(image);"
+        "print({'scipy.ndimage', 'scipy.linalg'} & sys.modules.keys())"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out.strip() == "False"
+    assert out.strip() == "set()"
+
+
+def test_functions_of_others_have_linear_algebra():
+    """Which isn't looked for when kernels are loaded."""
+    code = (
+        "import numba, numpy as np, pkn; pkn.denoise(np.ones((20, 30), np.float32)); a = np.array([[3.0, 1], [1, 2]]);"
+        "print(numba.njit(lambda a: np.linalg.inv(a) @ a + np.cov(a))(a).round(6).tolist())"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == str((np.eye(2) + np.cov([[3.0, 1], [1, 2]])).tolist())
 
 
 @pytest.mark.parametrize("size", [(1, 1), (9, 14), (130, 75)])
