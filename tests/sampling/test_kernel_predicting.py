@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 import pkn
 from pkn.nets.models.kernel_predicting import KernelPredictingNet, KernelPredictingSettings
 from pkn.nets.models.squeezenet import SqueezeNet
+from pkn.nets.models.unet import UNET_SETTINGS, UNetSettings
 from pkn.nets.registry import to_config
 from pkn.nets.weights import to_bytes
 from pkn.plotting.image_grid import make_grid
@@ -229,6 +230,7 @@ def test_train_sample_and_measure(run, cats, squeezenet, tmp_path, monkeypatch):
 
 def test_a_unet_is_trained_sampled_and_measured_beside(run, cats, squeezenet, tmp_path, monkeypatch):
     monkeypatch.setattr("pkn.cli.evaluate_sampler.CURVE", {"euler": (1,)})
+    monkeypatch.setitem(UNET_SETTINGS, "small", UNetSettings(width=8, multipliers=(1, 2), window=3, heads=0))
     out = tmp_path / "net.safetensors"
     arguments = ["--config", "unet", "--steps", 2, "--batch", 2, "--check-minutes", 0]
     result = run("train-sampler", "--data", cats, "--out", out, *arguments)
