@@ -34,6 +34,7 @@ def serving(*paths):
     """The guard of a server that runs on a thread of its own."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
+        listener.listen()  # the thread may be late: whoever connects before it waits
         guard = viewer(Session(paths), listener.getsockname()[1])
         config = uvicorn.Config(guard, lifespan="off", log_level="error", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
