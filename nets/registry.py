@@ -22,7 +22,7 @@ LARGEST_SETTING = 4096
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "BandKernels": lambda **settings: BandKernels(BandKernelSettings(**settings)),
     "BiasFreeCNN": lambda **settings: BiasFreeCNN(BiasFreeSettings(**settings)),
-    "KernelPredictingNet": lambda **settings: KernelPredictingNet(KernelPredictingSettings(**settings)),
+    "KernelPredictingNet": lambda **settings: KernelPredictingNet(_kernel_predicting(**settings)),
     "UNet": lambda **settings: UNet(UNetSettings(**settings)),
 }
 
@@ -51,10 +51,20 @@ def build_restorer(architecture: Mapping[str, Any]) -> nn.Module:
         If the network is unknown, or its settings are.
     """
     settings = dict(architecture)
-    numbers = [n for value in settings.values() for n in (value if isinstance(value, list | tuple) else [value])]
-    if any(isinstance(n, int) and not 0 <= n <= LARGEST_SETTING for n in numbers):
+    if any(isinstance(n, int) and not 0 <= n <= LARGEST_SETTING for n in _numbers(settings)):
         raise ValueError(f"settings are {settings}; expected numbers from 0 to {LARGEST_SETTING}")
     return _BUILDERS[settings.pop("network")](**settings)
+
+
+def _kernel_predicting(guiding: dict[str, Any] | None = None, **settings: Any) -> KernelPredictingSettings:
+    worse = None if guiding is None else KernelPredictingSettings(**guiding)
+    return KernelPredictingSettings(**settings, guiding=worse)
+
+
+def _numbers(value: Any) -> list[Any]:
+    """All that lists and objects hold."""
+    parts = value.values() if isinstance(value, dict) else value
+    return [n for part in parts for n in _numbers(part)] if isinstance(value, dict | list | tuple) else [value]
 
 
 def load_restorer(path: str | Path) -> Any:

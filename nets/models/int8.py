@@ -46,12 +46,17 @@ def quantized(net: Any) -> Any:
     """Return a copy of a network with :class:`Int8Layer` for all layers but those of the parts ``PRECISE``."""
     copy = deepcopy(net)
     for name, part in list(copy.named_modules()):
-        if name.split(".")[0] in PRECISE:
+        if _is_precise(name):
             continue
         for key, layer in list(part.named_children()):
-            if isinstance(layer, nn.Conv2d | nn.Linear) and f"{name}.{key}".strip(".").split(".")[0] not in PRECISE:
+            if isinstance(layer, nn.Conv2d | nn.Linear) and not _is_precise(key):
                 setattr(part, key, Int8Layer(layer))
     return copy
+
+
+def _is_precise(name: str) -> bool:
+    """Whether it is of a part ``PRECISE``, of the network or of its guiding one."""
+    return name.removeprefix("guiding.").split(".")[0] in PRECISE
 
 
 def _column(scale: Tensor, layer: nn.Module) -> Tensor:
@@ -62,7 +67,7 @@ def pack(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Quantise weights for a file: matrices and kernels to int8 with a scale for each output channel; others stay."""
     packed: dict[str, np.ndarray] = {}
     for name, values in arrays.items():
-        if values.ndim < 2 or name.split(".")[0] in PRECISE:
+        if values.ndim < 2 or _is_precise(name):
             packed[name] = values
             continue
         rows = values.astype(np.float32).reshape(len(values), -1)

@@ -63,11 +63,14 @@ class KernelPredictingSettings:
     skips : bool
         Whether each level of the decoder has the image at its own resolution as an input. (Not in the publication,
         where only tokens are decoded.)
+    guiding : KernelPredictingSettings, optional
+        Of a worse network for the same images, ``net.guiding``, which is no part of a prediction: samplers go away
+        from what it predicts (see :func:`pkn.sampling.guidance.guided`).
 
     Raises
     ------
     ValueError
-        If ``size`` or ``width`` doesn't fit the other settings.
+        If ``size``, ``width`` or ``guiding`` doesn't fit the other settings.
     """
 
     size: int = 64
@@ -86,6 +89,7 @@ class KernelPredictingSettings:
     decoded_drift: bool = False
     gains: bool = False
     skips: bool = False
+    guiding: "KernelPredictingSettings | None" = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decoder", tuple(self.decoder))
@@ -93,6 +97,10 @@ class KernelPredictingSettings:
             raise ValueError(f"size is {self.size}; expected a multiple of {self.patch} for {len(self.decoder)} levels")
         if self.width % (4 * self.heads):
             raise ValueError(f"width is {self.width}; expected a multiple of 4 times heads, {4 * self.heads}")
+        if self.guiding is not None:
+            images, expected = (self.guiding.size, self.guiding.channels), (self.size, self.channels)
+            if images != expected:
+                raise ValueError(f"guiding is for images of (size, channels) {images}; expected {expected}")
 
     @property
     def patch(self) -> int:
@@ -126,6 +134,7 @@ SETTINGS = {
     "published": KernelPredictingSettings(),
     "medium": _MEDIUM,
     "small": replace(_MEDIUM, width=256, blocks=6, hidden=672),
+    "guiding": replace(_MEDIUM, width=128, blocks=3, heads=4, hidden=336, decoder=(64, 32, 16), head_width=8),
     "tiny": KernelPredictingSettings(
         width=64, blocks=2, heads=2, hidden=168, decoder=(64, 32, 16), head_width=8, drift=0, skips=True
     ),
@@ -160,6 +169,7 @@ class KernelPredictingNet(nn.Module):
         self.drift = Drift(s.channels, s.drift, s.size, decoded) if s.drift else None
         side = s.size // s.patch
         self.register_buffer("angles", rotary_angles(side, side, s.width), persistent=False)
+        self.guiding = KernelPredictingNet(s.guiding) if s.guiding is not None else None
 
     def forward(self, z: Tensor, t: Tensor) -> Tensor:
         """Predict the clean image from z (N, C, H, W) at times t (N,)."""

@@ -15,7 +15,7 @@ CURVE = {"euler": (8, 16, 32, 64), "heun": (4, 8, 16, 32), "ancestral": (8, 16, 
 
 def _chosen(given: dict[str, Any]) -> dict[str, Any]:
     """Options of the sampler."""
-    return {name: given[name] for name in ("steps", "solver", "threads")}
+    return {name: given[name] for name in ("steps", "solver", "guidance", "threads")}
 
 
 def _distance(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
@@ -64,7 +64,8 @@ def _spectrum(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
 def _curve(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
     from pkn.evaluation.samplers import steps_and_quality
 
-    rows = list(steps_and_quality(net, images, given["curve_n"], embed, CURVE, threads=given["threads"]))
+    chosen = {name: given[name] for name in ("guidance", "threads")}
+    rows = list(steps_and_quality(net, images, given["curve_n"], embed, CURVE, **chosen))
     title = f"Steps and quality, {given['curve_n']} samples each; Heun's predict twice a step"
     print_table(title, ["solver", "steps", "distance"], rows)
 
@@ -75,7 +76,7 @@ def _neighbours(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> Non
     from pkn.sampling.kernel_predicting import sample
 
     if given["neighbours_file"] is not None:
-        drawn = sample(net, SHOWN, steps=given["steps"], solver=given["solver"], rng=0)
+        drawn = sample(net, SHOWN, rng=0, **{name: given[name] for name in ("steps", "solver", "guidance")})
         write_grid(given["neighbours_file"], neighbours(drawn, images, embed), 1 + 2 * NEIGHBOURS)
         click.echo(f"{given['neighbours_file']}: samples, the nearest by pixels, the nearest by features")
 
@@ -98,6 +99,7 @@ OF_KERNELS = ("int8", "spectrum")
 @click.option("--n", "-n", default=2000, show_default=True, help="Samples for a Fréchet distance.")
 @click.option("--steps", default=16, show_default=True, help="Steps of the sampler.")
 @click.option("--solver", default="ancestral", show_default=True, help="euler, heun or ancestral.")
+@click.option("--guidance", type=float, help="As pkn sample's.")
 @click.option("--curve-n", default=400, show_default=True, help="Samples for each point of the curve.")
 @click.option("--threads", default=2, show_default=True, help="Batches drawn at a time, each on one core.")
 @click.option("--only", multiple=True, help=f"Some of {', '.join(MEASURES)}; by default all.")

@@ -20,6 +20,7 @@ from pkn.cli._shared import FOLDER, IMAGE, OUTPUT, PICTURE, require_torch
 @click.option("--mask", type=IMAGE, help="Black where --image is to be painted; the rest is kept.")
 @click.option("--strength", type=float, help="Noise in --image at first, up to 1.  [default: 0.5, with --mask 1]")
 @click.option("--between", nargs=2, type=int, help="Images on the way from one seed to another (euler, heun).")
+@click.option("--guidance", type=float, help="Beyond the network's images; 1 for not at all.  [default: 2 for cats]")
 @click.option("--half", is_flag=True, help="Compute in bfloat16 where that is safe.")
 @click.option("--frames", type=OUTPUT, help="Write the way there as an animated .gif.")
 @click.option("--explain", type=FOLDER, help="Write what each step does to one image to DIR.")

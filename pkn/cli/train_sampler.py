@@ -15,7 +15,7 @@ SAMPLES = 36  # samples
 
 @click.command("train-sampler")
 @training_options(rate=3e-4)
-@click.option("--config", default="small", show_default=True, help="tiny, small, medium, published, or unet.")
+@click.option("--config", default="small", show_default=True, help="tiny, guiding, small, medium, published, or unet.")
 @click.option("--times", default="logit-normal", show_default=True, help="How t is drawn: logit-normal or uniform.")
 @click.option("--weighting", default="velocity", show_default=True, help="Of squared errors: velocity (1/t^2) or none.")
 @click.option("--profile", default=0.1, show_default=True, help="Width of the average of weights, of the run's length.")
@@ -39,6 +39,7 @@ def command(
     """Train a generative kernel-predicting network on any set of small images of one size.
 
     With --config unet, the small U-Net of cold diffusion, to compare with: one that paints images instead of filtering.
+    With --config guiding, a small network that "pkn export --guiding" puts beside a large one.
     """
     require_torch("training")
     import torch

@@ -23,7 +23,8 @@ def write_explanation(net: KernelPredictingNet, folder: Path, *, steps: int, **o
 
     A figure shows z, the filtered z, the drift that is added, and their sum, which is the predicted image. Below, for
     each pyramid level, are the kernels (blue is negative), the sums of their weights, the share of the level's own
-    pixels in the result, and the widths of the Gaussians that enlarge the next coarser level.
+    pixels in the result, and the widths of the Gaussians that enlarge the next coarser level. All is of the network
+    itself, before guidance.
 
     Returns
     -------

@@ -17,6 +17,7 @@ from pkn.nets.registry import load_restorer
 from pkn.nets.weights import read_header
 from pkn.pretrained import bundled_path
 from pkn.sampling.batching import Callback, in_batches, silent, standard_normal
+from pkn.sampling.guidance import check_guidance, guided
 from pkn.sampling.samplers import make_step, trajectory
 from pkn.sampling.starts import Start, check_start
 
@@ -46,6 +47,7 @@ def sample(
     mask: Any = None,
     strength: float | None = None,
     between: Any = None,
+    guidance: float | None = None,
     half: bool = False,
     device: str = "cpu",
     callback: Callback = silent,
@@ -77,6 +79,9 @@ def sample(
     between : (int, int), optional
         Two seeds: the ``n`` images begin with noises on the great circle between those of ``n=1, rng=`` each. Not for
         "ancestral".
+    guidance : float, optional
+        How far images go beyond what the network predicts, seen from what its guiding network predicts: 1 for not at
+        all. By default 2 for a network that has one, as "cats", and 1 for others.
     half : bool
         Whether the network computes in bfloat16 where that is safe.
     device : str
@@ -94,7 +99,7 @@ def sample(
     ------
     ValueError, TypeError
         For an unknown model or solver, a damaged file, ``n`` or ``steps`` that isn't a whole number of 1 or more, or an
-        image, mask, strength or seeds that don't fit.
+        image, mask, strength, seeds or guidance that don't fit.
 
     Examples
     --------
@@ -109,7 +114,7 @@ def sample(
     True
     """
     given: dict[str, Any] = {"image": image, "mask": mask, "strength": strength, "between": between}
-    given |= {"steps": steps, "solver": solver, "half": half, "device": device}
+    given |= {"steps": steps, "solver": solver, "guidance": guidance, "half": half, "device": device}
     batches = last_states(model, n, rng, callback=callback, **given)
     return np.concatenate([state.predicted for state in batches])
 
@@ -149,6 +154,7 @@ class _Chains(NamedTuple):
     start: Start
     steps: int
     solver: str
+    guidance: float
     half: bool
     device: str
 
@@ -167,6 +173,7 @@ def _chains(
     mask: Any = None,
     strength: float | None = None,
     between: Any = None,
+    guidance: float | None = None,
     half: bool = False,
     device: str = "cpu",
 ) -> _Chains:
@@ -174,7 +181,8 @@ def _chains(
     net = find_sampler(model)
     size = net.settings.size, net.settings.size, net.settings.channels
     start = check_start(n, size, solver, image, mask, strength, between)
-    return _Chains(net, np.random.default_rng(rng).spawn(n), start, steps, solver, half, device)
+    guidance = check_guidance(net, guidance)
+    return _Chains(net, np.random.default_rng(rng).spawn(n), start, steps, solver, guidance, half, device)
 
 
 def _states(chains: _Chains) -> Iterator[SamplerState]:
@@ -183,7 +191,7 @@ def _states(chains: _Chains) -> Iterator[SamplerState]:
 
     def restore(z: Tensor, t: float) -> Tensor:
         with half_precision(torch.device(device).type, chains.half):
-            x0 = net(z, torch.full((len(z),), t, device=z.device))
+            x0 = guided(net, z, t, chains.guidance)
         return chains.start.keep(x0)
 
     step = make_step(chains.solver, lambda: standard_normal(chains.rngs, shape).to(device))

@@ -17,7 +17,7 @@ from pkn.io.tensors import to_tensor
 from pkn.nets.bfloat16 import half_precision
 from pkn.nets.models.bias_free_cnn import BiasFreeNorm
 from pkn.nets.models.int8 import pack
-from pkn.nets.registry import restorer_with
+from pkn.nets.registry import build_restorer, restorer_with
 from pkn.nets.weights import read_header, read_tensors, to_bytes
 from pkn.training.checkpoints import LARGEST_CHECKPOINT
 from pkn.training.loop import Callback, State, TrainingRun, silent
@@ -227,7 +227,7 @@ class RestorerTraining(TrainingRun):
                 self.objective(net.train(), clean, random)
 
 
-def export_weights(source: Path, target: Path, int8: bool = False) -> None:
+def export_weights(source: Path, target: Path, int8: bool = False, guiding: Path | None = None) -> None:
     """Write the averaged network of a checkpoint, or the network of a weights file, as a weights file.
 
     Parameters
@@ -238,19 +238,39 @@ def export_weights(source: Path, target: Path, int8: bool = False) -> None:
         Weights file.
     int8 : bool
         Whether weights are stored in int8, see :func:`pkn.nets.models.int8.pack`; else in float16.
+    guiding : path, optional
+        The same of a worse network, which becomes the guiding one of ``source``'s.
 
     Raises
     ------
     ValueError
-        If ``source`` is neither.
+        If ``source`` is neither, or a guiding network is of another kind, or for other images.
     """
+    architecture, arrays, about = _averaged(source)
+    if guiding is not None:
+        worse, its_arrays, its_about = _averaged(guiding)
+        kinds = architecture["network"], worse.pop("network")
+        if kinds != ("KernelPredictingNet",) * 2:
+            raise ValueError(f"networks are {' and '.join(kinds)}; expected KernelPredictingNet for both")
+        architecture = architecture | {"guiding": worse | {"guiding": None}}
+        about = about | {"guiding": its_about}
+        arrays = _unguided(arrays) | {f"guiding.{name}": values for name, values in _unguided(its_arrays).items()}
+        build_restorer(architecture)  # refuses what doesn't fit
+    packed = pack(arrays) if int8 else {name: values.astype(np.float16) for name, values in arrays.items()}
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(to_bytes(architecture, packed, about))
+
+
+def _unguided(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: values for name, values in arrays.items() if not name.startswith("guiding.")}
+
+
+def _averaged(source: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, Any]]:
+    """Architecture, averaged weights, and how they were made, of a checkpoint or a weights file."""
     header, tensors = read_header(source), read_tensors(source, LARGEST_CHECKPOINT)
     average = {name.removeprefix(AVERAGE): values for name, values in tensors.items() if name.startswith(AVERAGE)}
     state = restorer_with(source, header["architecture"], average or tensors).state_dict()
-    arrays = {name: values.numpy() for name, values in state.items()}
-    packed = pack(arrays) if int8 else {name: values.astype(np.float16) for name, values in arrays.items()}
-    with atomic_path(target) as temporary:
-        temporary.write_bytes(to_bytes(header["architecture"], packed, header["about"]))
+    return header["architecture"], {name: values.numpy() for name, values in state.items()}, header["about"]
 
 
 def _averaging(plan: RestorerPlan) -> Callable[..., None]:

@@ -1,5 +1,7 @@
 """``pkn.sample`` and the commands of its networks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,14 +10,17 @@ from scipy.ndimage import gaussian_filter
 
 import pkn
 from pkn.cli.evaluate_sampler import MEASURES
+from pkn.io.tensors import to_pictures
+from pkn.nets.models.int8 import quantized
 from pkn.nets.models.kernel_predicting import KernelPredictingNet, KernelPredictingSettings
 from pkn.nets.models.squeezenet import SqueezeNet
 from pkn.nets.models.unet import UNET_SETTINGS, UNetSettings
 from pkn.nets.registry import to_config
-from pkn.nets.weights import to_bytes
+from pkn.nets.weights import read_header, to_bytes
 from pkn.plotting.image_grid import make_grid
 from pkn.pretrained import weights_folder
-from pkn.sampling.kernel_predicting import states
+from pkn.sampling.guidance import LAST, guided
+from pkn.sampling.kernel_predicting import find_sampler, states
 
 TINY = KernelPredictingSettings(24, 3, width=16, blocks=1, heads=2, hidden=16, decoder=(8, 8), head_width=8, drift=4)
 
@@ -254,6 +259,75 @@ def test_a_unet_is_trained_sampled_and_measured_beside(run, cats, squeezenet, tm
         assert "model is a UNet; expected a KernelPredictingNet for --" in result.output
 
 
+@pytest.fixture
+def with_guiding(run, weights, tmp_path):
+    """The path of :func:`weights` with a guiding network, and that network."""
+    torch.manual_seed(1)
+    worse = KernelPredictingNet(replace(TINY, width=8, hidden=8)).eval()
+    arrays = {name: values.numpy() for name, values in worse.state_dict().items()}
+    (tmp_path / "worse.safetensors").write_bytes(to_bytes(to_config(worse), arrays, {"length": "short"}))
+    out = tmp_path / "guided.safetensors"
+    result = run("export", weights, out, "--guiding", tmp_path / "worse.safetensors")
+    assert result.exit_code == 0, result.output
+    return out, worse
+
+
+def as_network_takes_it(z):
+    return torch.from_numpy(z).permute(0, 3, 1, 2) * 2 - 1
+
+
+def test_guidance_goes_away_from_the_guiding_network_while_noise_is_strong(with_guiding):
+    path, worse = with_guiding
+    net = find_sampler(path)
+    assert read_header(path)["about"]["guiding"] == {"length": "short"}
+    plain, by_default, far = (list(states(net, 1, steps=5, rng=0, solver="euler", guidance=g)) for g in (1, None, 3))
+    z, one = as_network_takes_it(plain[0].z), torch.ones(1)
+    with torch.inference_mode():
+        good, bad = network()(z, one), worse(z, one)
+    for path_of, factor in ((plain, 1), (by_default, 2), (far, 3)):
+        wanted = to_pictures(bad + factor * (good - bad)).clip(0, 1)
+        np.testing.assert_allclose(path_of[0].predicted, wanted, atol=2e-3)  # weights are stored in float16
+    assert plain[-1].t < LAST
+    late = as_network_takes_it(plain[-1].z)
+    torch.testing.assert_close(guided(net, late, plain[-1].t, 3), net(late, plain[-1].t * one), rtol=0, atol=0)
+
+
+def test_a_guided_network_guides_without_its_own_guiding_one(run, with_guiding, weights, tmp_path):
+    out = tmp_path / "again.safetensors"
+    result = run("export", with_guiding[0], out, "--guiding", with_guiding[0])
+    assert result.exit_code == 0, result.output
+    net = find_sampler(out)
+    assert net.guiding.guiding is None
+    torch.testing.assert_close(net.guiding.patches.weight, net.patches.weight)
+
+
+def test_the_guiding_network_is_quantised_and_has_no_part_in_a_prediction(with_guiding):
+    path, _ = with_guiding
+    net, z = find_sampler(path), torch.zeros(1, 3, 24, 24)
+    torch.testing.assert_close(net(z, torch.ones(1)), network()(z, torch.ones(1)), atol=2e-3, rtol=0)
+    rough = quantized(net).guiding
+    assert rough.patches.weight.dtype == torch.int8
+    assert rough.time.weight.dtype == rough.drift.last.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("factor", [-1, float("nan"), float("inf")])
+def test_guidance_that_is_no_factor(with_guiding, factor):
+    with pytest.raises(ValueError, match=f"guidance is {factor}; expected a number from 0 on"):
+        pkn.sample(with_guiding[0], 1, steps=1, guidance=factor)
+
+
+def test_guidance_needs_a_guiding_network_for_the_same_images(run, weights, tmp_path):
+    with pytest.raises(ValueError, match="guidance is 2; expected 1 for a network that has no guiding one"):
+        pkn.sample(weights, 1, steps=1, guidance=2)
+    with pytest.raises(ValueError, match=r"guiding is for images of \(size, channels\) \(16, 3\); expected \(24, 3\)"):
+        replace(TINY, guiding=replace(TINY, size=16))
+    unet = weights_folder() / "cold" / "mnist-blur.safetensors"
+    result = run("export", weights, tmp_path / "out.safetensors", "--guiding", unet)
+    assert result.exit_code == 1
+    assert "networks are KernelPredictingNet and UNet; expected KernelPredictingNet for both" in result.output
+    assert not (tmp_path / "out.safetensors").exists()
+
+
 def test_networks_of_other_restorers_are_no_samplers():
     with pytest.raises(
         ValueError, match=r"mnist-blur.safetensors' restores from Blur; expected a network of pkn train"
@@ -265,7 +339,7 @@ def test_networks_of_other_restorers_are_no_samplers():
     ("options", "message"),
     [
         (["--out", "net.pt"], "expected a name that ends in .safetensors"),
-        (["--config", "huge"], "--config is 'huge'; expected one of published, medium, small"),
+        (["--config", "huge"], "--config is 'huge'; expected one of published, medium, small, guiding"),
         (["--resize", "27"], "size is 27; expected a multiple of 4"),
         (["--perceptual", "nowhere.npz"], "nowhere.npz"),
         (["--perceptual", "lpips"], "--perceptual is lpips, which isn't installed"),
