@@ -292,6 +292,15 @@ def test_guidance_goes_away_from_the_guiding_network_while_noise_is_strong(with_
     torch.testing.assert_close(guided(net, late, plain[-1].t, 3), net(late, plain[-1].t * one), rtol=0, atol=0)
 
 
+def test_command_is_guided(run, with_guiding, tmp_path):
+    pictures = []
+    for factor in ([], ["--guidance", 2], ["--guidance", 1]):
+        result = run("sample", with_guiding[0], tmp_path / "a.png", "-n", 1, "--steps", 2, *factor)
+        assert result.exit_code == 0, result.output
+        pictures.append((tmp_path / "a.png").read_bytes())
+    assert pictures[0] == pictures[1] != pictures[2]
+
+
 def test_a_guided_network_guides_without_its_own_guiding_one(run, with_guiding, weights, tmp_path):
     out = tmp_path / "again.safetensors"
     result = run("export", with_guiding[0], out, "--guiding", with_guiding[0])
