@@ -49,7 +49,7 @@ def quantized(net: Any) -> Any:
         if _is_precise(name):
             continue
         for key, layer in list(part.named_children()):
-            if isinstance(layer, nn.Conv2d | nn.Linear) and not _is_precise(key):
+            if isinstance(layer, nn.Conv2d | nn.Linear) and not _is_precise(f"{name}.{key}".lstrip(".")):
                 setattr(part, key, Int8Layer(layer))
     return copy
 

@@ -13,9 +13,9 @@ SHOWN = 16  # samples in the grid of neighbours
 CURVE = {"euler": (8, 16, 32, 64), "heun": (4, 8, 16, 32), "ancestral": (8, 16, 32, 64)}  # steps
 
 
-def _chosen(given: dict[str, Any]) -> dict[str, Any]:
-    """Options of the sampler."""
-    return {name: given[name] for name in ("steps", "solver", "guidance", "threads")}
+def _chosen(given: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Options of the sampler; all, or those of these names."""
+    return {name: given[name] for name in names or ("steps", "solver", "guidance", "threads")}
 
 
 def _distance(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
@@ -64,8 +64,7 @@ def _spectrum(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
 def _curve(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> None:
     from pkn.evaluation.samplers import steps_and_quality
 
-    chosen = {name: given[name] for name in ("guidance", "threads")}
-    rows = list(steps_and_quality(net, images, given["curve_n"], embed, CURVE, **chosen))
+    rows = list(steps_and_quality(net, images, given["curve_n"], embed, CURVE, **_chosen(given, "guidance", "threads")))
     title = f"Steps and quality, {given['curve_n']} samples each; Heun's predict twice a step"
     print_table(title, ["solver", "steps", "distance"], rows)
 
@@ -76,7 +75,7 @@ def _neighbours(net: Any, images: Any, embed: Any, given: dict[str, Any]) -> Non
     from pkn.sampling.kernel_predicting import sample
 
     if given["neighbours_file"] is not None:
-        drawn = sample(net, SHOWN, rng=0, **{name: given[name] for name in ("steps", "solver", "guidance")})
+        drawn = sample(net, SHOWN, rng=0, **_chosen(given, "steps", "solver", "guidance"))
         write_grid(given["neighbours_file"], neighbours(drawn, images, embed), 1 + 2 * NEIGHBOURS)
         click.echo(f"{given['neighbours_file']}: samples, the nearest by pixels, the nearest by features")
 

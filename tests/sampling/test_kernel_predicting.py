@@ -30,13 +30,15 @@ def network():
     return KernelPredictingNet(TINY).eval()
 
 
+def write(net, path, about):
+    arrays = {name: values.numpy() for name, values in net.state_dict().items()}
+    path.write_bytes(to_bytes(to_config(net), arrays, about))
+    return path
+
+
 @pytest.fixture
 def weights(tmp_path):
-    net = network()
-    arrays = {name: values.numpy() for name, values in net.state_dict().items()}
-    path = tmp_path / "tiny.safetensors"
-    path.write_bytes(to_bytes(to_config(net), arrays, {}))
-    return path
+    return write(network(), tmp_path / "tiny.safetensors", {})
 
 
 @pytest.fixture
@@ -264,10 +266,8 @@ def with_guiding(run, weights, tmp_path):
     """The path of :func:`weights` with a guiding network, and that network."""
     torch.manual_seed(1)
     worse = KernelPredictingNet(replace(TINY, width=8, hidden=8)).eval()
-    arrays = {name: values.numpy() for name, values in worse.state_dict().items()}
-    (tmp_path / "worse.safetensors").write_bytes(to_bytes(to_config(worse), arrays, {"length": "short"}))
-    out = tmp_path / "guided.safetensors"
-    result = run("export", weights, out, "--guiding", tmp_path / "worse.safetensors")
+    guiding, out = write(worse, tmp_path / "worse.safetensors", {"length": "short"}), tmp_path / "guided.safetensors"
+    result = run("export", weights, out, "--guiding", guiding)
     assert result.exit_code == 0, result.output
     return out, worse
 
@@ -301,7 +301,7 @@ def test_command_is_guided(run, with_guiding, tmp_path):
     assert pictures[0] == pictures[1] != pictures[2]
 
 
-def test_a_guided_network_guides_without_its_own_guiding_one(run, with_guiding, weights, tmp_path):
+def test_a_guided_network_guides_without_its_own_guiding_one(run, with_guiding, tmp_path):
     out = tmp_path / "again.safetensors"
     result = run("export", with_guiding[0], out, "--guiding", with_guiding[0])
     assert result.exit_code == 0, result.output
